@@ -1,0 +1,199 @@
+"""Checkpoint files: a quantized network as safetensors, codes packed at their exact width.
+
+The header's one metadata entry ``fxhw`` is canonical JSON: schema version, image format, size,
+operators in order with their formats, and free text facts.  The tensors are, per layer,
+``<name>.weight`` (uint8, packed codes), ``<name>.weight_frac`` (int16) and ``<name>.bias``
+(int64), and ``calibration`` (uint8, image codes).  Nothing in the file is ever executed.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .errors import FxhwError
+from .fixed import FixedFormat, WeightFormat, pack_codes, unpack_codes
+from .graph import Concat, Conv, Head, MaxPool, Network, Upsample
+
+__all__ = ["SCHEMA", "load_checkpoint", "save_checkpoint"]
+
+SCHEMA = 1
+"""Version of the metadata's layout."""
+
+
+def save_checkpoint(network: Network, path: str | os.PathLike) -> None:
+    """Write ``network`` to ``path``: a temporary file first, then a rename.
+
+    Equal networks give equal bytes.
+
+    Raises
+    ------
+    FxhwError if the file cannot be written; a file already there is left as it was.
+    """
+    from safetensors.numpy import save
+
+    path = Path(path)
+    ops, tensors = [], {"calibration": np.ascontiguousarray(network.calibration)}
+    for op in network.ops:
+        ops.append(_op_to_json(op))
+        if isinstance(op, Conv | Head):
+            packed = pack_codes(op.weight.encode(op.codes).reshape(-1), op.weight.bits)
+            tensors[f"{op.name}.weight"] = packed
+            frac = np.atleast_1d(np.asarray(op.weight_frac))
+            tensors[f"{op.name}.weight_frac"] = frac.astype(np.int16)
+            tensors[f"{op.name}.bias"] = np.atleast_1d(np.asarray(op.bias)).astype(np.int64)
+    header = {
+        "schema": SCHEMA,
+        "image": _format_to_json(network.image),
+        "image_channels": network.image_channels,
+        "size": list(network.size),
+        "ops": ops,
+        "meta": dict(network.meta),
+    }
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"))
+    data = save(tensors, metadata={"fxhw": text})
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".fxhw-", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise FxhwError(f"Checkpoint {path} cannot be written: {error.strerror}") from error
+
+
+def load_checkpoint(path: str | os.PathLike) -> Network:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    FxhwError naming the file and the layer, for anything that is not a sound checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FxhwError(f"Checkpoint {path} does not exist; train one with 'fxhw train'")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FxhwError(
+            f"Checkpoint {path} is not a sound safetensors file ({error}); "
+            "it may be truncated, copy or train it again"
+        ) from error
+    if "fxhw" not in metadata:
+        raise FxhwError(
+            f"Checkpoint {path} is a safetensors file, but not one of fxhw "
+            "(it has no 'fxhw' entry in its metadata); make one with 'fxhw train'"
+        )
+    try:
+        return _build(json.loads(metadata["fxhw"]), tensors)
+    except FxhwError as error:
+        raise FxhwError(f"Checkpoint {path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise FxhwError(
+            f"Checkpoint {path} has damaged metadata ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _build(header: dict, tensors: dict[str, np.ndarray]) -> Network:
+    if header["schema"] != SCHEMA:
+        raise FxhwError(
+            f"its schema is version {header['schema']}, this fxhw reads version {SCHEMA}; "
+            "train it again or use the fxhw that made it"
+        )
+    ops = tuple(_op_from_json(entry, tensors) for entry in header["ops"])
+    height, width = header["size"]
+    calibration = _tensor(tensors, "calibration", np.uint8)
+    if calibration.ndim != 4 or calibration.shape[3] != header["image_channels"]:
+        raise FxhwError(
+            f"tensor calibration has shape {calibration.shape}, "
+            f"expected (n, height, width, {header['image_channels']})"
+        )
+    return Network(
+        image=_format_from_json(header["image"]),
+        image_channels=int(header["image_channels"]),
+        ops=ops,
+        size=(int(height), int(width)),
+        calibration=calibration,
+        meta=header["meta"],
+    )
+
+
+def _format_to_json(fmt: FixedFormat) -> dict:
+    return {"width": fmt.width, "frac": fmt.frac, "signed": fmt.signed}
+
+
+def _format_from_json(entry: dict) -> FixedFormat:
+    return FixedFormat(int(entry["width"]), int(entry["frac"]), bool(entry["signed"]))
+
+
+def _op_to_json(op) -> dict:
+    entry = {"op": type(op).__name__, "name": op.name, "output": op.output}
+    if isinstance(op, Concat):
+        return entry | {"inputs": list(op.inputs)}
+    entry["input"] = op.input
+    if isinstance(op, Conv):
+        shape = [int(n) for n in op.codes.shape]
+        entry |= {"bits": op.weight.bits, "shape": shape, "out": _format_to_json(op.out)}
+    elif isinstance(op, Head):
+        entry |= {"bits": op.weight.bits, "shape": [int(op.codes.shape[0])]}
+    elif isinstance(op, Upsample):
+        entry["like"] = op.like
+    return entry
+
+
+def _op_from_json(entry: dict, tensors: dict[str, np.ndarray]):
+    kind, name, output = entry["op"], entry["name"], entry["output"]
+    if kind == "Concat":
+        first, second = entry["inputs"]
+        return Concat(name, (first, second), output)
+    if kind == "MaxPool":
+        return MaxPool(name, entry["input"], output)
+    if kind == "Upsample":
+        return Upsample(name, entry["input"], output, entry["like"])
+    if kind not in ("Conv", "Head"):
+        raise FxhwError(f"layer {name} has the unknown operator {kind!r}")
+    weight = WeightFormat(int(entry["bits"]))
+    shape = tuple(int(n) for n in entry["shape"])
+    if len(shape) != (4 if kind == "Conv" else 1) or min(shape) < 1:
+        raise FxhwError(f"layer {name} has weights of the impossible shape {shape}")
+    packed = _tensor(tensors, f"{name}.weight", np.uint8)
+    count = int(np.prod(shape))
+    if packed.size != -(-count * weight.bits // 8):
+        raise FxhwError(
+            f"layer {name} has {packed.size} bytes of weights, but shape {shape} "
+            f"at {weight.bits} bits takes {-(-count * weight.bits // 8)}"
+        )
+    codes = weight.decode(unpack_codes(packed, weight.bits, count)).reshape(shape)
+    channels = shape[0] if kind == "Conv" else 1
+    frac = _tensor(tensors, f"{name}.weight_frac", np.int16).astype(np.int64)
+    bias = _tensor(tensors, f"{name}.bias", np.int64)
+    for what, values in (("weight_frac", frac), ("bias", bias)):
+        if values.shape != (channels,):
+            raise FxhwError(
+                f"layer {name} has {what} of shape {values.shape}, expected ({channels},)"
+            )
+    if kind == "Head":
+        return Head(name, entry["input"], output, weight, codes, int(frac[0]), int(bias[0]))
+    out = _format_from_json(entry["out"])
+    if out.signed or not 1 <= out.width <= 8:
+        raise FxhwError(f"layer {name} has activations of format {out.name}, expected u1 .. u8")
+    return Conv(name, entry["input"], output, weight, codes, frac, bias, out)
+
+
+def _tensor(tensors: dict[str, np.ndarray], name: str, dtype) -> np.ndarray:
+    if name not in tensors:
+        raise FxhwError(f"tensor {name} is missing")
+    tensor = tensors[name]
+    if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+        raise FxhwError(f"tensor {name} holds NaN or infinity; a checkpoint holds integer codes")
+    if tensor.dtype != dtype:
+        raise FxhwError(f"tensor {name} is {tensor.dtype}, expected {np.dtype(dtype)}")
+    return tensor

@@ -1,0 +1,20 @@
+"""The quantized network, independent of training and of hardware.
+
+:mod:`~fxhw.graph.ops` has the operators, :mod:`~fxhw.graph.network` the graph with its shape and
+format inference and its checks, :mod:`~fxhw.graph.unet` the U-Net topology.
+"""
+
+from .network import Network, TensorInfo
+from .ops import Concat, Conv, Head, MaxPool, Upsample
+from .unet import UNetTopology
+
+__all__ = [
+    "Concat",
+    "Conv",
+    "Head",
+    "MaxPool",
+    "Network",
+    "TensorInfo",
+    "UNetTopology",
+    "Upsample",
+]

@@ -1,0 +1,216 @@
+"""A quantized network: operators in order, shapes and formats inferred, everything checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..errors import FxhwError
+from ..fixed import FixedFormat
+from .ops import Concat, Conv, Head, MaxPool, Upsample
+
+__all__ = ["Network", "TensorInfo"]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Shape and format of a feature map."""
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    format: FixedFormat
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height, self.width, self.channels
+
+    @property
+    def bits(self) -> int:
+        """Bits of all codes, without padding."""
+        return self.height * self.width * self.channels * self.format.width
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Operators in execution order over named feature maps, the first of which is ``image``.
+
+    Parameters
+    ----------
+    image : format of the image's codes.
+    image_channels : channels of the image.
+    ops : operators; each reads tensors made before it, the last is the :class:`Head`.
+    size : (height, width) the network is meant for; it runs at any size.
+    calibration : uint8 (n, height, width, channels) image codes that post-training
+        requantization looks at; may be empty.
+    meta : free text facts about the training (data set, dice, licence), JSON types only.
+
+    Raises
+    ------
+    FxhwError if a shape, a format, a code, a shift or a name is wrong, naming the layer.
+    """
+
+    image: FixedFormat
+    image_channels: int
+    ops: tuple
+    size: tuple[int, int]
+    calibration: np.ndarray = field(
+        default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8)
+    )
+    meta: Mapping = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.tensors(self.size)
+
+    @property
+    def convs(self) -> list[Conv]:
+        """The 3x3 convolutions in order."""
+        return [op for op in self.ops if isinstance(op, Conv)]
+
+    @property
+    def head(self) -> Head:
+        """The last operator."""
+        return self.ops[-1]
+
+    def producer(self, tensor: str):
+        """Operator that makes ``tensor``, or None for the image."""
+        return next((op for op in self.ops if op.output == tensor), None)
+
+    def resized(self, size: tuple[int, int]) -> "Network":
+        """The same network meant for another (height, width)."""
+        return replace(self, size=size)
+
+    def tensors(self, size: tuple[int, int] | None = None) -> dict[str, TensorInfo]:
+        """Shape and format of every tensor for an image of ``size`` (default: its own)."""
+        height, width = size or self.size
+        if height < 1 or width < 1:
+            raise FxhwError(f"Image size must be at least 1x1, not {height}x{width}")
+        image = TensorInfo("image", height, width, self.image_channels, self.image)
+        tensors = {"image": image}
+        if not self.ops or not isinstance(self.ops[-1], Head):
+            raise FxhwError("The network must end in a 1x1 head")
+        for op in self.ops:
+            inputs = op.inputs if isinstance(op, Concat) else (op.input,)
+            for name in inputs:
+                if name not in tensors:
+                    raise FxhwError(f"Layer {op.name} reads tensor {name}, which nothing makes")
+            if op.output in tensors:
+                raise FxhwError(f"Layer {op.name} makes tensor {op.output}, which exists already")
+            tensors[op.output] = _infer(op, [tensors[name] for name in inputs], tensors)
+        return tensors
+
+    def macs(self, size: tuple[int, int] | None = None) -> dict[str, int]:
+        """Multiply-accumulates of every convolution and the head."""
+        tensors = self.tensors(size)
+        macs = {}
+        for op in self.ops:
+            if isinstance(op, Conv | Head):
+                out = tensors[op.output]
+                macs[op.name] = out.height * out.width * op.codes.size
+        return macs
+
+    def stored_bits(self) -> dict[str, int]:
+        """Exact bits of the parameters: ``weights``, ``biases`` and ``shifts``.
+
+        Biases and shifts are counted at the width their layer needs.
+        """
+        tensors = self.tensors()
+        weights = biases = shifts = 0
+        for op in self.ops:
+            if isinstance(op, Conv):
+                requantize = op.requantize(tensors[op.input].format)
+                weights += op.codes.size * op.weight.bits
+                biases += op.out_channels * requantize.bias.width
+                shifts += op.out_channels * requantize.shift_width
+            elif isinstance(op, Head):
+                weights += op.codes.size * op.weight.bits
+                biases += abs(op.bias).bit_length() + 1
+        return {"weights": weights, "biases": biases, "shifts": shifts}
+
+
+def _infer(op, inputs: list[TensorInfo], tensors: Mapping[str, TensorInfo]) -> TensorInfo:
+    """Shape and format of ``op``'s result, after checking ``op`` against its inputs."""
+    first = inputs[0]
+    if isinstance(op, Conv):
+        _check_conv(op, first)
+        return TensorInfo(op.output, first.height, first.width, op.out_channels, op.out)
+    if isinstance(op, MaxPool):
+        height, width = -(-first.height // 2), -(-first.width // 2)
+        return TensorInfo(op.output, height, width, first.channels, first.format)
+    if isinstance(op, Upsample):
+        like = tensors[op.like]
+        if (-(-like.height // 2), -(-like.width // 2)) != (first.height, first.width):
+            raise FxhwError(
+                f"Layer {op.name} cannot upsample {first.height}x{first.width} "
+                f"to {like.height}x{like.width}: that is not twice the size"
+            )
+        return TensorInfo(op.output, like.height, like.width, first.channels, first.format)
+    if isinstance(op, Concat):
+        second = inputs[1]
+        if (first.height, first.width) != (second.height, second.width):
+            raise FxhwError(
+                f"Layer {op.name} concatenates {first.name} of {first.height}x{first.width} "
+                f"with {second.name} of {second.height}x{second.width}: sizes must agree"
+            )
+        if first.format != second.format:
+            raise FxhwError(
+                f"Layer {op.name} concatenates {first.name} in format {first.format.name} "
+                f"with {second.name} in {second.format.name}: formats must agree"
+            )
+        channels = first.channels + second.channels
+        return TensorInfo(op.output, first.height, first.width, channels, first.format)
+    _check_codes(op)
+    if op.codes.shape != (first.channels,):
+        raise FxhwError(
+            f"Layer {op.name} has weights of shape {op.codes.shape}, "
+            f"but its input {first.name} has {first.channels} channels"
+        )
+    width = op.accumulator(first.format).width + 1
+    frac = first.format.frac + op.weight_frac
+    return TensorInfo(op.output, first.height, first.width, 1, FixedFormat(width, frac, True))
+
+
+def _check_codes(op) -> None:
+    if not op.weight.contains(op.codes):
+        raise FxhwError(
+            f"Layer {op.name} has weight codes {op.codes.min()} .. {op.codes.max()} "
+            f"outside its format {op.weight.name}"
+        )
+
+
+def _check_conv(op: Conv, source: TensorInfo) -> None:
+    if op.codes.ndim != 4 or op.codes.shape[1:] != (source.channels, 3, 3):
+        raise FxhwError(
+            f"Layer {op.name} has weights of shape {op.codes.shape}, but its input "
+            f"{source.name} has {source.channels} channels: "
+            f"expected (out_channels, {source.channels}, 3, 3)"
+        )
+    _check_codes(op)
+    for what, values in (("weight_frac", op.weight_frac), ("bias", op.bias)):
+        if values.shape != (op.out_channels,):
+            raise FxhwError(
+                f"Layer {op.name} has {what} of shape {values.shape}, "
+                f"but {op.out_channels} output channels"
+            )
+    shift = op.shift(source.format)
+    if shift.min() < 0:
+        channel = int(shift.argmin())
+        raise FxhwError(
+            f"Layer {op.name}, channel {channel}: the shift is {shift[channel]}, below 0; "
+            f"the result would need {-shift[channel]} more fraction bits than the accumulator has"
+        )
+    if shift.max() > 48:
+        channel = int(shift.argmax())
+        raise FxhwError(
+            f"Layer {op.name}, channel {channel}: the shift is {shift[channel]}, above 48; "
+            "the weights of this channel are too small to matter, retrain or zero them"
+        )
+    limit = 1 << 48
+    if np.abs(op.bias).max(initial=0) >= limit:
+        channel = int(np.abs(op.bias).argmax())
+        raise FxhwError(
+            f"Layer {op.name}, channel {channel}: the bias is {op.bias[channel]}, "
+            f"but a bias must stay below 2**48 = {limit}"
+        )
