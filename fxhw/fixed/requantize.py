@@ -32,13 +32,13 @@ class Requantize:
 
     @property
     def bias(self) -> FixedFormat:
-        """Format of ``bias``: as wide as the accumulator."""
-        return FixedFormat(self.acc_width, 0, signed=True)
+        """Format of ``bias``: one bit more than the accumulator, so that it can outweigh it."""
+        return FixedFormat(self.acc_width + 1, 0, signed=True)
 
     @property
     def sum_width(self) -> int:
         """Bits of ``acc + bias``."""
-        return self.acc_width + 1
+        return self.acc_width + 2
 
     @property
     def max_shift(self) -> int:
@@ -75,6 +75,26 @@ class Requantize:
                     f"not {codes.min()} .. {codes.max()}"
                 )
         return np.clip((acc + bias) >> shift, self.out.min, self.out.max)
+
+    def fit(self, bias: int, shift: int, acc_min: int, acc_max: int) -> tuple[int, int] | None:
+        """A (bias, shift) within the formats that gives the same results, or None.
+
+        ``acc_min`` .. ``acc_max`` is the range the accumulator really takes.  A pair that lies
+        outside the formats can be replaced when the result is a constant, 0 or ``out.max``.
+        """
+        def result(acc, bias, shift):
+            return max(self.out.min, min(self.out.max, (acc + bias) >> shift))
+
+        constant = result(acc_min, bias, shift)
+        candidates = [(bias, shift)]
+        if constant == result(acc_max, bias, shift):
+            candidates += [(0, self.max_shift), (self.bias.max, 0)]
+        for new_bias, new_shift in candidates:
+            if self.bias.contains(new_bias) and 0 <= new_shift <= self.max_shift:
+                ends = [result(acc, new_bias, new_shift) for acc in (acc_min, acc_max)]
+                if (new_bias, new_shift) == (bias, shift) or ends == [constant, constant]:
+                    return new_bias, new_shift
+        return None
 
     def compute_channels(self, acc, bias, shift) -> np.ndarray:
         """:meth:`compute` without range checks, on ``acc`` of any shape with channels last.

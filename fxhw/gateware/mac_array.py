@@ -1,0 +1,83 @@
+"""MAC array: every product and sum of one cycle."""
+
+from amaranth.hdl import *
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..plan.conv_spec import TAPS, ConvSpec
+
+__all__ = ["MacArray"]
+
+_TREE_FAN_IN = 4
+"""Terms summed between two registers of the adder tree."""
+
+
+class MacArray(wiring.Component):
+    """``TAPS * lanes_in * lanes_out`` multipliers and ``lanes_out`` adder trees, pipelined.
+
+    The same function as :meth:`fxhw.plan.ConvSpec.compute_array`.  This is the ``generic``
+    style: ``*`` and ``+``, left to the synthesizer; another style is another component with this
+    signature.
+
+    *Latency*: :attr:`latency` cycles.  *Throughput*: a window per cycle, no stall.
+
+    Parameters
+    ----------
+    spec : formats and lanes.
+
+    Members
+    -------
+    window : TAPS words of ``lanes_in`` activation codes.
+    weights : weight word, ``[lane out][tap][lane in]``.
+    sums : ``lanes_out`` dot products.
+    """
+
+    def __init__(self, spec: ConvSpec):
+        self._spec = spec
+        super().__init__(
+            {
+                "window": In(data.ArrayLayout(spec.word_bits, TAPS)),
+                "weights": In(spec.weight_bits),
+                "sums": Out(data.ArrayLayout(signed(spec.partial.width), spec.lanes_out)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to sums: the products, then the levels of the tree."""
+        terms, levels = TAPS * self._spec.lanes_in, 0
+        while terms > 1:
+            terms, levels = -(-terms // _TREE_FAN_IN), levels + 1
+        return 1 + levels
+
+    def elaborate(self, platform):
+        m = Module()
+        spec = self._spec
+        bits, wbits = spec.activation.width, spec.weight.bits
+        window = self.window.as_value()
+        lane_terms = TAPS * spec.lanes_in
+        for lane in range(spec.lanes_out):
+            terms = []
+            for index in range(lane_terms):
+                code = window.word_select(index, bits)
+                weight = self.weights.word_select(lane * lane_terms + index, wbits)
+                product = (
+                    Mux(weight, code, -code) if spec.weight.binary else code * weight.as_signed()
+                )
+                terms.append(_register(m, product, f"product_{lane}_{index}"))
+            level = 0
+            while len(terms) > 1:
+                terms = [
+                    _register(m, sum(terms[i : i + _TREE_FAN_IN]), f"sum_{lane}_{level}_{i}")
+                    for i in range(0, len(terms), _TREE_FAN_IN)
+                ]
+                level += 1
+            m.d.comb += self.sums[lane].eq(terms[0])
+        return m
+
+
+def _register(m: Module, value: Value, name: str) -> Signal:
+    """A register of ``value``'s own shape."""
+    register = Signal(Value.cast(value).shape(), name=name, reset_less=True)
+    m.d.sync += register.eq(value)
+    return register

@@ -1,0 +1,309 @@
+"""A network and a design become a program, its parameters, a memory map and an estimate."""
+
+from dataclasses import dataclass
+
+from ..errors import FxhwError
+from ..graph import Network
+from .cycles import Estimate, estimate_cycles
+from .design import Design
+from .memory_map import MemoryMap, map_memory
+from .parameters import conv_beats, head_beats
+from .program import DESCRIPTOR_WORDS, Descriptor, Kind, split_beats
+from .schedule import Schedule, Step, schedule_network
+
+__all__ = ["Plan", "compile_network", "design_for"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the accelerator is loaded with to run one network.
+
+    Parameters
+    ----------
+    design : the accelerator.
+    schedule : the network's steps.
+    memory_map : where the feature maps lie.
+    descriptors : the program: FRONT, HEAD, then a CONV per step.
+    beats : contents of the parameter memory, the program first.
+    estimate : cycles per step and in all.
+    """
+
+    design: Design
+    schedule: Schedule
+    memory_map: MemoryMap
+    descriptors: tuple[Descriptor, ...]
+    beats: tuple[int, ...]
+    estimate: Estimate
+
+
+def design_for(
+    network: Network,
+    pin: int = 8,
+    pout: int = 8,
+    weight_words: int | None = None,
+    bus_bits: int = 64,
+) -> Design:
+    """The smallest design that runs ``network`` at its own size.
+
+    Parameters
+    ----------
+    pin, pout : input and output channels the main array takes and makes per cycle.
+    weight_words : most weight words of a step (default: as many as the largest layer has).
+    bus_bits : width of the parameter bus.
+
+    Raises
+    ------
+    FxhwError if the network's layers do not share one weight and one activation width, or if
+    the accelerator cannot run it.
+    """
+    wbits, abits = common_widths(network)
+    for name, value in (("pin", pin), ("pout", pout)):
+        if not 1 <= value <= 16:
+            raise FxhwError(f"--{name} must lie in 1 .. 16, not {value}")
+    schedule = schedule_network(network, pin, pout, weight_words)
+    shapes = [_groups(schedule, step, pin, pout) for step in schedule.steps]
+    height, width = network.size
+    fields = {
+        "wbits": wbits,
+        "abits": abits,
+        "pin": pin,
+        "pout": pout,
+        "ibits": network.image.width,
+        "first_wbits": schedule.front.weight.bits,
+        "last_wbits": schedule.head.weight.bits,
+        "image_channels": network.image_channels,
+        "max_width": width,
+        "max_height": height,
+        "max_groups_in": max(a + b for a, b, _ in shapes),
+        "max_groups_out": max(out for _, _, out in shapes),
+        "front_groups": -(-schedule.front.out_channels // pin),
+        "head_groups": -(-schedule.head.in_channels // pout),
+        "row_words": max(
+            (a + b) * step.out.width for (a, b, _), step in zip(shapes, schedule.steps)
+        ),
+        "pool_words": max(
+            (
+                out * step.pooled.width
+                for (_, _, out), step in zip(shapes, schedule.steps)
+                if step.pooled
+            ),
+            default=1,
+        ),
+        "weight_words": max((a + b) * out for a, b, out in shapes),
+        "feature_words": map_memory(schedule, pin).words,
+        "parameter_beats": 1,
+        "bus_bits": bus_bits,
+    }
+    probe = Design(**fields)
+    beats = _parameter_beats(probe, schedule)
+    return Design(**{**fields, "parameter_beats": beats})
+
+
+def common_widths(network: Network) -> tuple[int, int]:
+    """(weight bits, activation bits) that all layers between first and head share.
+
+    Raises
+    ------
+    FxhwError naming the layer that differs.
+    """
+    inner = network.convs[1:] or network.convs
+    wbits, abits = inner[0].weight.bits, network.convs[0].out.width
+    for conv in network.convs:
+        if conv.out.width != abits:
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.out.width}-bit activations, others have {abits}; "
+                "the array needs one width"
+            )
+        if conv in inner and conv.weight.bits != wbits:
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.weight.bits}-bit weights, others have {wbits}; "
+                "the array needs one width"
+            )
+    return wbits, abits
+
+
+def compile_network(network: Network, design: Design) -> Plan:
+    """Program, parameters, memory map and estimate of ``network`` on ``design``.
+
+    Raises
+    ------
+    FxhwError if the network exceeds a maximum of the design, with both numbers.
+    """
+    _check_widths(network, design)
+    schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
+    memory_map = map_memory(schedule, design.pin)
+    _check_maxima(network, design, schedule, memory_map)
+    loads = _loads(design, schedule)
+    descriptors = _descriptors(design, schedule, memory_map)
+    address = len(descriptors) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
+    program, payload = [], []
+    for descriptor, load in zip(descriptors, loads):
+        placed = Descriptor(**{**vars(descriptor), "load_address": address + len(payload)})
+        program.append(placed)
+        payload += load
+    beats = []
+    for descriptor in program:
+        beats += split_beats(descriptor.encode(), 32 * DESCRIPTOR_WORDS, design.bus_bits)
+    beats += payload
+    if len(beats) > design.parameter_beats:
+        raise FxhwError(
+            f"The network's program and parameters take {len(beats)} beats, the design holds "
+            f"{design.parameter_beats}; generate a design for this network"
+        )
+    descriptors = tuple(program)
+    estimate = estimate_cycles(design, schedule, descriptors)
+    return Plan(design, schedule, memory_map, descriptors, tuple(beats), estimate)
+
+
+def _groups(schedule: Schedule, step: Step, pin: int, pout: int) -> tuple[int, int, int]:
+    """(input groups of source A, of source B, output groups) of a step."""
+    if step.sources:
+        groups = [-(-source.tensor.channels // pin) for source in step.sources]
+    else:
+        groups = [-(-schedule.front_out.channels // pin)]
+    return groups[0], groups[1] if len(groups) > 1 else 0, -(-step.channels // pout)
+
+
+def _check_widths(network: Network, design: Design) -> None:
+    wbits, abits = common_widths(network)
+    for what, has, wants in (
+        ("weights", wbits, design.wbits),
+        ("activations", abits, design.abits),
+        ("image", network.image.width, design.ibits),
+        ("first-layer weights", network.convs[0].weight.bits, design.first_wbits),
+        ("head weights", network.head.weight.bits, design.last_wbits),
+    ):
+        if has != wants:
+            raise FxhwError(
+                f"The network's {what} have {has} bits, the design's {wants}; "
+                "generate a design with the network's widths or requantize the network"
+            )
+
+
+def _check_maxima(
+    network: Network, design: Design, schedule: Schedule, memory_map: MemoryMap
+) -> None:
+    height, width = network.size
+    needs = [
+        ("image", "width", width, design.max_width),
+        ("image", "height", height, design.max_height),
+        ("image", "channels", network.image_channels, design.image_channels),
+        (
+            schedule.front.name,
+            "output groups",
+            -(-schedule.front.out_channels // design.pin),
+            design.front_groups,
+        ),
+        (
+            schedule.head.name,
+            "input groups",
+            -(-schedule.head.in_channels // design.pout),
+            design.head_groups,
+        ),
+        ("memory map", "feature words", memory_map.words, design.feature_words),
+    ]
+    for step in schedule.steps:
+        a, b, out = _groups(schedule, step, design.pin, design.pout)
+        needs += [
+            (step.conv.name, "input groups", a + b, design.max_groups_in),
+            (step.conv.name, "output groups", out, design.max_groups_out),
+            (step.conv.name, "line buffer words", (a + b) * step.out.width, design.row_words),
+        ]
+        if step.pooled:
+            pooled = out * step.pooled.width
+            needs.append((step.conv.name, "pooling words", pooled, design.pool_words))
+    for where, what, need, limit in needs:
+        if need > limit:
+            raise FxhwError(
+                f"The network's {where} needs {need} {what}, the design has at most {limit}; "
+                "generate a design for this network and image size"
+            )
+
+
+def _descriptors(
+    design: Design, schedule: Schedule, memory_map: MemoryMap
+) -> list[Descriptor]:
+    """All descriptors but for their load addresses."""
+    image = schedule.front_out
+    front_groups = -(-schedule.front.out_channels // design.pin)
+    head_groups = -(-schedule.head.in_channels // design.pout)
+    size = {"width": image.width, "height": image.height}
+    widths = {"weight_bits": design.wbits, "activation_bits": design.abits}
+    channels = schedule.front.in_channels
+    descriptors = [
+        Descriptor(
+            kind=Kind.FRONT,
+            groups_a=channels,
+            groups_out=front_groups,
+            weight_words=channels * front_groups,
+            requantize_words=front_groups,
+            **size,
+            **widths,
+        ),
+        Descriptor(
+            kind=Kind.HEAD,
+            groups_a=head_groups,
+            weight_words=head_groups,
+            requantize_words=1,
+            **size,
+            **widths,
+        ),
+    ]
+    for index, step in enumerate(schedule.steps):
+        a, b, out = _groups(schedule, step, design.pin, design.pout)
+        fields = {"base_a": 0, "base_b": 0, "row_stride_a": 0, "row_stride_b": 0}
+        for which, source in zip("ab", step.sources):
+            region = memory_map.regions[source.tensor.name]
+            fields[f"base_{which}"] = region.base
+            fields[f"row_stride_{which}"] = source.tensor.width * region.groups
+            fields[f"up_{which}"] = int(source.up)
+        offset = step.first_channel // design.pin
+        if step.store_full:
+            fields["full_base"] = memory_map.regions[step.out.name].base + offset
+        if step.pooled:
+            fields["pool_base"] = memory_map.regions[step.pooled.name].base + offset
+        descriptors.append(
+            Descriptor(
+                kind=Kind.CONV,
+                last=int(index == len(schedule.steps) - 1),
+                from_front=int(not step.sources),
+                store_full=int(step.store_full),
+                store_pool=int(step.pooled is not None),
+                to_head=int(step.to_head),
+                width=step.out.width,
+                height=step.out.height,
+                groups_a=a,
+                groups_b=b,
+                groups_out=out,
+                words_out=-(-step.channels // design.pin),
+                weight_words=(a + b) * out,
+                requantize_words=out,
+                pixel_stride=-(-step.out.channels // design.pin),
+                **fields,
+                **widths,
+            )
+        )
+    return descriptors
+
+
+def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
+    """Beats each descriptor loads: weight words, then requantization words."""
+    bus, front = design.bus_bits, schedule.front
+    image = [(front.in_channels, design.front.activation)]
+    loads = [
+        conv_beats(design.front, bus, front, image, 0, front.out_channels),
+        head_beats(design, schedule.head),
+    ]
+    for step in schedule.steps:
+        tensors = [source.tensor for source in step.sources] or [schedule.front_out]
+        sources = [(tensor.channels, tensor.format) for tensor in tensors]
+        loads.append(
+            conv_beats(design.main, bus, step.conv, sources, step.first_channel, step.channels)
+        )
+    return loads
+
+
+def _parameter_beats(design: Design, schedule: Schedule) -> int:
+    """Beats of the whole program with its parameters."""
+    descriptors = (2 + len(schedule.steps)) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
+    return descriptors + sum(len(load) for load in _loads(design, schedule))

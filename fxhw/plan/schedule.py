@@ -1,0 +1,178 @@
+"""Lowers a network to steps: pooling, upsampling and concatenation dissolve into addressing."""
+
+from dataclasses import dataclass
+from math import lcm
+
+from ..errors import FxhwError
+from ..graph import Concat, Conv, Head, MaxPool, Network, TensorInfo, Upsample
+
+__all__ = ["Schedule", "Source", "Step", "schedule_network"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stored feature map a step reads, at its own resolution or upsampled by two."""
+
+    tensor: TensorInfo
+    up: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One output tile of one convolution on the main array.
+
+    Parameters
+    ----------
+    conv : the convolution.
+    sources : one or two feature maps; empty when the input comes from the first convolution.
+    out : the convolution's result.
+    pooled : its pooled copy, or None.
+    store_full : whether ``out`` itself is written.
+    to_head : whether the result feeds the head.
+    first_channel, channels : the tile's output channels.
+    """
+
+    conv: Conv
+    sources: tuple[Source, ...]
+    out: TensorInfo
+    pooled: TensorInfo | None
+    store_full: bool
+    to_head: bool
+    first_channel: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Everything the accelerator does for one image.
+
+    Parameters
+    ----------
+    front : the first convolution, computed while the image streams in.
+    front_out : its result, which goes straight to the first step.
+    steps : the main array's steps in order.
+    head : the 1x1 head behind the last step.
+    """
+
+    front: Conv
+    front_out: TensorInfo
+    steps: tuple[Step, ...]
+    head: Head
+
+
+def schedule_network(
+    network: Network, pin: int, pout: int, weight_words: int | None = None
+) -> Schedule:
+    """Steps of ``network`` at its own size.
+
+    Parameters
+    ----------
+    pin, pout : channels the array takes and makes per cycle.
+    weight_words : most weight words of a step; layers that need more are cut into tiles of
+        output channels (default: no limit, one tile per layer).
+
+    Raises
+    ------
+    FxhwError if the network is not one the accelerator runs, naming the layer.
+    """
+    tensors = network.tensors()
+    readers: dict[str, list] = {}
+    for op in network.ops:
+        for name in op.inputs if isinstance(op, Concat) else (op.input,):
+            readers.setdefault(name, []).append(op)
+    front, second = _check_front(network, readers)
+    steps = []
+    for conv in network.convs[1:]:
+        sources = () if conv is second else _sources(network, tensors, conv)
+        out = tensors[conv.output]
+        pools = [op for op in readers.get(conv.output, ()) if isinstance(op, MaxPool)]
+        heads = [op for op in readers.get(conv.output, ()) if isinstance(op, Head)]
+        others = len(readers.get(conv.output, ())) - len(pools) - len(heads)
+        if len(pools) > 1:
+            raise FxhwError(f"Layer {conv.name} is pooled twice; pool it once and share the result")
+        if heads and conv is not network.convs[-1]:
+            raise FxhwError(f"Layer {conv.name} feeds the head but is not the last convolution")
+        if not (pools or heads or others):
+            raise FxhwError(f"Layer {conv.name} has a result nothing reads; remove it")
+        groups_in = -(-conv.in_channels // pin) if not sources else sum(
+            -(-source.tensor.channels // pin) for source in sources
+        )
+        for first, count in _tiles(conv, groups_in, pin, pout, weight_words):
+            steps.append(
+                Step(
+                    conv=conv,
+                    sources=sources,
+                    out=out,
+                    pooled=tensors[pools[0].output] if pools else None,
+                    store_full=others > 0,
+                    to_head=bool(heads),
+                    first_channel=first,
+                    channels=count,
+                )
+            )
+        tiles = -(-conv.out_channels // steps[-1].channels) if steps else 1
+        if (heads or conv is second) and steps[-1].channels != conv.out_channels:
+            raise FxhwError(
+                f"Layer {conv.name} needs {tiles} tiles at {weight_words} weight words, but a "
+                "layer that reads the image's or feeds the head must fit in one; "
+                f"allow {groups_in * -(-conv.out_channels // pout)} weight words"
+            )
+    if not steps or not steps[-1].to_head:
+        raise FxhwError("The head must read the last convolution's result")
+    return Schedule(front, tensors[front.output], tuple(steps), network.head)
+
+
+def _check_front(network: Network, readers: dict[str, list]) -> tuple[Conv, Conv]:
+    """The first convolution and the one it streams into."""
+    convs = network.convs
+    if len(convs) < 2:
+        raise FxhwError(f"The network must have at least 2 convolutions, not {len(convs)}")
+    front, second = convs[:2]
+    if front.input != "image" or len(readers["image"]) != 1:
+        raise FxhwError("The image must be read by the first convolution and by nothing else")
+    if second.input != front.output or len(readers[front.output]) != 1:
+        raise FxhwError(
+            f"Layer {front.name} must feed exactly one convolution, the next one: its result is "
+            "streamed, never stored"
+        )
+    return front, second
+
+
+def _sources(network: Network, tensors: dict[str, TensorInfo], conv: Conv) -> tuple[Source, ...]:
+    """Stored feature maps behind ``conv``'s input, through concatenation and upsampling."""
+    producer = network.producer(conv.input)
+    names = producer.inputs if isinstance(producer, Concat) else (conv.input,)
+    sources = []
+    for name in names:
+        op = network.producer(name)
+        if isinstance(op, Upsample):
+            name, op = op.input, network.producer(op.input)
+            sources.append(Source(tensors[name], up=True))
+        else:
+            sources.append(Source(tensors[name], up=False))
+        if not isinstance(op, Conv | MaxPool) or (
+            isinstance(op, MaxPool) and not isinstance(network.producer(op.input), Conv)
+        ):
+            raise FxhwError(
+                f"Layer {conv.name} reads {name}, which is not a convolution's result or its "
+                "pooled copy"
+            )
+    return tuple(sources)
+
+
+def _tiles(conv: Conv, groups_in: int, pin: int, pout: int, weight_words: int | None):
+    """(first channel, channels) of each tile; borders fall on whole words in and out."""
+    groups_out = -(-conv.out_channels // pout)
+    if weight_words is None or groups_in * groups_out <= weight_words:
+        return [(0, conv.out_channels)]
+    grain = lcm(pin, pout)
+    channels = weight_words // groups_in * pout // grain * grain
+    if channels == 0:
+        raise FxhwError(
+            f"Layer {conv.name} needs {groups_in * grain // pout} weight words for its smallest "
+            f"tile of {grain} channels, but a step may hold {weight_words}"
+        )
+    return [
+        (first, min(channels, conv.out_channels - first))
+        for first in range(0, conv.out_channels, channels)
+    ]
