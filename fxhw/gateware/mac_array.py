@@ -5,11 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import TAPS, ConvSpec
+from ..plan.cycles import TREE_FAN_IN, array_latency
 
 __all__ = ["MacArray"]
-
-_TREE_FAN_IN = 4
-"""Terms summed between two registers of the adder tree."""
 
 
 class MacArray(wiring.Component):
@@ -45,10 +43,7 @@ class MacArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from operands to sums: the products, then the levels of the tree."""
-        terms, levels = TAPS * self._spec.lanes_in, 0
-        while terms > 1:
-            terms, levels = -(-terms // _TREE_FAN_IN), levels + 1
-        return 1 + levels
+        return array_latency(TAPS * self._spec.lanes_in)
 
     def elaborate(self, platform):
         m = Module()
@@ -68,8 +63,8 @@ class MacArray(wiring.Component):
             level = 0
             while len(terms) > 1:
                 terms = [
-                    _register(m, sum(terms[i : i + _TREE_FAN_IN]), f"sum_{lane}_{level}_{i}")
-                    for i in range(0, len(terms), _TREE_FAN_IN)
+                    _register(m, sum(terms[i : i + TREE_FAN_IN]), f"sum_{lane}_{level}_{i}")
+                    for i in range(0, len(terms), TREE_FAN_IN)
                 ]
                 level += 1
             m.d.comb += self.sums[lane].eq(terms[0])

@@ -151,7 +151,8 @@ def compile_network(network: Network, design: Design) -> Plan:
             f"{design.parameter_beats}; generate a design for this network"
         )
     descriptors = tuple(program)
-    estimate = estimate_cycles(design, schedule, descriptors)
+    macs = sum(network.macs().values())
+    estimate = estimate_cycles(design, schedule, descriptors, macs)
     return Plan(design, schedule, memory_map, descriptors, tuple(beats), estimate)
 
 

@@ -1,8 +1,200 @@
-"""Estimate."""
+"""Cycles a program takes, from the shapes alone, with the bound of every step named.
+
+A step takes its windows' cycles (input groups x output groups per pixel), the time to fill the
+line buffer with a row and a pixel before the first window, and the time for the last result to
+get through the pipeline.  Rows whose results outrun the feature memory's write port take as long
+as their writes.  The next step's parameters are loaded meanwhile; a step too short to hide that
+waits for it.
+"""
+
 from dataclasses import dataclass
+
+from .design import Design
+from .program import DESCRIPTOR_WORDS, Descriptor
+from .schedule import Schedule
+
+__all__ = ["Estimate", "StepEstimate", "array_latency", "estimate_cycles"]
+
+TREE_FAN_IN = 4
+"""Terms summed between two registers of the MAC array's adder trees."""
+
+_PIPELINE = 12
+"""Cycles from the first word wanted of the feature memory to the last result written, beside the
+array's latency and the filling of the line buffer: reader 3, line buffer 1, window 1, weights 1,
+accumulator 1, requantizer 3, queue 2."""
+
+_FRONT_PIPELINE = 9
+"""Cycles from the first image code to the first result of the first convolution, likewise."""
+
+_LAUNCH = 1
+"""Cycles between the last write of a step and the start of the next."""
+
+
+
+@dataclass(frozen=True)
+class StepEstimate:
+    """One step's cycles.
+
+    Parameters
+    ----------
+    name : layer.
+    wait : cycles the datapath idles before the step, waiting for its parameters.
+    fill : cycles until its first window.
+    work : cycles the array computes.
+    writes : cycles it waits for results to be written, on top of ``work``.
+    drain : cycles from its last window to its last result written.
+    """
+
+    name: str
+    wait: int
+    fill: int
+    work: int
+    writes: int
+    drain: int
+
+    @property
+    def total(self) -> int:
+        """Cycles of the step with the wait before it."""
+        return self.wait + self.fill + self.work + self.writes + self.drain
+
+    @property
+    def bound(self) -> str:
+        """What the step spends most of its time on."""
+        costs = {
+            "array": self.work,
+            "parameters": self.wait,
+            "line buffer": self.fill,
+            "feature memory": self.writes,
+        }
+        return max(costs, key=costs.get)
+
+
 @dataclass(frozen=True)
 class Estimate:
-    steps: tuple = ()
-    total: int = 0
-def estimate_cycles(design, schedule, descriptors):
-    return Estimate()
+    """Cycles of a program, from START to the last byte of the mask.
+
+    Parameters
+    ----------
+    start : cycles before the first step of the main datapath starts.
+    steps : the main datapath's steps.
+    macs : useful multiply-accumulates, the first layer and the head included.
+    macs_per_cycle : multipliers of the main array.
+    """
+
+    start: int
+    steps: tuple[StepEstimate, ...]
+    macs: int
+    macs_per_cycle: int
+
+    @property
+    def total(self) -> int:
+        """Cycles in all."""
+        return self.start + sum(step.total for step in self.steps)
+
+    @property
+    def utilization(self) -> float:
+        """Useful MACs over cycles times the multipliers of the main array, 0 .. 1."""
+        return self.macs / (self.total * self.macs_per_cycle)
+
+
+def array_latency(terms: int) -> int:
+    """Register stages of a MAC array that sums ``terms`` products: products, then tree levels."""
+    levels = 0
+    while terms > 1:
+        terms, levels = -(-terms // TREE_FAN_IN), levels + 1
+    return 1 + levels
+
+
+def estimate_cycles(
+    design: Design, schedule: Schedule, descriptors: tuple[Descriptor, ...], macs: int
+) -> Estimate:
+    """Cycles of ``descriptors`` on ``design``, with streams that never stall.
+
+    Parameters
+    ----------
+    macs : useful multiply-accumulates of the network.
+    """
+    front, head, *convs = descriptors
+    front_start = _prepare(design, front)
+    step_start = start = front_start + _prepare(design, head) + _prepare(design, convs[0])
+    previous_start = start
+    steps = []
+    for index, (step, conv) in enumerate(zip(schedule.steps, convs)):
+        # Preparation began when the step before was started.
+        prepared = previous_start + _prepare(design, conv) if index else start
+        wait = max(0, prepared - step_start)
+        step_start += wait
+        estimate = _step(design, step.conv.name, front, conv, wait, step_start - front_start)
+        steps.append(estimate)
+        previous_start = step_start
+        step_start += estimate.total - wait
+    return Estimate(start, tuple(steps), macs, design.macs_per_cycle)
+
+
+def _prepare(design: Design, d: Descriptor) -> int:
+    """Cycles to fetch, check and load one step."""
+    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + 2
+    check = 3 + max(d.groups_a + d.groups_b, d.groups_out)
+    return fetch + check + _load_beats(design, d) + 2
+
+
+def _load_beats(design: Design, d: Descriptor) -> int:
+    """Beats of a step's parameters."""
+    widths = {
+        d.kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
+        d.kind.HEAD: (design.head_word_bits, design.head_bias.width),
+        d.kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
+    }[d.kind]
+    counts = (d.weight_words, d.requantize_words)
+    return sum(count * -(-width // design.bus_bits) for count, width in zip(counts, widths))
+
+
+def _step(
+    design: Design, name: str, front: Descriptor, d: Descriptor, wait: int, since_front: int
+) -> StepEstimate:
+    """One step; ``since_front`` is how long before it the first convolution was started."""
+    groups_in = d.groups_a + d.groups_b
+    pixels = d.width * d.height
+    # A row of one word is taken every other cycle.
+    beat = 2 if groups_in * d.width == 1 else 1
+    fill = beat * groups_in * (d.width + 1)
+    interval = groups_in * max(d.groups_out, beat)
+    if d.from_front:
+        pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
+        image_row = front.groups_a * (d.width + 1) + _FRONT_PIPELINE + array_latency(9)
+        fill = max(fill, image_row + pace * (d.width + 1) - since_front)
+        interval = max(interval, pace)
+    writes = sum(
+        max(0, d.width * max(interval, _result_interval(design, d)) - d.width * interval)
+        + max(0, _pool_conflict(d, row) - max(0, interval - d.words_out) * d.width)
+        for row in range(d.height)
+    )
+    tail = 3 if d.to_head else 2 if d.store_pool else 0
+    if design.pin != design.pout and not d.to_head:
+        tail += 1 + -(-design.pout // design.pin)
+    return StepEstimate(
+        name=name,
+        wait=wait,
+        fill=fill,
+        work=pixels * groups_in * d.groups_out,
+        writes=writes + pixels * (interval - groups_in * d.groups_out),
+        drain=_PIPELINE + array_latency(9 * design.pin) + tail + _LAUNCH,
+    )
+
+
+def _result_interval(design: Design, d: Descriptor) -> int:
+    """Cycles a pixel's results take through repacking and the write port."""
+    if not (d.store_full or d.store_pool):
+        return d.groups_out
+    if design.pin == design.pout:
+        return d.words_out
+    last = d.groups_out * design.pout - 1
+    straddles = (last + 1 - design.pout) // design.pin != last // design.pin
+    return max(d.groups_out + (design.pout < design.pin and straddles), d.words_out)
+
+
+def _pool_conflict(d: Descriptor, row: int) -> int:
+    """Cycles of a row in which the pooled copy keeps the result from the write port."""
+    if not (d.store_pool and d.store_full) or (row % 2 == 0 and row != d.height - 1):
+        return 0
+    return -(-d.width // 2) * d.words_out

@@ -3,7 +3,16 @@
 import enum
 from dataclasses import dataclass
 
-__all__ = ["IDENTITY", "VERSION", "REGISTERS", "Cause", "Control", "ErrorCode", "Register", "Status"]
+__all__ = [
+    "IDENTITY",
+    "REGISTERS",
+    "VERSION",
+    "Cause",
+    "Control",
+    "ErrorCode",
+    "Register",
+    "Status",
+]
 
 IDENTITY = 0x66786877
 """The ID register: ``fxhw`` in ASCII."""
@@ -142,7 +151,7 @@ _TABLE = (
     ("FEATURE_WORDS", "ro", "depth of the feature memory in words"),
     ("PARAMETER_BEATS", "ro", "depth of the parameter memory in beats"),
     ("BUS_BITS", "ro", "bits of a beat"),
-    ("CYCLES", "ro", "cycles of the last run, from the first image pixel taken to its end"),
+    ("CYCLES", "ro", "cycles of the last run, from START to the last byte of the mask"),
     *(
         (f"CYCLES_{cause.name}", "ro", f"cycles of these in which {CAUSE_TEXT[cause]}")
         for cause in Cause

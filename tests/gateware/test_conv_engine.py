@@ -1,0 +1,169 @@
+"""ConvEngine == golden convolution and requantization, over shapes and flow control."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxhw.fixed import ActivationFormat, WeightFormat
+from fxhw.gateware.conv_engine import ConvEngine
+from fxhw.golden import conv3x3
+from fxhw.graph import Conv
+from fxhw.plan import ConvSpec
+from fxhw.plan.parameters import conv_beats
+
+from .rasters import pack_raster
+from .simulate import simulate_stream
+
+BUS = 32
+
+
+class Loaded(wiring.Component):
+    """An engine that starts once its parameters have been loaded through ``load``."""
+
+    def __init__(self, spec):
+        self.engine = ConvEngine(spec, BUS)
+        super().__init__(
+            {
+                "i": In(stream.Signature(spec.word_bits)),
+                "o": Out(stream.Signature(spec.out_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.engine = self.engine
+        wiring.connect(m, wiring.flipped(self.i), self.engine.i)
+        wiring.connect(m, self.engine.o, wiring.flipped(self.o))
+        return m
+
+
+def case(groups_in, groups_out, lanes_in, lanes_out, shape, wbits=4, abits=6, seed=0):
+    """(spec, conv, input codes) of a random layer whose channels do not fill the last groups."""
+    rng = np.random.default_rng(seed)
+    height, width = shape
+    cin = groups_in * lanes_in - (groups_in * lanes_in > 1)
+    cout = groups_out * lanes_out - (groups_out * lanes_out > 1)
+    spec = ConvSpec(
+        weight=WeightFormat(wbits),
+        activation=ActivationFormat(abits),
+        out=ActivationFormat(abits),
+        lanes_in=lanes_in,
+        lanes_out=lanes_out,
+        max_groups_in=groups_in,
+        max_groups_out=groups_out,
+        row_words=width * groups_in,
+        weight_words=groups_in * groups_out,
+    )
+    codes = rng.integers(spec.weight.min, spec.weight.max + 1, (cout, cin, 3, 3))
+    if spec.weight.binary:
+        codes[codes == 0] = 1
+    conv = Conv(
+        "layer",
+        "in",
+        "out",
+        spec.weight,
+        codes.astype(np.int8),
+        rng.integers(0, 6, cout),
+        rng.integers(-60, 60, cout),
+        spec.out,
+    )
+    return spec, conv, rng.integers(0, 1 << abits, (height, width, cin))
+
+
+def run_engine(spec, conv, x, **flow):
+    height, width, cin = x.shape
+    groups_in, groups_out = -(-cin // spec.lanes_in), -(-conv.out_channels // spec.lanes_out)
+    dut = Loaded(spec)
+    beats = conv_beats(spec, BUS, conv, [(cin, spec.activation)], 0, conv.out_channels)
+    sections = (
+        (0, groups_in * groups_out, -(-spec.weight_bits // BUS)),
+        (1, groups_out, -(-spec.requantize_bits // BUS)),
+    )
+    fired = []
+
+    async def load(ctx):
+        load, index = dut.engine.load, 0
+        for second, words, per_word in sections:
+            for word in range(words):
+                for beat in range(per_word):
+                    ctx.set(load.valid, 1)
+                    ctx.set(load.second, second)
+                    ctx.set(load.word, word)
+                    ctx.set(load.beat, beat)
+                    ctx.set(load.data, beats[index])
+                    index += 1
+                    await ctx.tick()
+        ctx.set(load.valid, 0)
+        assert index == len(beats)
+        ctx.set(dut.engine.start, 1)
+        await ctx.tick()
+        ctx.set(dut.engine.start, 0)
+
+    async def count(ctx):
+        cycle = 0
+        async for _, _, fire in ctx.tick().sample(dut.engine.fire):
+            if fire:
+                fired.append(cycle)
+            cycle += 1
+
+    config = {
+        "width": width,
+        "height": height,
+        "groups_in": groups_in,
+        "groups_out": groups_out,
+        "row_words": width * groups_in,
+    }
+    run = simulate_stream(
+        dut,
+        pack_raster(x, spec.lanes_in, spec.activation.width),
+        height * width * groups_out,
+        setup={f"engine.config.{name}": value for name, value in config.items()},
+        background=[load, count],
+        **flow,
+    )
+    return run.outputs["o"], fired
+
+
+def golden(spec, conv, x):
+    acc = conv3x3(x, conv.codes, conv.accumulator(spec.activation))
+    y = spec.requantize.compute(
+        acc, conv.rounded_bias(spec.activation), conv.shift(spec.activation)
+    )
+    return pack_raster(y, spec.lanes_out, spec.out.width)
+
+
+@pytest.mark.parametrize(
+    ("groups_in", "groups_out", "lanes_in", "lanes_out", "shape"),
+    [
+        (1, 1, 1, 1, (4, 5)),
+        (1, 1, 2, 2, (1, 1)),
+        (1, 3, 2, 2, (3, 4)),
+        (3, 1, 1, 3, (4, 3)),
+        (2, 2, 3, 2, (5, 1)),
+    ],
+)
+@pytest.mark.parametrize(("idle", "stall"), [(0, 0), (0.5, 0.7)])
+def test_layer(groups_in, groups_out, lanes_in, lanes_out, shape, idle, stall):
+    spec, conv, x = case(groups_in, groups_out, lanes_in, lanes_out, shape)
+    words, _ = run_engine(spec, conv, x, idle=idle, stall=stall, seed=3)
+    assert words == golden(spec, conv, x)
+
+
+@pytest.mark.parametrize(("wbits", "abits"), [(1, 1), (1, 8), (8, 1), (8, 8), (2, 3)])
+def test_widths(wbits, abits):
+    spec, conv, x = case(2, 1, 2, 2, (3, 3), wbits, abits)
+    words, _ = run_engine(spec, conv, x, idle=0.2, stall=0.2, seed=4)
+    assert words == golden(spec, conv, x)
+
+
+def test_a_window_every_cycle():
+    spec, conv, x = case(1, 1, 2, 2, (6, 8))
+    assert spec.weight_words == 1
+    words, fired = run_engine(spec, conv, x)
+    assert words == golden(spec, conv, x)
+    assert len(fired) == 48
+    assert fired[-1] - fired[0] == 47, "no bubble from the first window to the last"
+
+

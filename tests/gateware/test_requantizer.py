@@ -1,0 +1,104 @@
+# amaranth: UnusedElaboratable=no
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from fxhw.fixed import FixedFormat, Requantize
+from fxhw.gateware.requantizer import Requantizer
+
+from .simulate import plain
+
+SPECS = [
+    Requantize(20, FixedFormat(6)),
+    Requantize(20, FixedFormat(8, signed=True)),
+    Requantize(20, FixedFormat(1)),
+    Requantize(33, FixedFormat(8)),
+    Requantize(3, FixedFormat(8)),  # every sum fits: the clamp has nothing to do
+    Requantize(6, FixedFormat(4, signed=True)),
+    Requantize(6, FixedFormat(1, signed=True)),
+    Requantize(1, FixedFormat(1)),
+]
+
+
+def rtl(spec, acc, bias, shift, valid=None):
+    """Result words and valid flags of ``Requantizer(spec)``, ``LATENCY`` cycles later."""
+    dut = Requantizer(spec, acc.shape[1])
+    valid = np.ones(len(acc), int) if valid is None else valid
+    words, flags = [], []
+
+    async def bench(ctx):
+        idle = [(0, *(np.zeros(acc.shape[1], int),) * 3)] * dut.latency
+        for cycle, (v, a, b, s) in enumerate([*zip(valid, acc, bias, shift), *idle]):
+            ctx.set(dut.i_valid, int(v))
+            ctx.set(dut.i_acc, a.tolist())
+            ctx.set(dut.i_bias, b.tolist())
+            ctx.set(dut.i_shift, s.tolist())
+            _, _, flag, word = await ctx.tick().sample(dut.o_valid, dut.o)
+            if cycle >= dut.latency:
+                flags.append(flag)
+                words.append(plain(word))
+            else:
+                assert not flag
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return np.array(words), np.array(flags)
+
+
+def corners(low, high):
+    return [v for v in dict.fromkeys([low, low + 1, -1, 0, 1, high - 1, high]) if low <= v <= high]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_extreme_operands(spec):
+    acc, bias, shift = np.meshgrid(
+        corners(spec.acc.min, spec.acc.max),
+        corners(spec.bias.min, spec.bias.max),
+        range(spec.max_shift + 1),
+    )
+    operands = [a.reshape(-1, 1) for a in (acc, bias, shift)]
+    words, _ = rtl(spec, *operands)
+    np.testing.assert_array_equal(words, spec.compute(*operands))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_random_operands_with_gaps(spec, lanes):
+    rng = np.random.default_rng(5)
+    acc = rng.integers(spec.acc.min, spec.acc.max + 1, (100, lanes))
+    bias = rng.integers(spec.bias.min, spec.bias.max + 1, (100, lanes))
+    shift = rng.integers(0, spec.max_shift + 1, (100, lanes))
+    valid = rng.integers(0, 2, 100)
+    words, flags = rtl(spec, acc, bias, shift, valid)
+    np.testing.assert_array_equal(flags, valid)
+    np.testing.assert_array_equal(words, spec.compute(acc, bias, shift))
+
+
+def test_rounding_bias_rounds_half_up():
+    spec = Requantize(8, FixedFormat(8, signed=True))
+    acc = np.array([[-6, -5, -4, -2, 2, 4, 5, 6]])
+    shift = np.full_like(acc, 2)
+    words, _ = rtl(spec, acc, spec.rounding_bias(shift), shift)
+    assert words.tolist() == [[-1, -1, -1, 0, 1, 1, 1, 2]]
+
+
+def test_shift_above_maximum_is_harmless():
+    spec = Requantize(4, FixedFormat(3, signed=True))
+    assert spec.shift_width == 3
+    acc = np.array([[-8, 7]])
+    words, _ = rtl(spec, acc, np.zeros_like(acc), np.full_like(acc, 7))
+    assert words.tolist() == [[-1, 0]]
+
+
+def test_spec_wrong():
+    with pytest.raises(TypeError, match=r"^Requantizer spec must be a Requantize, not 20$"):
+        Requantizer(20, 1)
+
+
+@pytest.mark.parametrize("lanes", [0, 1.0])
+def test_lanes_wrong(lanes):
+    with pytest.raises(ValueError, match=r"^Requantizer lanes must be a positive integer, not "):
+        Requantizer(SPECS[0], lanes)
