@@ -1,0 +1,129 @@
+"""Descriptors and parameters: every bit where the format says."""
+
+import numpy as np
+import pytest
+
+from fxhw.errors import FxhwError
+from fxhw.fixed import int_to_codes
+from fxhw.plan import compile_network, design_for
+from fxhw.plan.parameters import conv_beats, head_beats
+from fxhw.plan.program import CHECK, FIELDS, Descriptor, Kind, checksum
+from fxhw.plan.registers import ERROR_TEXT, REGISTERS, ErrorCode
+from tests.networks import random_network
+
+
+def decode(bits):
+    values, position = {}, 0
+    for name, width in FIELDS:
+        values[name] = (bits >> position) & ((1 << width) - 1)
+        position += width
+    return values
+
+
+def test_no_field_crosses_a_word():
+    position = 0
+    for name, width in FIELDS:
+        assert position // 32 == (position + width - 1) // 32, name
+        position += width
+
+
+def test_descriptor_round_trip():
+    descriptor = Descriptor(
+        kind=Kind.CONV, width=640, height=3, groups_a=5, last=1, base_b=0xDEADBEEF, up_b=1
+    )
+    bits = descriptor.encode()
+    values = decode(bits)
+    assert checksum(bits) == CHECK
+    assert {name: values[name] for name in vars(descriptor)} == {
+        name: int(value) for name, value in vars(descriptor).items()
+    }
+
+
+def test_descriptor_overflow():
+    with pytest.raises(OverflowError, match="width must fit 16 bits, not 65536"):
+        Descriptor(kind=Kind.CONV, width=1 << 16).encode()
+
+
+def test_program_starts_the_memory_and_points_at_its_parameters():
+    network = random_network(0, (3, 5), (8, 12), 4, 4)
+    plan = compile_network(network, design_for(network, 2, 3))
+    per = 512 // plan.design.bus_bits
+    addresses = []
+    for index, descriptor in enumerate(plan.descriptors):
+        beats = plan.beats[index * per : (index + 1) * per]
+        bits = sum(beat << (plan.design.bus_bits * n) for n, beat in enumerate(beats))
+        assert bits == descriptor.encode()
+        addresses.append(descriptor.load_address)
+    assert addresses[0] == per * len(plan.descriptors)
+    assert addresses == sorted(addresses)
+    assert len(plan.beats) == plan.design.parameter_beats
+    assert all(0 <= beat < 1 << plan.design.bus_bits for beat in plan.beats)
+
+
+def test_weight_words_hold_the_codes_in_order():
+    network = random_network(1, (3,), (8, 8), 4, 6)
+    design = design_for(network, 2, 2)
+    conv = network.convs[1]
+    spec = design.main
+    beats = conv_beats(spec, 64, conv, [(3, network.convs[0].out)], 0, 3)
+    per_word = -(-spec.weight_bits // 64)
+    for group_in in range(2):
+        for group_out in range(2):
+            first = (group_in * 2 + group_out) * per_word
+            word = sum(b << (64 * n) for n, b in enumerate(beats[first : first + per_word]))
+            codes = spec.weight.decode(int_to_codes(word, 4, 36)).reshape(2, 9, 2)
+            for lane_out in range(2):
+                for lane_in in range(2):
+                    out, channel = 2 * group_out + lane_out, 2 * group_in + lane_in
+                    exists = out < 3 and channel < 3
+                    expected = conv.codes[out, channel].reshape(9) if exists else np.zeros(9)
+                    assert codes[lane_out, :, lane_in].tolist() == expected.tolist()
+
+
+def test_head_beats():
+    network = random_network(2, (3,), (8, 8), 4, 6)
+    design = design_for(network, 2, 2)
+    beats = head_beats(design, network.head)
+    codes = [
+        design.head_weight.decode(int_to_codes(beat, 8, 2)).tolist() for beat in beats[:2]
+    ]
+    assert codes == [network.head.codes[:2].tolist(), [int(network.head.codes[2]), 0]]
+    width = design.head_bias.width
+    bias = sum(beat << (64 * n) for n, beat in enumerate(beats[2:]))
+    assert (bias ^ (1 << (width - 1))) - (1 << (width - 1)) == network.head.bias
+
+
+def test_a_bias_that_does_not_fit_is_refused_by_layer_and_channel():
+    network = random_network(0, (2,), (8, 8), 4, 4)
+    conv = network.convs[2]
+    # Right at the threshold between 0 and 1, so that no other pair gives the same results.
+    conv.bias[1] = (1 << 19) - 500
+    conv.weight_frac[1] += 20 - conv.shift(network.tensors()[conv.input].format)[1]
+    with pytest.raises(FxhwError, match=rf"Layer {conv.name}, channel 1: bias \d+ and shift"):
+        design_for(network, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"size": (8, 16)}, r"image needs 16 width, the design has at most 8"),
+        ({"channels": (2, 9)}, "Layer dec1a needs 10 weight words .* may hold 8"),
+        ({"channels": (3, 3)}, "enc0a needs 2 output groups, the design has at most 1"),
+        ({"wbits": 3}, "weights have 3 bits, the design's 4"),
+        ({"abits": 5}, "activations have 5 bits, the design's 4"),
+        ({"image_channels": 3}, "image needs 3 channels"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_design_is_refused(change, match):
+    base = {"channels": (2, 3), "size": (8, 8), "wbits": 4, "abits": 4}
+    design = design_for(random_network(0, **base), 2, 2)
+    with pytest.raises(FxhwError, match=match):
+        compile_network(random_network(0, **{**base, **change}), design)
+
+
+def test_registers_are_distinct_words_and_errors_have_texts():
+    offsets = [register.offset for register in REGISTERS.values()]
+    assert offsets == sorted(set(offsets))
+    assert all(offset % 4 == 0 for offset in offsets)
+    assert offsets[-1] < 256
+    assert set(ERROR_TEXT) == set(ErrorCode)

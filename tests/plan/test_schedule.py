@@ -1,0 +1,64 @@
+"""Lowering: what is read, stored, pooled and cut into tiles; what is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from fxhw.errors import FxhwError
+from fxhw.graph import MaxPool
+from fxhw.plan.schedule import schedule_network
+from tests.networks import random_network
+
+
+def test_unet():
+    schedule = schedule_network(random_network(0, (4, 6), (8, 8), 4, 4), 4, 4)
+    assert schedule.front.name == "enc0a"
+    names = [step.conv.name for step in schedule.steps]
+    assert names == [
+        "enc0b", "enc1a", "enc1b", "mida", "midb", "dec1a", "dec1b", "dec0a", "dec0b",
+    ]  # fmt: skip
+    steps = dict(zip(names, schedule.steps))
+    assert steps["enc0b"].sources == ()
+    assert [(s.tensor.name, s.up) for s in steps["dec0a"].sources] == [
+        ("dec1b", True),
+        ("enc0b", False),
+    ]
+    assert steps["enc0b"].pooled.name == "pool0"
+    assert steps["enc0b"].store_full
+    assert steps["dec1b"].pooled is None
+    assert [step.to_head for step in schedule.steps] == [False] * 8 + [True]
+    assert not schedule.steps[-1].store_full
+
+
+@pytest.mark.parametrize(("pin", "pout", "words"), [(2, 2, 6), (2, 4, 8), (3, 2, 9)])
+def test_tiles_cover_all_channels_and_fit(pin, pout, words):
+    network = random_network(0, (2, 13), (8, 8), 4, 4)
+    schedule = schedule_network(network, pin, pout, 40)
+    tiles = {}
+    for step in schedule.steps:
+        tiles.setdefault(step.conv.name, []).append((step.first_channel, step.channels))
+        assert step.first_channel % pin == 0
+        assert step.first_channel % pout == 0
+    assert any(len(parts) > 1 for parts in tiles.values())
+    for conv in network.convs[1:]:
+        ends = [first + count for first, count in tiles[conv.name]]
+        assert [first for first, _ in tiles[conv.name]] == [0, *ends[:-1]]
+        assert ends[-1] == conv.out_channels
+
+
+def refuse(network, match, **options):
+    with pytest.raises(FxhwError, match=match):
+        schedule_network(network, options.get("pin", 2), 2, options.get("weight_words"))
+
+
+def test_refusals():
+    network = random_network(0, (2, 4), (8, 8), 4, 4)
+    refuse(network, "smallest tile", weight_words=1)
+    twice = list(network.ops)
+    twice.insert(3, MaxPool("again", "enc0b", "again"))
+    refuse(replace(network, ops=tuple(twice)), "pooled twice")
+
+
+def test_head_layer_must_fit_one_tile():
+    network = random_network(0, (9, 1), (8, 8), 4, 4)
+    refuse(network, "must fit in one", weight_words=24)
