@@ -290,7 +290,7 @@ def _descriptors(
 def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
     """Beats each descriptor loads: weight words, then requantization words."""
     bus, front = design.bus_bits, schedule.front
-    image = [(front.in_channels, design.front.activation)]
+    image = [(front.in_channels, schedule.image.format)]
     loads = [
         conv_beats(design.front, bus, front, image, 0, front.out_channels),
         head_beats(design, schedule.head),

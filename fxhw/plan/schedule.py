@@ -48,12 +48,14 @@ class Schedule:
 
     Parameters
     ----------
+    image : the image.
     front : the first convolution, computed while the image streams in.
     front_out : its result, which goes straight to the first step.
     steps : the main array's steps in order.
     head : the 1x1 head behind the last step.
     """
 
+    image: TensorInfo
     front: Conv
     front_out: TensorInfo
     steps: tuple[Step, ...]
@@ -119,7 +121,7 @@ def schedule_network(
             )
     if not steps or not steps[-1].to_head:
         raise FxhwError("The head must read the last convolution's result")
-    return Schedule(front, tensors[front.output], tuple(steps), network.head)
+    return Schedule(tensors["image"], front, tensors[front.output], tuple(steps), network.head)
 
 
 def _check_front(network: Network, readers: dict[str, list]) -> tuple[Conv, Conv]:

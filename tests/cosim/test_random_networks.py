@@ -1,0 +1,55 @@
+"""Random networks on random accelerators: every layer's codes equal the golden model's.
+
+``make fuzz`` runs two hundred and more; the test run takes a sample.  A case is an accelerator with
+its own network and two others loaded as programs, each on an image of its own.
+"""
+
+import os
+
+import pytest
+from hypothesis import Phase, given, settings
+
+from .designs import Case, cases, check_case
+
+pytestmark = pytest.mark.cosim
+
+SAMPLE = settings(max_examples=4, phases=[Phase.explicit, Phase.generate])
+MANY = settings(
+    max_examples=int(os.environ.get("FXHW_FUZZ", "80")),
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=not os.environ.get("FXHW_FUZZ_RANDOM"),
+)
+
+
+@SAMPLE
+@given(case=cases())
+def test_sample(case, tmp_path_factory):
+    check_case(case, tmp_path_factory.mktemp("case"))
+
+
+@pytest.mark.slow
+@MANY
+@given(case=cases())
+def test_many(case, tmp_path_factory):
+    check_case(case, tmp_path_factory.mktemp("case"))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            Case(1, (3, 5), (9, 7), {"wbits": 4, "abits": 6}, 2, 3, logits=True), id="odd sizes"
+        ),
+        pytest.param(
+            Case(2, (2, 3, 3, 4), (16, 16), {"wbits": 2, "abits": 3}, 3, 2,
+                 others=(((2,), (16, 12)), ((1, 2, 3), (5, 16)))),
+            id="overlay of other depths, channels and sizes",
+        ),
+        pytest.param(
+            Case(3, (4, 9), (8, 8), {"wbits": 1, "abits": 1}, 4, 2, weight_words=16, extreme=True),
+            id="tiles of binary weights at the extremes",
+        ),
+    ],
+)  # fmt: skip
+def test_named(case, tmp_path):
+    assert check_case(case, tmp_path) == 1 + len(case.others)
