@@ -7,8 +7,8 @@ operators in order with their formats, and free text facts.  The tensors are, pe
 """
 
 import json
+import math
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,11 @@ __all__ = ["SCHEMA", "load_checkpoint", "save_checkpoint"]
 
 SCHEMA = 1
 """Version of the metadata's layout."""
+
+_DAMAGE = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError
+)
+"""What metadata of the wrong shape makes the reader raise."""
 
 
 def save_checkpoint(network: Network, path: str | os.PathLike) -> None:
@@ -54,15 +59,13 @@ def save_checkpoint(network: Network, path: str | os.PathLike) -> None:
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"))
     data = save(tensors, metadata={"fxhw": text})
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".fxhw-", delete=False) as file:
-            temporary = file.name
-            file.write(data)
+        temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        if temporary.is_file():
+            temporary.unlink()
         raise FxhwError(f"Checkpoint {path} cannot be written: {error.strerror}") from error
 
 
@@ -81,8 +84,9 @@ def load_checkpoint(path: str | os.PathLike) -> Network:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError) as error:
+            names = list(file.keys()) if "fxhw" in metadata else []
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise FxhwError(
             f"Checkpoint {path} is not a sound safetensors file ({error}); "
             "it may be truncated, copy or train it again"
@@ -96,7 +100,7 @@ def load_checkpoint(path: str | os.PathLike) -> Network:
         return _build(json.loads(metadata["fxhw"]), tensors)
     except FxhwError as error:
         raise FxhwError(f"Checkpoint {path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except _DAMAGE as error:
         raise FxhwError(
             f"Checkpoint {path} has damaged metadata ({type(error).__name__}: {error})"
         ) from error
@@ -108,14 +112,11 @@ def _build(header: dict, tensors: dict[str, np.ndarray]) -> Network:
             f"its schema is version {header['schema']}, this fxhw reads version {SCHEMA}; "
             "train it again or use the fxhw that made it"
         )
+    if not isinstance(header["meta"], dict):
+        raise FxhwError(f"its facts are {header['meta']!r}, not a table")
     ops = tuple(_op_from_json(entry, tensors) for entry in header["ops"])
     height, width = header["size"]
     calibration = _tensor(tensors, "calibration", np.uint8)
-    if calibration.ndim != 4 or calibration.shape[3] != header["image_channels"]:
-        raise FxhwError(
-            f"tensor calibration has shape {calibration.shape}, "
-            f"expected (n, height, width, {header['image_channels']})"
-        )
     return Network(
         image=_format_from_json(header["image"]),
         image_channels=int(header["image_channels"]),
@@ -165,7 +166,7 @@ def _op_from_json(entry: dict, tensors: dict[str, np.ndarray]):
     if len(shape) != (4 if kind == "Conv" else 1) or min(shape) < 1:
         raise FxhwError(f"layer {name} has weights of the impossible shape {shape}")
     packed = _tensor(tensors, f"{name}.weight", np.uint8)
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if packed.size != -(-count * weight.bits // 8):
         raise FxhwError(
             f"layer {name} has {packed.size} bytes of weights, but shape {shape} "

@@ -31,8 +31,8 @@ class Repacker(wiring.Component):
 
     Lanes move in units of their greatest common divisor: ``a`` per input word, ``b`` per output
     word.  The buffer holds ``a + b - 1`` units, so that a word always fits in when there is none
-    to give out.  Above ``level`` it is zero, which makes the tail; output words that lie wholly
-    past the input are made by ``padding``, and the buffer already fills for the next pixel.
+    to give out.  A word going in clears what lies above it, which makes the tail; output words that
+    lie wholly past the input are made by ``padding``, while the buffer fills for the next pixel.
 
     Parameters
     ----------
@@ -118,52 +118,60 @@ class Repacker(wiring.Component):
         level = Signal(range(a + b))  # units waiting in `units`
         closed = Signal()  # they are the last ones of their pixel
         padding = Signal()  # the pixel at the output has no more units
+        enough = Signal()  # the pixel at the input has filled its output words
         in_index = Signal.like(self.in_words)
         out_index = Signal.like(self.out_words)
 
         # Output.
-        give, last_out, empties = Signal(), Signal(), Signal()
+        give, last_out, shifts, empties = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.o.valid.eq(padding | closed | (level >= b)),
             self.o.payload.eq(Mux(padding, 0, units[: b * unit])),
             give.eq(self.o.valid & self.o.ready),
             last_out.eq(out_index + 1 == self.out_words),
-            empties.eq(give & ~padding & closed & (last_out | (level <= b))),
+            shifts.eq(give & ~padding),
+            empties.eq(shifts & closed & (last_out | (level <= b))),
         ]
         with m.If(give):
             m.d.sync += out_index.eq(Mux(last_out, 0, out_index + 1))
             m.d.sync += padding.eq(~last_out & (padding | empties))
 
-        # What stays, and where the next input word goes.
-        kept, position = Signal.like(units), Signal(range(a + b))
-        m.d.comb += [kept.eq(units), position.eq(level)]
-        with m.If(empties):
-            m.d.comb += [kept.eq(0), position.eq(0)]
-        with m.Elif(give & ~padding):
-            m.d.comb += [kept.eq(units[b * unit :]), position.eq(level - b)]
-
         # Input.
-        take, last_in, enough, useful = Signal(), Signal(), Signal(), Signal()
+        position = Signal(range(a + b))  # of the next input word
+        take, last_in, useful, fills = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            enough.eq(in_index * a >= self.out_words * b),  # all that the output has room for
+            position.eq(Mux(empties, 0, Mux(shifts, level - b, level))),
             self.i.ready.eq(enough | ((empties | ~closed) & (position < b))),
             take.eq(self.i.valid & self.i.ready),
             useful.eq(take & ~enough),
             last_in.eq(in_index + 1 == self.in_words),
+            fills.eq(_times(in_index + 1, a) >= _times(self.out_words, b)),
         ]
         with m.If(take):
             m.d.sync += in_index.eq(Mux(last_in, 0, in_index + 1))
+            m.d.sync += enough.eq(~last_in & (enough | fills))
 
-        m.d.sync += [units.eq(kept), level.eq(position)]
-        with m.If(useful):
-            m.d.sync += level.eq(position + a)
-            with m.Switch(position):
-                for n in range(b):
-                    with m.Case(n):
-                        m.d.sync += units[n * unit :][: a * unit].eq(self.i.payload)
-        with m.If(useful):
-            m.d.sync += closed.eq(last_in | ((in_index + 1) * a >= self.out_words * b))
-        with m.Elif(empties):
-            m.d.sync += closed.eq(0)
+        # Buffer: each unit has its own enable, and the select that arrives last comes last.
+        at = Signal(b)  # where a word goes in, one-hot
+        m.d.comb += at.eq(Mux(useful, 1 << position, 0))
+        payload = Value.cast(self.i.payload)
+        for j in range(a + b - 1):
+            written = [n for n in range(b) if n <= j < n + a]
+            cleared = [n for n in range(b) if n + a <= j]
+            source = units[(j + b) * unit :][:unit] if j + b < a + b - 1 else C(0, unit)
+            chosen = Mux(Cat(at[n] for n in (*written, *cleared)).any(), 0, source)
+            for n in written:
+                chosen |= payload[(j - n) * unit :][:unit] & at[n].replicate(unit)
+            with m.If(shifts | Cat(at[n] for n in (*written, *cleared)).any()):
+                m.d.sync += units[j * unit :][:unit].eq(chosen)
+
+        m.d.sync += level.eq(Mux(useful, position + a, position))
+        with m.If(useful | empties):
+            m.d.sync += closed.eq(useful & (last_in | fills))
 
         return m
+
+
+def _times(value, factor):
+    """``value * factor`` by shifts and sums, for synthesizers that would spend a multiplier."""
+    return sum(value << n for n in range(factor.bit_length()) if factor >> n & 1)

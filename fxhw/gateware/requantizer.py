@@ -19,7 +19,7 @@ class Requantizer(wiring.Component):
         i_bias ─┘                │
         i_shift ──▶ shift ───────┘
 
-    The shifter works on magnitudes (ones' complement) and filters in zeros, coarse steps first:
+    The shifter works on magnitudes (ones' complement), coarse steps first, and fills with zeros:
     each step keeps only the bits that a later one can still bring into the result, and the bits it
     leaves behind are the overflow.  An unsigned result needs no complement, since it is 0 whenever
     the sum is negative.  Shifts above ``spec.max_shift`` act like ``spec.max_shift``.
@@ -102,17 +102,20 @@ class Requantizer(wiring.Component):
 
         negative = total[-1]
         bits = total[:-1] ^ (negative.replicate(len(total) - 1) if is_signed else 0)
-        lost = C(0, 1)
+        lost = []
         for step in reversed(range(len(shift))):
+            # One signal per step: expressions nested in expressions would double at each.
+            whole = Signal(len(bits), name=f"whole_{n}_{step}")
+            m.d.comb += whole.eq(bits)
             distance = 1 << step
             kept = low_width + distance - 1  # later steps move a bit by distance - 1 at most
-            lost |= ~shift[step] & bits[kept:].any()
-            bits = Mux(shift[step], bits[distance:], bits)[:kept]
+            lost.append(~shift[step] & whole[kept:].any())
+            bits = Mux(shift[step], whole[distance:], whole)[:kept]
 
         low = Signal(low_width, name=f"low_{n}", reset_less=True)
         overflow = Signal(name=f"overflow_{n}", reset_less=True)
         below = Signal(name=f"negative_{n}", reset_less=True)
-        m.d.sync += [low.eq(bits), overflow.eq(lost), below.eq(negative)]
+        m.d.sync += [low.eq(bits), overflow.eq(Cat(lost).any()), below.eq(negative)]
 
         clamped = low | overflow.replicate(low_width)
         if is_signed:

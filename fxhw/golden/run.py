@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ..errors import FxhwError
-from ..fixed import Requantize
 from ..graph import Concat, Conv, MaxPool, Network, TensorInfo, Upsample
 from .conv import conv3x3
 
@@ -20,8 +19,7 @@ def run_op(op, inputs: list[np.ndarray], info: list[TensorInfo], like: TensorInf
     x = inputs[0]
     if isinstance(op, Conv):
         acc = conv3x3(x, op.codes, op.accumulator(info[0].format))
-        requantize = Requantize(op.requantize(info[0].format).acc_width, op.out)
-        return requantize.compute_channels(
+        return op.requantize(info[0].format).compute_channels(
             acc, op.rounded_bias(info[0].format), op.shift(info[0].format)
         )
     if isinstance(op, MaxPool):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import FxhwError
 from ..graph import Network
 from .run import run_network
 
@@ -12,8 +13,7 @@ def tile_origins(length: int, tile: int, overlap: int) -> list[int]:
     """Origins of tiles of ``tile`` pixels that cover ``length`` and share ``overlap`` pixels."""
     if length <= tile:
         return [0]
-    step = max(1, tile - overlap)
-    origins = list(range(0, length - tile, step))
+    origins = list(range(0, length - tile, tile - overlap))
     return [*origins, length - tile]
 
 
@@ -34,7 +34,17 @@ def run_tiled(
     Returns
     -------
     bool (height, width).
+
+    Raises
+    ------
+    FxhwError if ``overlap`` is negative or leaves no step between tiles.
     """
+    limit = min(network.size)
+    if overlap is not None and not 0 <= overlap < limit:
+        raise FxhwError(
+            f"Tiles of {network.size[0]}x{network.size[1]} must overlap by 0 to {limit - 1} "
+            f"pixels, not {overlap}"
+        )
     height, width = image.shape[:2]
     tile_h, tile_w = min(network.size[0], height), min(network.size[1], width)
     if (tile_h, tile_w) == (height, width):

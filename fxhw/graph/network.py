@@ -43,8 +43,8 @@ class Network:
     image_channels : channels of the image.
     ops : operators; each reads tensors made before it, the last is the :class:`Head`.
     size : (height, width) the network is meant for; it runs at any size.
-    calibration : uint8 (n, height, width, channels) image codes that post-training
-        requantization looks at; may be empty.
+    calibration : uint8 (n, height, width, image_channels) image codes that post-training
+        requantization looks at; may be empty, of any shape.
     meta : free text facts about the training (data set, dice, licence), JSON types only.
 
     Raises
@@ -62,7 +62,24 @@ class Network:
     meta: Mapping = field(default_factory=dict)
 
     def __post_init__(self):
+        if self.image.signed or self.image.width > 8:
+            raise FxhwError(
+                f"The image has format {self.image.name}, but pixels must be unsigned, 1 to 8 bits"
+            )
         self.tensors(self.size)
+        if not self.calibration.size:
+            empty = np.zeros((0, *self.size, self.image_channels), np.uint8)
+            object.__setattr__(self, "calibration", empty)
+        if self.calibration.ndim != 4 or self.calibration.shape[3] != self.image_channels:
+            raise FxhwError(
+                f"Calibration images have shape {self.calibration.shape}, "
+                f"expected (n, height, width, {self.image_channels})"
+            )
+        if self.calibration.dtype != np.uint8 or not self.image.contains(self.calibration):
+            raise FxhwError(
+                f"Calibration images must be uint8 codes of at most {self.image.max}, "
+                f"not {self.calibration.dtype} up to {self.calibration.max()}"
+            )
 
     @property
     def convs(self) -> list[Conv]:
@@ -91,9 +108,15 @@ class Network:
         tensors = {"image": image}
         if not self.ops or not isinstance(self.ops[-1], Head):
             raise FxhwError("The network must end in a 1x1 head")
+        names = set()
         for op in self.ops:
+            if op.name in names:
+                raise FxhwError(f"Two layers are called {op.name}; names must differ")
+            names.add(op.name)
+            if isinstance(op, Head) and op is not self.ops[-1]:
+                raise FxhwError(f"Layer {op.name} is a head, but not the last layer")
             inputs = op.inputs if isinstance(op, Concat) else (op.input,)
-            for name in inputs:
+            for name in (*inputs, op.like) if isinstance(op, Upsample) else inputs:
                 if name not in tensors:
                     raise FxhwError(f"Layer {op.name} reads tensor {name}, which nothing makes")
             if op.output in tensors:
@@ -110,6 +133,28 @@ class Network:
                 out = tensors[op.output]
                 macs[op.name] = out.height * out.width * op.codes.size
         return macs
+
+    def peak_activation_bits(self, size: tuple[int, int] | None = None) -> int:
+        """Most bits of feature maps alive at once, an operator's inputs and result included.
+
+        The image counts, the logits do not, and a concatenation is its two inputs.
+        """
+        tensors = self.tensors(size)
+        parts = {name: {name} for name in tensors}
+        last_use = {}
+        for index, op in enumerate(self.ops):
+            if isinstance(op, Concat):
+                parts[op.output] = set().union(*(parts[name] for name in op.inputs))
+                continue
+            for part in parts[op.input]:
+                last_use[part] = index
+        alive, peak = {"image"}, 0
+        for index, op in enumerate(self.ops):
+            if not isinstance(op, Concat | Head):
+                alive.add(op.output)
+            peak = max(peak, sum(tensors[name].bits for name in alive))
+            alive = {name for name in alive if last_use.get(name, -1) > index}
+        return peak
 
     def stored_bits(self) -> dict[str, int]:
         """Exact bits of the parameters: ``weights``, ``biases`` and ``shifts``.
@@ -167,7 +212,8 @@ def _infer(op, inputs: list[TensorInfo], tensors: Mapping[str, TensorInfo]) -> T
             f"Layer {op.name} has weights of shape {op.codes.shape}, "
             f"but its input {first.name} has {first.channels} channels"
         )
-    width = op.accumulator(first.format).width + 1
+    _check_bias(op, "", op.bias)
+    width = max(op.accumulator(first.format).width, abs(op.bias).bit_length() + 1) + 1
     frac = first.format.frac + op.weight_frac
     return TensorInfo(op.output, first.height, first.width, 1, FixedFormat(width, frac, True))
 
@@ -207,10 +253,13 @@ def _check_conv(op: Conv, source: TensorInfo) -> None:
             f"Layer {op.name}, channel {channel}: the shift is {shift[channel]}, above 48; "
             "the weights of this channel are too small to matter, retrain or zero them"
         )
-    limit = 1 << 48
-    if np.abs(op.bias).max(initial=0) >= limit:
-        channel = int(np.abs(op.bias).argmax())
+    for channel, bias in enumerate(op.bias.tolist()):
+        _check_bias(op, f", channel {channel}", bias)
+
+
+def _check_bias(op, where: str, bias: int) -> None:
+    if abs(bias) >= 1 << 48:
         raise FxhwError(
-            f"Layer {op.name}, channel {channel}: the bias is {op.bias[channel]}, "
-            f"but a bias must stay below 2**48 = {limit}"
+            f"Layer {op.name}{where}: the bias is {bias}, "
+            f"but its magnitude must stay below 2**48 = {1 << 48}"
         )

