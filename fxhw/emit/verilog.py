@@ -111,9 +111,12 @@ def _file_names(inits: list[MemoryInit]) -> list[str]:
 def _insert_readmem(verilog: str, init: MemoryInit, name: str) -> str:
     """``verilog`` with the memory's contents read from file ``name``."""
     start = re.search(rf"^module {re.escape(init.module)} ?\(", verilog, re.M)
-    declaration = re.compile(rf"^  reg (\[\d+:0\] )?{re.escape(init.memory)} \[\d+:0\];\n", re.M)
+    # A name that is a keyword is escaped: a backslash before it, a space after it.
+    name_ = rf"(\\?{re.escape(init.memory)} )"
+    declaration = re.compile(rf"^  reg (?:\[\d+:0\] )?{name_}\[\d+:0\];\n", re.M)
     found = declaration.search(verilog, start.end()) if start else None
     if not found:
         raise FxhwError(f"Memory {init.memory} of module {init.module} got lost in Yosys")
-    line = f'  initial $readmemh("{name}", {init.memory});\n'
+    signal = found[1] if found[1].startswith("\\") else found[1].strip()
+    line = f'  initial $readmemh("{name}", {signal});\n'
     return verilog[: found.end()] + line + verilog[found.end() :]

@@ -172,8 +172,12 @@ class DescriptorCheck(wiring.Component):
         d = self.descriptor
         is_head = d.kind == Kind.HEAD
         is_conv = d.kind == Kind.CONV
+        # Some number of channels must fill both the array's groups and the memory's words.
+        made, stored = d.groups_out * design.pout, d.words_out * design.pin
+        contradict = (stored + design.pout <= made) | (made + design.pin <= stored)
         return [
             (~is_head & (weights != d.weight_words), ErrorCode.SHAPE),
+            (is_conv & (d.store_full | d.store_pool) & contradict, ErrorCode.SHAPE),
             (
                 is_conv
                 & (

@@ -127,7 +127,9 @@ class Sequencer(wiring.Component):
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [self.step.eq(0), beat.eq(0), bank.eq(0)]
-                m.d.sync += [address.eq(self.program), pc.eq(self.program)]
+                # A program that starts past the memory must not be cut to an address within it.
+                first = Mux(self.program < design.parameter_beats, self.program, ~0)
+                m.d.sync += [address.eq(first), pc.eq(first)]
                 with m.If(self.start):
                     m.d.comb += self.clear.eq(1)
                     m.next = "Fetch"

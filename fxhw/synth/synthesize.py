@@ -74,6 +74,7 @@ def synthesize(folder: str | os.PathLike, target: Target, dsp: bool = True) -> R
     cells = {
         name.lstrip("\\"): int(count)
         for name, count in sorted(stat["design"]["num_cells_by_type"].items())
+        if not name.startswith("$")
     }
     seconds = time.monotonic() - start
     return Resources(target, dsp, target.classify(cells), cells, seconds)

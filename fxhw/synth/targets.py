@@ -66,7 +66,7 @@ TARGETS = {
         Target(
             name="xc7",
             title="Xilinx 7 series",
-            command="synth_xilinx -family xc7 -top {top}",
+            command="synth_xilinx -family xc7 -flatten -noiopad -top {top}",
             no_dsp="-nodsp",
             cells=(
                 ("LUT", r"LUT[1-6]", 1),
@@ -81,7 +81,7 @@ TARGETS = {
         Target(
             name="gowin",
             title="Gowin GW2A",
-            command="synth_gowin -family gw2a -top {top}",
+            command="synth_gowin -family gw2a -noiopads -top {top}",
             no_dsp="-nodsp",
             cells=(
                 ("LUT", r"LUT[1-4]", 1),

@@ -1,0 +1,138 @@
+"""``fxhw generate``: the Verilog of a network."""
+
+import re
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..bundled import bundled_checkpoint
+from ..checkpoint import load_checkpoint
+from ..emit.bundle import check_target, top_name, write_bundle
+from ..errors import FxhwError
+from ..plan import compile_network, design_for
+from ..quantize import requantize, widths
+
+__all__ = ["command", "parse_size"]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(height, width) of ``HxW``.
+
+    Raises
+    ------
+    FxhwError if ``text`` is anything else.
+    """
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
+    if not found or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
+        raise FxhwError(f"--image-size must be HEIGHTxWIDTH in pixels, as 128x128, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+@click.command(short_help="Write the Verilog of a network, ready to synthesize.")
+@click.option("--wbits", type=click.IntRange(1, 8), help="Weight bits.  [default: the network's]")
+@click.option(
+    "--abits", type=click.IntRange(1, 8), help="Activation bits.  [default: the network's]"
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="The network.  [default: the bundled one]",
+)
+@click.option(
+    "--pin", type=click.IntRange(1, 16), default=8, show_default=True, help="Channels in per cycle."
+)
+@click.option(
+    "--pout",
+    type=click.IntRange(1, 16),
+    default=8,
+    show_default=True,
+    help="Channels out per cycle.",
+)
+@click.option(
+    "--image-size", metavar="HxW", help="Largest image, in pixels.  [default: the network's size]"
+)
+@click.option(
+    "--weight-words",
+    type=click.IntRange(min=1),
+    help="Weight words of one step; larger layers run in tiles.  [default: the largest layer's]",
+)
+@click.option(
+    "--bus-bits",
+    type=click.Choice(["32", "64", "128"]),
+    default="64",
+    show_default=True,
+    help="Width of the parameter memory.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder to write; its name becomes the top module's.  [default: rtl_out/unet_wXaY]",
+)
+@click.option("--force", is_flag=True, help="Replace the folder even if it was not generated.")
+def command(
+    wbits, abits, checkpoint, pin, pout, image_size, weight_words, bus_bits, output, force
+):
+    """Write a folder with the Verilog of a quantized U-Net, its program and its manifest.
+
+    A network of other widths is requantized first, without training; the folder holds the result.
+    """
+    size = parse_size(image_size) if image_size else None
+    network = load_checkpoint(checkpoint or bundled_checkpoint())
+    present = widths(network)
+    wanted = wbits or present[0], abits or present[1]
+    output = output or Path("rtl_out") / f"unet_w{wanted[0]}a{wanted[1]}"
+    check_target(output, force)
+    if wanted != present:
+        network = requantize(network, *wanted)
+    if size:
+        network = network.resized(size)
+    design = design_for(network, pin, pout, weight_words, int(bus_bits))
+    plan = compile_network(network, design)
+    console = Console()
+    start = time.monotonic()
+    with console.status("Yosys writes the Verilog (it compiles itself first, once per machine)"):
+        manifest = write_bundle(network, plan, output, force=force)
+    _print(console, manifest, output, plan, present, wanted)
+    console.print(f"Made in {time.monotonic() - start:.1f} s. Check it bit for bit:")
+    console.print(f"  fxhw sim {output}", soft_wrap=True, highlight=False)
+
+
+def _print(console, manifest, output, plan, present, wanted):
+    """What was made."""
+    design = plan.design
+    layers = Table(title=f"{top_name(output)}: steps of the main array", title_justify="left")
+    for name in ("layer", "output", "MACs", "cycles", "utilization", "bound"):
+        layers.add_column(name, justify="left" if name in ("layer", "output") else "right")
+    for step in manifest["steps"]:
+        tensor = manifest["tensors"][step["output"]]
+        share = step["macs"] / (step["estimated_cycles"] * design.macs_per_cycle)
+        layers.add_row(
+            step["layer"],
+            f"{tensor['height']}x{tensor['width']}x{step['channels']}",
+            f"{step['macs']:,}",
+            f"{step['estimated_cycles']:,}",
+            f"{share:.1%}",
+            step["estimate"]["bound"],
+        )
+    console.print(layers)
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    made = f"w{wanted[0]}a{wanted[1]}"
+    if wanted != present:
+        made += f", requantized from w{present[0]}a{present[1]} without training"
+    memories = ", ".join(f"{name} {bits:,}" for name, bits in manifest["memory_bits"].items())
+    height, width = manifest["network"]["size"]
+    for name, value in (
+        ("network", f"{made}, {height}x{width}, {len(manifest['layers'])} layers"),
+        ("array", f"{design.pin} x {design.pout} x 9 = {design.macs_per_cycle} MAC per cycle"),
+        ("estimated cycles", f"{plan.estimate.total:,}"),
+        ("array utilization", f"{plan.estimate.utilization:.1%}"),
+        ("memory bits", f"{sum(manifest['memory_bits'].values()):,} ({memories})"),
+        ("files", f"{output}: {', '.join(sorted(['manifest.json', *manifest['files']]))}"),
+        ("content hash", manifest["content_hash"][:16]),
+    ):
+        facts.add_row(name, value)
+    console.print(facts)
