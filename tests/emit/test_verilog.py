@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Verilog of small components."""
 
 import re
@@ -5,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from amaranth.hdl import *
+from amaranth.hdl import ClockDomain, ClockSignal, Module, ResetSignal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
