@@ -2,12 +2,73 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DESIGN := rtl_out/unet_w4a6
+SAMPLE := rtl_out/tiny_w4a4
+PYTEST := $(BIN)/python -m pytest -q
+JOBS := 2
 
-.PHONY: venv generate test lint
+.PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
+  lint sample clean
+
+help:
+	@echo "make generate   Verilog of the bundled network, in $(DESIGN)"
+	@echo "make sim        simulate it on an image, compare every bit"
+	@echo "make synth      its size on three FPGA families"
+	@echo "make test       the tests that take seconds each; test-slow: the others"
+	@echo "make formal     the proofs; grid: all widths; fuzz: random networks; train-test: PyTorch"
+	@echo "make lint       the linters"
+	@echo "make sample     renew the committed sample, $(SAMPLE)"
+	@echo "make venv       $(VENV) with the pinned packages; train-venv: with PyTorch too"
+	@echo "make clean      remove builds and caches"
 
 venv: $(VENV)/.stamp
 
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+train-venv: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,train]'
+
+generate: $(VENV)/.stamp
+	$(BIN)/fxhw generate --wbits 4 --abits 6 -o $(DESIGN)
+
+$(DESIGN)/manifest.json: | $(VENV)/.stamp
+	$(BIN)/fxhw generate --wbits 4 --abits 6 -o $(DESIGN)
+
+sim: $(DESIGN)/manifest.json
+	$(BIN)/fxhw sim $(DESIGN)
+
+synth: $(DESIGN)/manifest.json
+	$(BIN)/fxhw synth --target all $(DESIGN)
+
+test: $(VENV)/.stamp
+	$(PYTEST) -n $(JOBS) -m "not slow"
+
+test-slow: $(VENV)/.stamp
+	$(PYTEST) -n $(JOBS) -m slow
+
+formal: $(VENV)/.stamp
+	$(PYTEST) -n $(JOBS) -m formal
+
+grid: $(VENV)/.stamp
+	$(PYTEST) -n $(JOBS) tests/cosim/test_width_grid.py
+
+fuzz: $(VENV)/.stamp
+	$(PYTEST) tests/cosim/test_random_networks.py -k many
+
+train-test: train-venv
+	$(PYTEST) -n $(JOBS) tests/train
+
+lint: $(VENV)/.stamp
+	$(BIN)/ruff check fxhw tests sim examples
+	$(BIN)/python -m fxhw.cosim.lint $(SAMPLE)/tiny_w4a4.v
+
+sample: $(VENV)/.stamp
+	$(BIN)/fxhw generate --checkpoint $(SAMPLE)/checkpoint.safetensors --pin 2 --pout 2 -o $(SAMPLE)
+
+clean:
+	rm -rf build runs .pytest_cache .ruff_cache .hypothesis

@@ -11,7 +11,8 @@ __all__ = ["descriptor_fields", "fusesoc_core", "program_hex", "program_listing"
 
 def markdown_table(rows: list[tuple]) -> str:
     """A Markdown table; the first of ``rows`` is its header."""
-    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
     lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines) + "\n"
 
@@ -28,7 +29,8 @@ def registers_page(top: str) -> str:
     causes += [(cause.name, text) for cause, text in CAUSE_TEXT.items()]
     return (
         f"# Registers of {top}\n\n"
-        "AXI4-Lite, 32-bit words; write strobes are ignored. Offsets in bytes.\n\n"
+        "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access past the\n"
+        "last register, is answered with SLVERR and has no effect.\n\n"
         f"{markdown_table(registers)}\n"
         "To run: stream the image in, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"
         "interrupt), read the mask. To load another network: write LOAD_ADDRESS 0, then every\n"
