@@ -28,6 +28,10 @@ _SLACK_CYCLES = 20_000
 """Cycles a run may take beyond its share, before it counts as hung."""
 
 
+_LONG_CYCLES = 50_000
+"""Cycles from which on the simulation is worth optimizing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Folder:
     """A generated folder, opened.
@@ -300,7 +304,8 @@ def _run(folder, scripts, work, simulator, cache, waves_from, progress, seed) ->
     if progress:
         progress(f"building the {simulator} simulation")
     waves = waves_from is not None
-    build = build_bench(simulator, folder.verilog, folder.defines(), Path(cache), waves)
+    long = folder.manifest["estimated_cycles"] > _LONG_CYCLES
+    build = build_bench(simulator, folder.verilog, folder.defines(), Path(cache), waves, long)
     for path in folder.path.glob("*.mem"):
         shutil.copy(path, work)
     commands = []

@@ -37,12 +37,25 @@ _VERILATOR_ARGS = (
 _MAKE_ARGS = (
     "CXX=g++",
     "LINK=g++",
-    "OPT_FAST=-O1",
     "OPT_GLOBAL=-O2",
     # What the package's makefile leaves open, or takes from the machine it was built on:
     "CFG_CXXFLAGS_PCH_I=-include",
     f"PYTHON3={sys.executable}",
 )
+
+
+_OPTIMIZED = ("OPT_FAST=-O1",)
+"""For long runs; more takes longer to compile than it saves."""
+
+_QUICK = (
+    "OPT_FAST=-O0",
+    "OPT_SLOW=-O0",
+    # One precompiled header will do where both kinds of objects are compiled alike.
+    "VK_PCH_I_SLOW=-include Vtop__pch.h.fast",
+    "-o",
+    "Vtop__pch.h.slow.gch",
+)
+"""For short runs, which take less time than the compiler."""
 
 
 def _verilator_root() -> Path | None:
@@ -101,7 +114,7 @@ def lint(verilog: Path) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.startswith("%")]
 
 
-def _runner(simulator: str):
+def _runner(simulator: str, optimize: bool = True):
     """A cocotb runner; Verilator's exposes the bench's ports alone, which keeps it fast."""
     from cocotb_tools.config import libs_dir, share_dir
     from cocotb_tools.runner import Verilator, get_runner
@@ -132,7 +145,10 @@ def _runner(simulator: str):
             # Kept objects are older than the makefile, which their rule depends on.
             make = ["make", "-j", str(jobs), "-C", str(self.build_dir), "-f", "Vtop.mk"]
             make += ["-o", "Vtop.mk"]
-            return [verilate, [*make, *_MAKE_ARGS]]
+            if optimize:
+                return [verilate, [*make, *_MAKE_ARGS, *_OPTIMIZED]]
+            make += [*_MAKE_ARGS, *_QUICK]
+            return [verilate, [*make, "Vtop__pch.h.fast.gch"], make]
 
         def _set_env_build(self):
             super()._set_env_build()
@@ -149,6 +165,7 @@ def build_bench(
     defines: dict[str, object],
     cache: Path,
     waves: bool = False,
+    optimize: bool = True,
 ) -> Path:
     """Folder with the built simulation of ``verilog``, from the cache if it is there.
 
@@ -157,6 +174,7 @@ def build_bench(
     defines : macros the bench is built with.
     cache : folder that keeps builds, named by the content of everything that goes in.
     waves : whether the simulation can write waveforms.
+    optimize : compile for long runs; otherwise for a short build.
 
     Raises
     ------
@@ -165,13 +183,19 @@ def build_bench(
     check_simulator(simulator)
     defines = dict(defines) | ({"FXHW_WAVES": 1} if waves else {})
     versions = [metadata.version(name) for name in ("cocotb", "verilator") if _installed(name)]
-    settings = simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS
+    settings = simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS, optimize
     key = hashlib.sha256()
     for part in (verilog.read_bytes(), _BENCH.read_bytes(), repr(settings).encode()):
         key.update(hashlib.sha256(part).digest())
     folder = (cache / f"{simulator}-{key.hexdigest()[:20]}").resolve()
     if folder.is_dir():
         return folder
+    for path in (folder, _verilator_root()) if simulator == "verilator" else ():
+        if re.search(r"\s", str(path)):
+            raise FxhwError(
+                f"Simulator verilator cannot build with a space in the path {path}, because make "
+                "cannot; move the project, or use --simulator icarus"
+            )
     try:
         cache.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".build-", dir=cache)).resolve()
@@ -183,7 +207,7 @@ def build_bench(
             if simulator == "verilator":
                 runtime = _shared_objects(cache, waves, versions)
                 _copy_objects(runtime, temporary)
-            _runner(simulator).build(
+            _runner(simulator, optimize).build(
                 sources=[verilog.resolve(), _BENCH],
                 defines=defines,
                 hdl_toplevel=TOPLEVEL,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..graph import Network
 from ..plan import Plan
 from .documents import fusesoc_core, program_hex, program_listing, registers_page
 from .manifest import MANIFEST, load_manifest, make_manifest
+from .names import to_name
 from .verilog import emit_verilog
 
 __all__ = ["check_target", "top_name", "write_bundle"]
@@ -23,8 +23,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 def top_name(folder: str | os.PathLike) -> str:
     """Verilog name of the top module of a ``folder``: its own name, made an identifier."""
-    name = re.sub(r"\W", "_", Path(folder).resolve().name, flags=re.ASCII)
-    return name if re.match(r"[A-Za-z_]", name) else f"fxhw_{name}"
+    return to_name(Path(folder).resolve().name)
 
 
 def check_target(folder: str | os.PathLike, force: bool = False) -> None:

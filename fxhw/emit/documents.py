@@ -29,8 +29,8 @@ def registers_page(top: str) -> str:
     causes += [(cause.name, text) for cause, text in CAUSE_TEXT.items()]
     return (
         f"# Registers of {top}\n\n"
-        "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access past the\n"
-        "last register, is answered with SLVERR and has no effect.\n\n"
+        "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access "
+        "past the\nlast register, is answered with SLVERR and has no effect.\n\n"
         f"{markdown_table(registers)}\n"
         "To run: stream the image in, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"
         "interrupt), read the mask. To load another network: write LOAD_ADDRESS 0, then every\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FxhwError
+from .names import is_name
 from .rtlil import MemoryInit, extract_memory_inits, rename_modules
 from .yosys import run_yosys
 
@@ -75,9 +76,10 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
     from amaranth.back import rtlil
     from amaranth.hdl import UnusedElaboratable
 
-    if not re.fullmatch(r"[A-Za-z_]\w*", top):
+    if not is_name(top):
         raise FxhwError(
-            f"The top module cannot be called {top!r}; a name is made of letters, digits and _"
+            f"The top module cannot be called {top!r}; a name is made of letters, digits and _, "
+            "and is no Verilog keyword"
         )
     with warnings.catch_warnings():
         # A submodule that a parameter makes superfluous is no mistake.
@@ -112,11 +114,10 @@ def _insert_readmem(verilog: str, init: MemoryInit, name: str) -> str:
     """``verilog`` with the memory's contents read from file ``name``."""
     start = re.search(rf"^module {re.escape(init.module)} ?\(", verilog, re.M)
     # A name that is a keyword is escaped: a backslash before it, a space after it.
-    name_ = rf"(\\?{re.escape(init.memory)} )"
-    declaration = re.compile(rf"^  reg (?:\[\d+:0\] )?{name_}\[\d+:0\];\n", re.M)
-    found = declaration.search(verilog, start.end()) if start else None
+    memory = re.escape(init.memory)
+    declaration = rf"^  reg (?:\[\d+:0\] )?(\\{memory} |{memory}) \[\d+:0\];\n"
+    found = start and re.compile(declaration, re.M).search(verilog, start.end())
     if not found:
         raise FxhwError(f"Memory {init.memory} of module {init.module} got lost in Yosys")
-    signal = found[1] if found[1].startswith("\\") else found[1].strip()
-    line = f'  initial $readmemh("{name}", {signal});\n'
+    line = f'  initial $readmemh("{name}", {found[1]});\n'
     return verilog[: found.end()] + line + verilog[found.end() :]

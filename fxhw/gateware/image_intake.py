@@ -56,6 +56,8 @@ class ImageIntake(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         active, dropping, inside = Signal(), Signal(), Signal()
+        # An image may be started while the rest of an abandoned one is still to come.
+        passing = Signal()
         channel = Signal.like(self.channels)
         x, y = Signal.like(self.width), Signal.like(self.height)
         end_channel, end_row, end_image = Signal(), Signal(), Signal()
@@ -64,16 +66,17 @@ class ImageIntake(wiring.Component):
             end_channel.eq(channel == self.channels - 1),
             end_row.eq(end_channel & (x == self.width - 1)),
             end_image.eq(end_row & (y == self.height - 1)),
-            self.o.valid.eq(self.i.valid & active),
+            passing.eq(active & ~dropping),
+            self.o.valid.eq(self.i.valid & passing),
             self.o.payload.eq(self.i.payload.data[: self._code_bits]),
             self.i.ready.eq(dropping | (active & self.o.ready)),
-            self.starved.eq(active & self.o.ready & ~self.i.valid),
-            self.short.eq(active & taken & self.i.payload.last & ~end_image),
-            self.long.eq(active & taken & ~self.i.payload.last & end_image),
+            self.starved.eq(active & self.o.ready & ~self.o.valid),
+            self.short.eq(passing & taken & self.i.payload.last & ~end_image),
+            self.long.eq(passing & taken & ~self.i.payload.last & end_image),
         ]
         with m.If(taken):
             m.d.sync += inside.eq(~self.i.payload.last)
-        with m.If(taken & active):
+        with m.If(taken & passing):
             m.d.sync += channel.eq(channel + 1)
             with m.If(end_channel):
                 m.d.sync += [channel.eq(0), x.eq(x + 1)]

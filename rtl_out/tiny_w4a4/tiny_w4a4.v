@@ -224,7 +224,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .\port$1775$0 (\config [47:0]),
+    .\port$1781$0 (\config [47:0]),
     .rst(rst),
     .short(short),
     .start(front_start),
@@ -494,7 +494,7 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$1870$0 (tag_3),
+    .\port$1876$0 (tag_3),
     .rst(rst),
     .sums(sums)
   );
@@ -537,7 +537,7 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .i_valid(i_valid),
     .o(\i__payload$83 ),
     .o_valid(\i__valid$81 ),
-    .\port$860$0 (\word$80 ),
+    .\port$866$0 (\word$80 ),
     .rst(rst)
   );
   tiny_w4a4_front_189_scales scales (
@@ -572,19 +572,19 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .o__payload(\o__payload$87 ),
     .o__ready(\o__ready$59 ),
     .o__valid(\o__valid$56 ),
-    .\port$1775$0 (\config [32:0]),
+    .\port$1781$0 (\config [32:0]),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_front_189_accumulators(rst, clear, \port$1870$0 , sums, o_valid, o, clk);
+module tiny_w4a4_front_189_accumulators(rst, clear, \port$1876$0 , sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$1870$0 ;
-  wire [3:0] \port$1870$0 ;
+  input [3:0] \port$1876$0 ;
+  wire [3:0] \port$1876$0 ;
   input [39:0] sums;
   wire [39:0] sums;
   output o_valid;
@@ -606,18 +606,18 @@ module tiny_w4a4_front_189_accumulators(rst, clear, \port$1870$0 , sums, o_valid
   wire [39:0] store__data;
   reg [39:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$1870$0 [0])
-      partials[\port$1870$0 [3]] <= store__data;
+    if (\port$1876$0 [0])
+      partials[\port$1876$0 [3]] <= store__data;
   end
-  assign recall__data = partials[\port$1870$0 [3]];
-  assign _02_ = \port$1870$0 [1] ? 20'h00000 : recall__data[39:20];
+  assign recall__data = partials[\port$1876$0 [3]];
+  assign _02_ = \port$1876$0 [1] ? 20'h00000 : recall__data[39:20];
   assign { _03_[20], store__data[39:20] } = $signed(_02_) + $signed(sums[39:20]);
-  assign _04_ = \port$1870$0 [0] & \port$1870$0 [2];
+  assign _04_ = \port$1876$0 [0] & \port$1876$0 [2];
   always @(posedge clk)
     o_valid <= _05_;
   always @(posedge clk)
     o <= _06_;
-  assign _00_ = \port$1870$0 [1] ? 20'h00000 : recall__data[19:0];
+  assign _00_ = \port$1876$0 [1] ? 20'h00000 : recall__data[19:0];
   assign { _01_[20], store__data[19:0] } = $signed(_00_) + $signed(sums[19:0]);
   assign _07_ = clear ? 40'h0000000000 : store__data;
   assign _06_ = rst ? 40'h0000000000 : _07_;
@@ -1161,11 +1161,11 @@ module tiny_w4a4_front_189_lines(rst, i__valid, o__valid, i__ready, o__ready, i_
   assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
 endmodule
 
-module tiny_w4a4_front_189_requantizer(rst, \port$860$0 , clear, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc, o_valid, o, clk);
   input rst;
   wire rst;
-  input [51:0] \port$860$0 ;
-  wire [51:0] \port$860$0 ;
+  input [51:0] \port$866$0 ;
+  wire [51:0] \port$866$0 ;
   input clear;
   wire clear;
   input i_valid;
@@ -1270,7 +1270,7 @@ module tiny_w4a4_front_189_requantizer(rst, \port$860$0 , clear, i_valid, i_acc,
   always @(posedge clk)
     total_0 <= _000_;
   always @(posedge clk)
-    shift_0 <= \port$860$0 [46:42];
+    shift_0 <= \port$866$0 [46:42];
   always @(posedge clk)
     low_0 <= _010_[3:0];
   always @(posedge clk)
@@ -1282,14 +1282,14 @@ module tiny_w4a4_front_189_requantizer(rst, \port$860$0 , clear, i_valid, i_acc,
   always @(posedge clk)
     total_1 <= _013_;
   always @(posedge clk)
-    shift_1 <= \port$860$0 [51:47];
+    shift_1 <= \port$866$0 [51:47];
   always @(posedge clk)
     low_1 <= _014_[3:0];
   always @(posedge clk)
     overflow_1 <= _030_;
   always @(posedge clk)
     negative_1 <= total_1[21];
-  assign _000_ = $signed(i_acc[19:0]) + $signed(\port$860$0 [20:0]);
+  assign _000_ = $signed(i_acc[19:0]) + $signed(\port$866$0 [20:0]);
   assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
   assign _021_ = ~ shift_0[4];
   assign _031_ = | total_0[20:19];
@@ -1309,7 +1309,7 @@ module tiny_w4a4_front_189_requantizer(rst, \port$860$0 , clear, i_valid, i_acc,
   assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
   assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
   assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[39:20]) + $signed(\port$860$0 [41:21]);
+  assign _013_ = $signed(i_acc[39:20]) + $signed(\port$866$0 [41:21]);
   assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
   assign _015_ = ~ shift_1[4];
   assign _016_ = | total_1[20:19];
@@ -1461,7 +1461,7 @@ module tiny_w4a4_front_189_weights_94(rst, load__valid, enable, load__data, load
   assign word = { \read__data$21 , \read__data$16 , read__data };
 endmodule
 
-module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1775$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1781$0 , i__payload, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input o__ready;
@@ -1476,8 +1476,8 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   wire clear;
   input start;
   wire start;
-  input [32:0] \port$1775$0 ;
-  wire [32:0] \port$1775$0 ;
+  input [32:0] \port$1781$0 ;
+  wire [32:0] \port$1781$0 ;
   input [23:0] i__payload;
   wire [23:0] i__payload;
   output o__valid;
@@ -1563,13 +1563,13 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   assign _000_ = ~ o__valid;
   assign _010_ = _000_ | o__ready;
   assign room = active & _010_;
-  assign flush = y == \port$1775$0 [31:16];
+  assign flush = y == \port$1781$0 [31:16];
   assign _015_ = ~ flush;
   assign i__ready = room & _015_;
   assign _016_ = flush | i__valid;
   assign step = room & _016_;
   assign _017_ = x == 1'h1;
-  assign _018_ = \port$1775$0 [15:0] == 1'h1;
+  assign _018_ = \port$1781$0 [15:0] == 1'h1;
   assign _019_ = _017_ | _018_;
   assign \$signal  = _019_ ? 24'h000000 : recall__data[23:0];
   assign _020_ = ! x;
@@ -1577,10 +1577,10 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   assign _021_ = | x;
   assign _001_ = | y;
   assign _002_ = _021_ | _001_;
-  assign _003_ = \port$1775$0 [32] - 1'h1;
+  assign _003_ = \port$1781$0 [32] - 1'h1;
   assign _004_ = ! _003_;
   assign _005_ = x + 1'h1;
-  assign _006_ = \port$1775$0 [15:0] - 1'h1;
+  assign _006_ = \port$1781$0 [15:0] - 1'h1;
   assign _007_ = x == _006_;
   assign _008_ = y + 1'h1;
   always @(posedge clk)
@@ -1644,7 +1644,7 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   assign _057_ = clear ? 1'h0 : _056_;
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, \port$1775$0 , cancel, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, \port$1781$0 , cancel, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -1667,8 +1667,8 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire drop;
   input start;
   wire start;
-  input [47:0] \port$1775$0 ;
-  wire [47:0] \port$1775$0 ;
+  input [47:0] \port$1781$0 ;
+  wire [47:0] \port$1781$0 ;
   input cancel;
   wire cancel;
   input clk;
@@ -1686,10 +1686,10 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire _010_;
   wire [16:0] _011_;
   wire _012_;
-  wire [16:0] _013_;
+  wire _013_;
   wire [16:0] _014_;
   wire [16:0] _015_;
-  wire _016_;
+  wire [16:0] _016_;
   wire _017_;
   wire _018_;
   wire _019_;
@@ -1698,13 +1698,13 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire _022_;
   wire _023_;
   wire _024_;
-  wire [15:0] _025_;
+  wire _025_;
   wire [15:0] _026_;
   wire [15:0] _027_;
-  wire _028_;
+  wire [15:0] _028_;
   wire _029_;
-  wire [16:0] _030_;
-  wire _031_;
+  wire _030_;
+  wire [16:0] _031_;
   wire _032_;
   wire _033_;
   wire _034_;
@@ -1717,7 +1717,7 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire _041_;
   wire _042_;
   wire _043_;
-  wire [15:0] _044_;
+  wire _044_;
   wire [15:0] _045_;
   wire [15:0] _046_;
   wire [15:0] _047_;
@@ -1727,93 +1727,97 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire [15:0] _051_;
   wire [15:0] _052_;
   wire [15:0] _053_;
-  wire _054_;
+  wire [15:0] _054_;
   wire _055_;
+  wire _056_;
   reg [15:0] \$like  = 16'h0000;
   wire \$signal ;
+  reg \$signal$10  = 1'h0;
   reg \$signal$11  = 1'h0;
-  reg \$signal$15  = 1'h0;
   wire \$signal$3 ;
   reg [15:0] channel = 16'h0000;
   wire end_image;
   reg \inside  = 1'h0;
+  wire passing;
   reg [15:0] y = 16'h0000;
-  assign _000_ = \port$1775$0 [47:32] - 1'h1;
+  assign _000_ = \port$1781$0 [47:32] - 1'h1;
   assign \$signal  = channel == _000_;
-  assign _011_ = \port$1775$0 [15:0] - 1'h1;
+  assign _011_ = \port$1781$0 [15:0] - 1'h1;
   assign _022_ = \$like  == _011_;
   assign \$signal$3  = \$signal  & _022_;
-  assign _030_ = \port$1775$0 [31:16] - 1'h1;
-  assign _031_ = y == _030_;
-  assign end_image = \$signal$3  & _031_;
-  assign o__valid = i__valid & \$signal$11 ;
-  assign _032_ = \$signal$11  & o__ready;
-  assign i__ready = \$signal$15  | _032_;
-  assign _033_ = \$signal$11  & o__ready;
-  assign _034_ = ~ i__valid;
-  assign starved = _033_ & _034_;
-  assign _035_ = i__valid & i__ready;
-  assign _001_ = \$signal$11  & _035_;
-  assign _002_ = _001_ & i__payload[8];
-  assign _003_ = ~ end_image;
-  assign short = _002_ & _003_;
-  assign _004_ = i__valid & i__ready;
-  assign _005_ = \$signal$11  & _004_;
-  assign _006_ = ~ i__payload[8];
-  assign _007_ = _005_ & _006_;
-  assign long = _007_ & end_image;
-  assign _008_ = i__valid & i__ready;
-  assign _009_ = ~ i__payload[8];
-  assign _010_ = i__valid & i__ready;
-  assign _012_ = _010_ & \$signal$11 ;
-  assign _013_ = channel + 1'h1;
-  assign _014_ = \$like  + 1'h1;
-  assign _015_ = y + 1'h1;
-  assign _016_ = end_image | i__payload[8];
-  assign _017_ = i__valid & i__ready;
-  assign _018_ = \$signal$15  & _017_;
-  assign _019_ = _018_ & i__payload[8];
-  assign _020_ = i__valid & i__ready;
-  assign _021_ = ~ i__payload[8];
-  assign _023_ = _020_ ? _021_ : \inside ;
+  assign _031_ = \port$1781$0 [31:16] - 1'h1;
+  assign _032_ = y == _031_;
+  assign end_image = \$signal$3  & _032_;
+  assign _033_ = ~ \$signal$11 ;
+  assign passing = \$signal$10  & _033_;
+  assign o__valid = i__valid & passing;
+  assign _034_ = \$signal$10  & o__ready;
+  assign i__ready = \$signal$11  | _034_;
+  assign _035_ = \$signal$10  & o__ready;
+  assign _036_ = ~ o__valid;
+  assign starved = _035_ & _036_;
+  assign _001_ = i__valid & i__ready;
+  assign _002_ = passing & _001_;
+  assign _003_ = _002_ & i__payload[8];
+  assign _004_ = ~ end_image;
+  assign short = _003_ & _004_;
+  assign _005_ = i__valid & i__ready;
+  assign _006_ = passing & _005_;
+  assign _007_ = ~ i__payload[8];
+  assign _008_ = _006_ & _007_;
+  assign long = _008_ & end_image;
+  assign _009_ = i__valid & i__ready;
+  assign _010_ = ~ i__payload[8];
+  assign _012_ = i__valid & i__ready;
+  assign _013_ = _012_ & passing;
+  assign _014_ = channel + 1'h1;
+  assign _015_ = \$like  + 1'h1;
+  assign _016_ = y + 1'h1;
+  assign _017_ = end_image | i__payload[8];
+  assign _018_ = i__valid & i__ready;
+  assign _019_ = \$signal$11  & _018_;
+  assign _020_ = _019_ & i__payload[8];
+  assign _021_ = i__valid & i__ready;
+  assign _023_ = ~ i__payload[8];
+  assign _024_ = _021_ ? _023_ : \inside ;
   always @(posedge clk)
-    \inside  <= _024_;
+    \inside  <= _025_;
   always @(posedge clk)
-    channel <= _025_;
+    channel <= _026_;
   always @(posedge clk)
-    \$like  <= _026_;
+    \$like  <= _027_;
   always @(posedge clk)
-    y <= _027_;
+    y <= _028_;
   always @(posedge clk)
-    \$signal$11  <= _028_;
+    \$signal$10  <= _029_;
   always @(posedge clk)
-    \$signal$15  <= _029_;
-  assign _036_ = _019_ ? 1'h0 : \$signal$15 ;
-  assign _037_ = drop ? _023_ : _036_;
-  assign _038_ = cancel ? 1'h0 : _037_;
-  assign _029_ = rst ? 1'h0 : _038_;
-  assign _039_ = _016_ ? 1'h0 : \$signal$11 ;
-  assign _040_ = _012_ ? _039_ : \$signal$11 ;
-  assign _041_ = start ? 1'h1 : _040_;
-  assign _042_ = drop ? 1'h0 : _041_;
-  assign _043_ = cancel ? 1'h0 : _042_;
-  assign _028_ = rst ? 1'h0 : _043_;
-  assign _044_ = \$signal$3  ? _015_[15:0] : y;
-  assign _045_ = _012_ ? _044_ : y;
-  assign _046_ = start ? 16'h0000 : _045_;
-  assign _027_ = rst ? 16'h0000 : _046_;
-  assign _047_ = \$signal  ? _014_[15:0] : \$like ;
-  assign _048_ = \$signal$3  ? 16'h0000 : _047_;
-  assign _049_ = _012_ ? _048_ : \$like ;
-  assign _050_ = start ? 16'h0000 : _049_;
-  assign _026_ = rst ? 16'h0000 : _050_;
-  assign _051_ = \$signal  ? 16'h0000 : _013_[15:0];
-  assign _052_ = _012_ ? _051_ : channel;
-  assign _053_ = start ? 16'h0000 : _052_;
-  assign _025_ = rst ? 16'h0000 : _053_;
-  assign _054_ = _008_ ? _009_ : \inside ;
-  assign _055_ = cancel ? 1'h0 : _054_;
-  assign _024_ = rst ? 1'h0 : _055_;
+    \$signal$11  <= _030_;
+  assign _037_ = _020_ ? 1'h0 : \$signal$11 ;
+  assign _038_ = drop ? _024_ : _037_;
+  assign _039_ = cancel ? 1'h0 : _038_;
+  assign _030_ = rst ? 1'h0 : _039_;
+  assign _040_ = _017_ ? 1'h0 : \$signal$10 ;
+  assign _041_ = _013_ ? _040_ : \$signal$10 ;
+  assign _042_ = start ? 1'h1 : _041_;
+  assign _043_ = drop ? 1'h0 : _042_;
+  assign _044_ = cancel ? 1'h0 : _043_;
+  assign _029_ = rst ? 1'h0 : _044_;
+  assign _045_ = \$signal$3  ? _016_[15:0] : y;
+  assign _046_ = _013_ ? _045_ : y;
+  assign _047_ = start ? 16'h0000 : _046_;
+  assign _028_ = rst ? 16'h0000 : _047_;
+  assign _048_ = \$signal  ? _015_[15:0] : \$like ;
+  assign _049_ = \$signal$3  ? 16'h0000 : _048_;
+  assign _050_ = _013_ ? _049_ : \$like ;
+  assign _051_ = start ? 16'h0000 : _050_;
+  assign _027_ = rst ? 16'h0000 : _051_;
+  assign _052_ = \$signal  ? 16'h0000 : _014_[15:0];
+  assign _053_ = _013_ ? _052_ : channel;
+  assign _054_ = start ? 16'h0000 : _053_;
+  assign _026_ = rst ? 16'h0000 : _054_;
+  assign _055_ = _009_ ? _010_ : \inside ;
+  assign _056_ = cancel ? 1'h0 : _055_;
+  assign _025_ = rst ? 1'h0 : _056_;
 endmodule
 
 module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front__payload, running, waiting, overrun, result_valid, fire, blocked, \i__payload$34 , read__enable, load__data, memory__data, clear, \start$7 , load__second, load__bank, load__word, load__beat
@@ -2015,7 +2019,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$152 ),
-    .\port$1779$247 (layer[310:247]),
+    .\port$1785$247 (layer[310:247]),
     .rst(rst),
     .start(\start$64 ),
     .width(\width$68 )
@@ -2037,7 +2041,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__payload(mask__payload),
     .o__ready(\o__ready$127 ),
     .o__valid(mask__valid),
-    .\port$1779$0 (layer[31:0]),
+    .\port$1785$0 (layer[31:0]),
     .rst(rst),
     .start(\start$134 )
   );
@@ -2069,7 +2073,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(i__0__ready),
     .o__valid(i__0__valid),
     .overrun(\overrun$153 ),
-    .\port$1779$247 (layer[278:247]),
+    .\port$1785$247 (layer[278:247]),
     .rst(rst),
     .start(\start$84 ),
     .width(\width$88 )
@@ -2083,8 +2087,8 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(o__ready),
     .o__valid(o__valid),
     .overrun(\overrun$151 ),
-    .\port$1779$0 (layer[31:0]),
-    .\port$1779$81 (layer[242:81]),
+    .\port$1785$0 (layer[31:0]),
+    .\port$1785$81 (layer[242:81]),
     .rst(rst),
     .start(start)
   );
@@ -2315,7 +2319,7 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$1990$0 (tag_4),
+    .\port$1996$0 (tag_4),
     .rst(rst),
     .sums(sums)
   );
@@ -2358,7 +2362,7 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .i_valid(i_valid),
     .o(\i__payload$83 ),
     .o_valid(\i__valid$81 ),
-    .\port$1184$0 (\word$80 ),
+    .\port$1190$0 (\word$80 ),
     .rst(rst)
   );
   tiny_w4a4_main_engine_scales scales (
@@ -2397,19 +2401,19 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .o__payload(\o__payload$87 ),
     .o__ready(\o__ready$59 ),
     .o__valid(\o__valid$56 ),
-    .\port$1779$0 (\config [34:0]),
+    .\port$1785$0 (\config [34:0]),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, clear, \port$1990$0 , sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, clear, \port$1996$0 , sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$1990$0 ;
-  wire [3:0] \port$1990$0 ;
+  input [3:0] \port$1996$0 ;
+  wire [3:0] \port$1996$0 ;
   input [25:0] sums;
   wire [25:0] sums;
   output o_valid;
@@ -2431,18 +2435,18 @@ module tiny_w4a4_main_engine_accumulators(rst, clear, \port$1990$0 , sums, o_val
   wire [29:0] store__data;
   reg [29:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$1990$0 [0])
-      partials[\port$1990$0 [3]] <= store__data;
+    if (\port$1996$0 [0])
+      partials[\port$1996$0 [3]] <= store__data;
   end
-  assign recall__data = partials[\port$1990$0 [3]];
-  assign _02_ = \port$1990$0 [1] ? 15'h0000 : recall__data[29:15];
+  assign recall__data = partials[\port$1996$0 [3]];
+  assign _02_ = \port$1996$0 [1] ? 15'h0000 : recall__data[29:15];
   assign { _03_[15], store__data[29:15] } = $signed(_02_) + $signed(sums[25:13]);
-  assign _04_ = \port$1990$0 [0] & \port$1990$0 [2];
+  assign _04_ = \port$1996$0 [0] & \port$1996$0 [2];
   always @(posedge clk)
     o_valid <= _05_;
   always @(posedge clk)
     o <= _06_;
-  assign _00_ = \port$1990$0 [1] ? 15'h0000 : recall__data[14:0];
+  assign _00_ = \port$1996$0 [1] ? 15'h0000 : recall__data[14:0];
   assign { _01_[15], store__data[14:0] } = $signed(_00_) + $signed(sums[12:0]);
   assign _07_ = clear ? 30'h00000000 : store__data;
   assign _06_ = rst ? 30'h00000000 : _07_;
@@ -3152,11 +3156,11 @@ module tiny_w4a4_main_engine_lines(rst, o__valid, i__ready, o__ready, clear, sta
   assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
 endmodule
 
-module tiny_w4a4_main_engine_requantizer(rst, \port$1184$0 , clear, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_acc, o_valid, o, clk);
   input rst;
   wire rst;
-  input [41:0] \port$1184$0 ;
-  wire [41:0] \port$1184$0 ;
+  input [41:0] \port$1190$0 ;
+  wire [41:0] \port$1190$0 ;
   input clear;
   wire clear;
   input i_valid;
@@ -3251,7 +3255,7 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1184$0 , clear, i_valid, i_a
   always @(posedge clk)
     total_0 <= _000_;
   always @(posedge clk)
-    shift_0 <= \port$1184$0 [36:32];
+    shift_0 <= \port$1190$0 [36:32];
   always @(posedge clk)
     low_0 <= _010_[3:0];
   always @(posedge clk)
@@ -3263,14 +3267,14 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1184$0 , clear, i_valid, i_a
   always @(posedge clk)
     total_1 <= _013_;
   always @(posedge clk)
-    shift_1 <= \port$1184$0 [41:37];
+    shift_1 <= \port$1190$0 [41:37];
   always @(posedge clk)
     low_1 <= _014_[3:0];
   always @(posedge clk)
     overflow_1 <= _026_;
   always @(posedge clk)
     negative_1 <= total_1[16];
-  assign _000_ = $signed(i_acc[14:0]) + $signed(\port$1184$0 [15:0]);
+  assign _000_ = $signed(i_acc[14:0]) + $signed(\port$1190$0 [15:0]);
   assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
   assign _040_ = ~ shift_0[3];
   assign _041_ = | whole_0_3[15:11];
@@ -3287,7 +3291,7 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1184$0 , clear, i_valid, i_a
   assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
   assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
   assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[29:15]) + $signed(\port$1184$0 [31:16]);
+  assign _013_ = $signed(i_acc[29:15]) + $signed(\port$1190$0 [31:16]);
   assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
   assign _015_ = ~ shift_1[3];
   assign _016_ = | whole_1_3[15:11];
@@ -3444,7 +3448,7 @@ module tiny_w4a4_main_engine_weights_95(rst, load__valid, enable, load__data, lo
   assign word = { \read__data$23 , \read__data$18 , read__data };
 endmodule
 
-module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1779$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1785$0 , i__payload, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input o__ready;
@@ -3459,8 +3463,8 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   wire clear;
   input start;
   wire start;
-  input [34:0] \port$1779$0 ;
-  wire [34:0] \port$1779$0 ;
+  input [34:0] \port$1785$0 ;
+  wire [34:0] \port$1785$0 ;
   input [23:0] i__payload;
   wire [23:0] i__payload;
   output o__valid;
@@ -3553,13 +3557,13 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   assign _000_ = ~ o__valid;
   assign _011_ = _000_ | o__ready;
   assign room = active & _011_;
-  assign flush = y == \port$1779$0 [31:16];
+  assign flush = y == \port$1785$0 [31:16];
   assign _017_ = ~ flush;
   assign i__ready = room & _017_;
   assign _018_ = flush | i__valid;
   assign step = room & _018_;
   assign _019_ = x == 1'h1;
-  assign _020_ = \port$1779$0 [15:0] == 1'h1;
+  assign _020_ = \port$1785$0 [15:0] == 1'h1;
   assign _021_ = _019_ | _020_;
   assign \$signal  = _021_ ? 24'h000000 : recall__data[23:0];
   assign _022_ = ! x;
@@ -3568,10 +3572,10 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   assign _001_ = | y;
   assign _002_ = _023_ | _001_;
   assign _003_ = group + 1'h1;
-  assign _004_ = \port$1779$0 [34:32] - 1'h1;
+  assign _004_ = \port$1785$0 [34:32] - 1'h1;
   assign _005_ = group == _004_;
   assign _006_ = x + 1'h1;
-  assign _007_ = \port$1779$0 [15:0] - 1'h1;
+  assign _007_ = \port$1785$0 [15:0] - 1'h1;
   assign _008_ = x == _007_;
   assign _009_ = y + 1'h1;
   always @(posedge clk)
@@ -3716,7 +3720,7 @@ module tiny_w4a4_main_fork(rst, o__0__payload, o__0__valid, o__1__valid, o__2__v
   assign _07_ = rst ? 3'h0 : _16_;
 endmodule
 
-module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__valid, o__valid, i__ready, overrun, clear, \port$1779$247 , o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__valid, o__valid, i__ready, overrun, clear, \port$1785$247 , o__ready, o__payload, busy, clk);
   input rst;
   wire rst;
   input start;
@@ -3737,8 +3741,8 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   wire overrun;
   input clear;
   wire clear;
-  input [63:0] \port$1779$247 ;
-  wire [63:0] \port$1779$247 ;
+  input [63:0] \port$1785$247 ;
+  wire [63:0] \port$1785$247 ;
   input o__ready;
   wire o__ready;
   output [18:0] o__payload;
@@ -3821,10 +3825,10 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign _026_ = i__valid & i__ready;
   assign _001_ = word + 1'h1;
   assign _002_ = address + 1'h1;
-  assign _003_ = \port$1779$247 [15:0] - 1'h1;
+  assign _003_ = \port$1785$247 [15:0] - 1'h1;
   assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1779$247 [31:16];
-  assign _006_ = pixel + \port$1779$247 [31:16];
+  assign _005_ = pixel + \port$1785$247 [31:16];
+  assign _006_ = pixel + \port$1785$247 [31:16];
   assign _007_ = \$like  + 1'h1;
   assign _008_ = width - 1'h1;
   assign _009_ = \$like  == _008_;
@@ -3860,12 +3864,12 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign _017_ = rst ? 16'h0000 : _038_;
   assign _039_ = _004_ ? _005_[10:0] : pixel;
   assign _040_ = _026_ ? _039_ : pixel;
-  assign _041_ = start ? \port$1779$247 [42:32] : _040_;
+  assign _041_ = start ? \port$1785$247 [42:32] : _040_;
   assign _042_ = clear ? 11'h000 : _041_;
   assign _016_ = rst ? 11'h000 : _042_;
   assign _043_ = _004_ ? _006_[10:0] : _002_[10:0];
   assign _044_ = _026_ ? _043_ : address;
-  assign _045_ = start ? \port$1779$247 [42:32] : _044_;
+  assign _045_ = start ? \port$1785$247 [42:32] : _044_;
   assign _046_ = clear ? 11'h000 : _045_;
   assign _015_ = rst ? 11'h000 : _046_;
   assign _047_ = _004_ ? 16'h0000 : _001_[15:0];
@@ -3880,7 +3884,7 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign o__payload = { i__payload, address };
 endmodule
 
-module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__valid, i__ready, load__data, clear, load__second, load__word, load__beat, \port$1779$0 , groups, logits, o__payload, o__valid, busy, clk);
+module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__valid, i__ready, load__data, clear, load__second, load__word, load__beat, \port$1785$0 , groups, logits, o__payload, o__valid, busy, clk);
   input o__ready;
   wire o__ready;
   input rst;
@@ -3905,8 +3909,8 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
-  input [31:0] \port$1779$0 ;
-  wire [31:0] \port$1779$0 ;
+  input [31:0] \port$1785$0 ;
+  wire [31:0] \port$1785$0 ;
   input [15:0] groups;
   wire [15:0] groups;
   input logits;
@@ -4066,7 +4070,7 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   assign _035_ = \byte  + 1'h1;
   assign _036_ = last_byte ? 2'h0 : _035_;
   assign _037_ = \$like  + 1'h1;
-  assign _038_ = \port$1779$0 [15:0] - 1'h1;
+  assign _038_ = \port$1785$0 [15:0] - 1'h1;
   assign _039_ = \$like  == _038_;
   assign _040_ = y + 1'h1;
   always @(posedge clk)
@@ -4108,9 +4112,9 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   assign last = \$signature__addr  == _031_;
   assign _042_ = ~ logits;
   assign last_byte = _042_ | \byte ;
-  assign _057_ = \port$1779$0 [15:0] - 1'h1;
+  assign _057_ = \port$1785$0 [15:0] - 1'h1;
   assign _059_ = \$like  == _057_;
-  assign _060_ = \port$1779$0 [31:16] - 1'h1;
+  assign _060_ = \port$1785$0 [31:16] - 1'h1;
   assign _001_ = y == _060_;
   assign last_pixel = _059_ & _001_;
   assign _058_ = \byte  * 4'h8;
@@ -4467,7 +4471,7 @@ module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear,
   assign _030_ = rst ? 4'h0 : _091_;
 endmodule
 
-module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__ready, overrun, clear, \port$1779$247 , base, i__valid, i__payload, o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__ready, overrun, clear, \port$1785$247 , base, i__valid, i__payload, o__ready, o__payload, busy, clk);
   input rst;
   wire rst;
   input start;
@@ -4484,8 +4488,8 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   wire overrun;
   input clear;
   wire clear;
-  input [31:0] \port$1779$247 ;
-  wire [31:0] \port$1779$247 ;
+  input [31:0] \port$1785$247 ;
+  wire [31:0] \port$1785$247 ;
   input [31:0] base;
   wire [31:0] base;
   input i__valid;
@@ -4574,10 +4578,10 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   assign _026_ = i__valid & i__ready;
   assign _001_ = word + 1'h1;
   assign _002_ = address + 1'h1;
-  assign _003_ = \port$1779$247 [15:0] - 1'h1;
+  assign _003_ = \port$1785$247 [15:0] - 1'h1;
   assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1779$247 [31:16];
-  assign _006_ = pixel + \port$1779$247 [31:16];
+  assign _005_ = pixel + \port$1785$247 [31:16];
+  assign _006_ = pixel + \port$1785$247 [31:16];
   assign _007_ = \$like  + 1'h1;
   assign _008_ = width - 1'h1;
   assign _009_ = \$like  == _008_;
@@ -4633,7 +4637,7 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   assign o__payload = { i__payload, address };
 endmodule
 
-module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, clear, \port$1779$0 , \port$1779$81 , o__ready, o__valid, memory__address, clk);
+module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, clear, \port$1785$0 , \port$1785$81 , o__ready, o__valid, memory__address, clk);
   input rst;
   wire rst;
   input start;
@@ -4646,10 +4650,10 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   wire [7:0] o__payload;
   input clear;
   wire clear;
-  input [31:0] \port$1779$0 ;
-  wire [31:0] \port$1779$0 ;
-  input [161:0] \port$1779$81 ;
-  wire [161:0] \port$1779$81 ;
+  input [31:0] \port$1785$0 ;
+  wire [31:0] \port$1785$0 ;
+  input [161:0] \port$1785$81 ;
+  wire [161:0] \port$1785$81 ;
   input o__ready;
   wire o__ready;
   output o__valid;
@@ -4795,33 +4799,33 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _033_ = _022_ + group;
   assign _041_ = advance & active;
   assign _042_ = group + 1'h1;
-  assign _043_ = second ? \port$1779$81 [160:145] : \port$1779$81 [79:64];
+  assign _043_ = second ? \port$1785$81 [160:145] : \port$1785$81 [79:64];
   assign _044_ = _043_ - 1'h1;
   assign _045_ = group == _044_;
   assign _001_ = ~ second;
-  assign _002_ = | \port$1779$81 [160:145];
+  assign _002_ = | \port$1785$81 [160:145];
   assign _003_ = _001_ & _002_;
-  assign _004_ = ! \port$1779$81 [160:145];
+  assign _004_ = ! \port$1785$81 [160:145];
   assign _005_ = second | _004_;
   assign _006_ = \$like  + 1'h1;
-  assign _007_ = ~ \port$1779$81 [80];
+  assign _007_ = ~ \port$1785$81 [80];
   assign _008_ = _007_ | \$like [0];
-  assign _009_ = pixel_a + \port$1779$81 [79:64];
-  assign _010_ = ~ \port$1779$81 [161];
+  assign _009_ = pixel_a + \port$1785$81 [79:64];
+  assign _010_ = ~ \port$1785$81 [161];
   assign _012_ = _010_ | \$like [0];
-  assign _013_ = pixel_b + \port$1779$81 [160:145];
-  assign _014_ = \port$1779$0 [15:0] - 1'h1;
+  assign _013_ = pixel_b + \port$1785$81 [160:145];
+  assign _014_ = \port$1785$0 [15:0] - 1'h1;
   assign _015_ = \$like  == _014_;
   assign _016_ = y + 1'h1;
-  assign _017_ = ~ \port$1779$81 [80];
+  assign _017_ = ~ \port$1785$81 [80];
   assign _018_ = _017_ | y[0];
-  assign _019_ = row_a + \port$1779$81 [63:32];
-  assign _020_ = row_a + \port$1779$81 [63:32];
-  assign _021_ = ~ \port$1779$81 [161];
+  assign _019_ = row_a + \port$1785$81 [63:32];
+  assign _020_ = row_a + \port$1785$81 [63:32];
+  assign _021_ = ~ \port$1785$81 [161];
   assign _023_ = _021_ | y[0];
-  assign _024_ = row_b + \port$1779$81 [144:113];
-  assign _025_ = row_b + \port$1779$81 [144:113];
-  assign _026_ = \port$1779$0 [31:16] - 1'h1;
+  assign _024_ = row_b + \port$1785$81 [144:113];
+  assign _025_ = row_b + \port$1785$81 [144:113];
+  assign _026_ = \port$1785$0 [31:16] - 1'h1;
   assign _027_ = y == _026_;
   always @(posedge clk)
     o__valid <= _028_;
@@ -4852,7 +4856,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _055_ = _005_ ? _054_ : row_b;
   assign _056_ = _045_ ? _055_ : row_b;
   assign _057_ = _041_ ? _056_ : row_b;
-  assign _058_ = start ? \port$1779$81 [91:81] : _057_;
+  assign _058_ = start ? \port$1785$81 [91:81] : _057_;
   assign _059_ = clear ? 11'h000 : _058_;
   assign _039_ = rst ? 11'h000 : _059_;
   assign _060_ = _018_ ? _019_[10:0] : row_a;
@@ -4860,7 +4864,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _062_ = _005_ ? _061_ : row_a;
   assign _063_ = _045_ ? _062_ : row_a;
   assign _064_ = _041_ ? _063_ : row_a;
-  assign _065_ = start ? \port$1779$81 [10:0] : _064_;
+  assign _065_ = start ? \port$1785$81 [10:0] : _064_;
   assign _066_ = clear ? 11'h000 : _065_;
   assign _038_ = rst ? 11'h000 : _066_;
   assign _067_ = _015_ ? _016_[15:0] : y;
@@ -4876,7 +4880,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _076_ = _005_ ? _075_ : pixel_b;
   assign _077_ = _045_ ? _076_ : pixel_b;
   assign _078_ = _041_ ? _077_ : pixel_b;
-  assign _079_ = start ? \port$1779$81 [91:81] : _078_;
+  assign _079_ = start ? \port$1785$81 [91:81] : _078_;
   assign _080_ = clear ? 11'h000 : _079_;
   assign _036_ = rst ? 11'h000 : _080_;
   assign _081_ = _008_ ? _009_[10:0] : pixel_a;
@@ -4885,7 +4889,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _084_ = _005_ ? _083_ : pixel_a;
   assign _085_ = _045_ ? _084_ : pixel_a;
   assign _086_ = _041_ ? _085_ : pixel_a;
-  assign _087_ = start ? \port$1779$81 [10:0] : _086_;
+  assign _087_ = start ? \port$1785$81 [10:0] : _086_;
   assign _088_ = clear ? 11'h000 : _087_;
   assign _035_ = rst ? 11'h000 : _088_;
   assign _089_ = _015_ ? 16'h0000 : _006_[15:0];
@@ -5411,85 +5415,85 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire [15:0] _007_;
   wire [16:0] _008_;
   wire _009_;
-  wire [4:0] _010_;
-  wire [9:0] _011_;
+  wire _010_;
+  wire [32:0] _011_;
   wire _012_;
-  wire _013_;
+  wire [32:0] _013_;
   wire _014_;
-  wire _015_;
-  wire _016_;
+  wire [4:0] _015_;
+  wire [9:0] _016_;
   wire _017_;
   wire _018_;
   wire _019_;
   wire _020_;
-  wire [9:0] _021_;
+  wire _021_;
   wire _022_;
   wire _023_;
   wire _024_;
   wire _025_;
-  wire _026_;
-  wire [16:0] _027_;
+  wire [9:0] _026_;
+  wire _027_;
   wire _028_;
-  wire [16:0] _029_;
-  wire [9:0] _030_;
-  wire [9:0] _031_;
+  wire _029_;
+  wire _030_;
+  wire [16:0] _031_;
   wire _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
+  wire [16:0] _033_;
+  wire [9:0] _034_;
+  wire [9:0] _035_;
   wire _036_;
   wire _037_;
   wire _038_;
   wire _039_;
-  wire [15:0] _040_;
-  wire [15:0] _041_;
-  wire [3:0] _042_;
-  wire [15:0] _043_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
+  wire _043_;
   wire [15:0] _044_;
-  wire _045_;
+  wire [15:0] _045_;
   wire _046_;
-  wire _047_;
+  wire [3:0] _047_;
   wire [15:0] _048_;
-  wire [3:0] _049_;
+  wire [15:0] _049_;
   wire _050_;
-  wire [8:0] _051_;
-  wire [8:0] _052_;
-  wire [2:0] _053_;
-  wire [511:0] _054_;
-  wire [80:0] _055_;
-  wire [15:0] _056_;
+  wire _051_;
+  wire [15:0] _052_;
+  wire [3:0] _053_;
+  wire _054_;
+  wire [8:0] _055_;
+  wire [8:0] _056_;
   wire _057_;
-  wire [342:0] _058_;
-  wire [15:0] _059_;
-  wire _060_;
-  wire _061_;
-  wire [15:0] _062_;
-  wire _063_;
+  wire [2:0] _058_;
+  wire [511:0] _059_;
+  wire [80:0] _060_;
+  wire [15:0] _061_;
+  wire [342:0] _062_;
+  wire [15:0] _063_;
   wire _064_;
-  wire [15:0] _065_;
+  wire _065_;
   wire [15:0] _066_;
   wire _067_;
-  wire [31:0] _068_;
-  wire _069_;
-  wire _070_;
-  wire [31:0] _071_;
+  wire _068_;
+  wire [15:0] _069_;
+  wire [15:0] _070_;
+  wire _071_;
   wire [31:0] _072_;
   wire _073_;
-  wire [15:0] _074_;
-  wire _075_;
-  wire _076_;
-  wire [15:0] _077_;
+  wire _074_;
+  wire [31:0] _075_;
+  wire [31:0] _076_;
+  wire _077_;
   wire [15:0] _078_;
   wire _079_;
-  wire [15:0] _080_;
-  wire _081_;
-  wire _082_;
-  wire [15:0] _083_;
+  wire _080_;
+  wire [15:0] _081_;
+  wire [15:0] _082_;
+  wire _083_;
   wire [15:0] _084_;
   wire _085_;
   wire _086_;
-  wire _087_;
-  wire _088_;
+  wire [15:0] _087_;
+  wire [15:0] _088_;
   wire _089_;
   wire _090_;
   wire _091_;
@@ -5517,166 +5521,166 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _113_;
   wire _114_;
   wire _115_;
-  wire [15:0] _116_;
+  wire _116_;
   wire _117_;
   wire _118_;
-  wire [15:0] _119_;
+  wire _119_;
   wire [15:0] _120_;
   wire _121_;
-  wire [31:0] _122_;
-  wire _123_;
-  wire _124_;
-  wire [31:0] _125_;
+  wire _122_;
+  wire [15:0] _123_;
+  wire [15:0] _124_;
+  wire _125_;
   wire [31:0] _126_;
   wire _127_;
-  wire [31:0] _128_;
-  wire _129_;
-  wire _130_;
-  wire [31:0] _131_;
+  wire _128_;
+  wire [31:0] _129_;
+  wire [31:0] _130_;
+  wire _131_;
   wire [31:0] _132_;
   wire _133_;
   wire _134_;
-  wire _135_;
-  wire _136_;
+  wire [31:0] _135_;
+  wire [31:0] _136_;
   wire _137_;
   wire _138_;
   wire _139_;
-  wire [15:0] _140_;
+  wire _140_;
   wire _141_;
   wire _142_;
-  wire [15:0] _143_;
+  wire _143_;
   wire [15:0] _144_;
   wire _145_;
-  wire [31:0] _146_;
-  wire _147_;
-  wire _148_;
-  wire [31:0] _149_;
+  wire _146_;
+  wire [15:0] _147_;
+  wire [15:0] _148_;
+  wire _149_;
   wire [31:0] _150_;
   wire _151_;
-  wire [31:0] _152_;
-  wire _153_;
-  wire _154_;
-  wire [31:0] _155_;
+  wire _152_;
+  wire [31:0] _153_;
+  wire [31:0] _154_;
+  wire _155_;
   wire [31:0] _156_;
   wire _157_;
   wire _158_;
-  wire _159_;
-  wire _160_;
+  wire [31:0] _159_;
+  wire [31:0] _160_;
   wire _161_;
   wire _162_;
   wire _163_;
-  wire [15:0] _164_;
+  wire _164_;
   wire _165_;
   wire _166_;
-  wire [15:0] _167_;
+  wire _167_;
   wire [15:0] _168_;
   wire _169_;
-  wire [15:0] _170_;
-  wire _171_;
-  wire _172_;
-  wire [15:0] _173_;
+  wire _170_;
+  wire [15:0] _171_;
+  wire [15:0] _172_;
+  wire _173_;
   wire [15:0] _174_;
   wire _175_;
-  wire [15:0] _176_;
-  wire _177_;
-  wire _178_;
-  wire [15:0] _179_;
+  wire _176_;
+  wire [15:0] _177_;
+  wire [15:0] _178_;
+  wire _179_;
   wire [15:0] _180_;
   wire _181_;
-  wire [15:0] _182_;
-  wire _183_;
-  wire _184_;
-  wire [15:0] _185_;
+  wire _182_;
+  wire [15:0] _183_;
+  wire [15:0] _184_;
+  wire _185_;
   wire [15:0] _186_;
   wire _187_;
-  wire [15:0] _188_;
-  wire _189_;
-  wire _190_;
-  wire [15:0] _191_;
+  wire _188_;
+  wire [15:0] _189_;
+  wire [15:0] _190_;
+  wire _191_;
   wire [15:0] _192_;
   wire _193_;
-  wire [31:0] _194_;
-  wire _195_;
-  wire _196_;
-  wire [31:0] _197_;
+  wire _194_;
+  wire [15:0] _195_;
+  wire [15:0] _196_;
+  wire _197_;
   wire [31:0] _198_;
   wire _199_;
-  wire [15:0] _200_;
-  wire _201_;
-  wire [15:0] _202_;
-  wire [15:0] _203_;
-  wire _204_;
-  wire [15:0] _205_;
-  wire _206_;
+  wire _200_;
+  wire [31:0] _201_;
+  wire [31:0] _202_;
+  wire _203_;
+  wire [15:0] _204_;
+  wire _205_;
+  wire [15:0] _206_;
   wire [15:0] _207_;
-  wire [15:0] _208_;
-  wire _209_;
-  wire [15:0] _210_;
-  wire _211_;
+  wire _208_;
+  wire [15:0] _209_;
+  wire _210_;
+  wire [15:0] _211_;
   wire [15:0] _212_;
-  wire [15:0] _213_;
-  wire _214_;
-  wire [15:0] _215_;
-  wire _216_;
+  wire _213_;
+  wire [15:0] _214_;
+  wire _215_;
+  wire [15:0] _216_;
   wire [15:0] _217_;
-  wire [15:0] _218_;
-  wire _219_;
-  wire [15:0] _220_;
-  wire _221_;
+  wire _218_;
+  wire [15:0] _219_;
+  wire _220_;
+  wire [15:0] _221_;
   wire [15:0] _222_;
-  wire [15:0] _223_;
-  wire _224_;
-  wire [15:0] _225_;
-  wire _226_;
+  wire _223_;
+  wire [15:0] _224_;
+  wire _225_;
+  wire [15:0] _226_;
   wire [15:0] _227_;
-  wire [15:0] _228_;
-  wire _229_;
-  wire [511:0] _230_;
-  wire [511:0] _231_;
-  wire _232_;
-  wire [2:0] _233_;
-  wire [2:0] _234_;
-  wire [2:0] _235_;
-  wire [2:0] _236_;
-  wire _237_;
+  wire _228_;
+  wire [15:0] _229_;
+  wire _230_;
+  wire [15:0] _231_;
+  wire [15:0] _232_;
+  wire _233_;
+  wire [511:0] _234_;
+  wire [511:0] _235_;
+  wire _236_;
+  wire [2:0] _237_;
   wire [2:0] _238_;
   wire [2:0] _239_;
   wire [2:0] _240_;
-  wire [2:0] _241_;
-  wire _242_;
+  wire _241_;
+  wire [2:0] _242_;
   wire [2:0] _243_;
   wire [2:0] _244_;
   wire [2:0] _245_;
-  wire [2:0] _246_;
-  wire _247_;
+  wire _246_;
+  wire [2:0] _247_;
   wire [2:0] _248_;
   wire [2:0] _249_;
   wire [2:0] _250_;
-  wire [2:0] _251_;
-  wire _252_;
+  wire _251_;
+  wire [2:0] _252_;
   wire [2:0] _253_;
   wire [2:0] _254_;
-  wire _255_;
-  wire [2:0] _256_;
+  wire [2:0] _255_;
+  wire _256_;
   wire [2:0] _257_;
   wire [2:0] _258_;
-  wire [2:0] _259_;
-  wire _260_;
+  wire _259_;
+  wire [2:0] _260_;
   wire [2:0] _261_;
-  wire _262_;
-  wire [8:0] _263_;
-  wire [8:0] _264_;
-  wire _265_;
+  wire [2:0] _262_;
+  wire [2:0] _263_;
+  wire _264_;
+  wire [2:0] _265_;
   wire _266_;
   wire [8:0] _267_;
   wire [8:0] _268_;
   wire _269_;
-  wire [8:0] _270_;
+  wire _270_;
   wire [8:0] _271_;
-  wire _272_;
+  wire [8:0] _272_;
   wire _273_;
-  wire _274_;
-  wire _275_;
+  wire [8:0] _274_;
+  wire [8:0] _275_;
   wire _276_;
   wire _277_;
   wire _278_;
@@ -5684,29 +5688,29 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _280_;
   wire _281_;
   wire _282_;
-  wire [3:0] _283_;
+  wire _283_;
   wire _284_;
   wire _285_;
   wire _286_;
-  wire [15:0] _287_;
-  wire [15:0] _288_;
+  wire [3:0] _287_;
+  wire _288_;
   wire _289_;
   wire _290_;
-  wire _291_;
-  wire _292_;
+  wire [15:0] _291_;
+  wire [15:0] _292_;
   wire _293_;
   wire _294_;
   wire _295_;
   wire _296_;
-  wire [15:0] _297_;
-  wire [15:0] _298_;
-  wire [15:0] _299_;
-  wire [15:0] _300_;
+  wire _297_;
+  wire _298_;
+  wire _299_;
+  wire _300_;
   wire [15:0] _301_;
-  wire _302_;
-  wire _303_;
-  wire _304_;
-  wire _305_;
+  wire [15:0] _302_;
+  wire [15:0] _303_;
+  wire [15:0] _304_;
+  wire [15:0] _305_;
   wire _306_;
   wire _307_;
   wire _308_;
@@ -5722,33 +5726,33 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _318_;
   wire _319_;
   wire _320_;
-  wire [7:0] _321_;
-  wire [7:0] _322_;
+  wire _321_;
+  wire _322_;
   wire _323_;
-  wire [7:0] _324_;
+  wire _324_;
   wire [7:0] _325_;
-  wire _326_;
-  wire [7:0] _327_;
+  wire [7:0] _326_;
+  wire _327_;
   wire [7:0] _328_;
   wire [7:0] _329_;
-  wire [7:0] _330_;
-  wire _331_;
+  wire _330_;
+  wire [7:0] _331_;
   wire [7:0] _332_;
   wire [7:0] _333_;
   wire [7:0] _334_;
-  wire [7:0] _335_;
-  wire _336_;
+  wire _335_;
+  wire [7:0] _336_;
   wire [7:0] _337_;
   wire [7:0] _338_;
-  wire _339_;
-  wire [7:0] _340_;
+  wire [7:0] _339_;
+  wire _340_;
   wire [7:0] _341_;
   wire [7:0] _342_;
-  wire [7:0] _343_;
-  wire _344_;
-  wire _345_;
-  wire _346_;
-  wire _347_;
+  wire _343_;
+  wire [7:0] _344_;
+  wire [7:0] _345_;
+  wire [7:0] _346_;
+  wire [7:0] _347_;
   wire _348_;
   wire _349_;
   wire _350_;
@@ -5812,10 +5816,10 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _408_;
   wire _409_;
   wire _410_;
-  wire [7:0] _411_;
-  wire [7:0] _412_;
-  wire [7:0] _413_;
-  wire [7:0] _414_;
+  wire _411_;
+  wire _412_;
+  wire _413_;
+  wire _414_;
   wire [7:0] _415_;
   wire [7:0] _416_;
   wire [7:0] _417_;
@@ -5825,6 +5829,10 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire [7:0] _421_;
   wire [7:0] _422_;
   wire [7:0] _423_;
+  wire [7:0] _424_;
+  wire [7:0] _425_;
+  wire [7:0] _426_;
+  wire [7:0] _427_;
   wire \$signal ;
   reg [15:0] \$signal$43  = 16'h0000;
   reg bank = 1'h0;
@@ -5842,80 +5850,88 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire [15:0] row_words;
   reg second = 1'h0;
   wire \start$27 ;
-  assign _013_ = beat == 4'h8;
-  assign _015_ = memory__address >= 8'h95;
-  assign _016_ = | fault;
-  assign _017_ = | fault;
-  assign _018_ = | \error$29 ;
-  assign _019_ = | fault;
-  assign _020_ = memory__address >= 8'h95;
-  assign _021_ = memory__address + 1'h1;
-  assign _022_ = | fault;
-  assign _023_ = bits[11:8] != 2'h3;
-  assign _024_ = ~ layer_running;
-  assign _026_ = _023_ | _024_;
-  assign _027_ = bits[79:64] + bits[95:80];
-  assign _028_ = ~ bank;
-  assign _029_ = index + 1'h1;
-  assign _030_ = pc + 4'h8;
-  assign _031_ = pc + 4'h8;
-  assign _032_ = | fault;
-  assign _033_ = | fault;
+  assign _009_ = \$signal$43  == _008_;
+  assign _010_ = \program  < 8'h95;
+  assign _011_ = _010_ ? { 1'h0, \program  } : 33'h1ffffffff;
+  assign _012_ = \program  < 8'h95;
+  assign _013_ = _012_ ? { 1'h0, \program  } : 33'h1ffffffff;
+  assign _015_ = beat + 1'h1;
+  assign _016_ = memory__address + 1'h1;
+  assign _017_ = | beat;
+  assign _018_ = beat == 4'h8;
+  assign _019_ = memory__address >= 8'h95;
+  assign _020_ = | fault;
+  assign _021_ = | fault;
+  assign _022_ = | \error$29 ;
+  assign _023_ = | fault;
+  assign _024_ = memory__address >= 8'h95;
+  assign _026_ = memory__address + 1'h1;
+  assign _027_ = | fault;
+  assign _028_ = bits[11:8] != 2'h3;
+  assign _029_ = ~ layer_running;
+  assign _030_ = _028_ | _029_;
+  assign _031_ = bits[79:64] + bits[95:80];
+  assign _032_ = ~ bank;
+  assign _033_ = index + 1'h1;
+  assign _034_ = pc + 4'h8;
+  assign _035_ = pc + 4'h8;
+  assign _037_ = | fault;
+  assign _038_ = | fault;
   always @(posedge clk)
-    front_start <= _034_;
+    front_start <= _039_;
   always @(posedge clk)
-    layer_start <= _036_;
+    layer_start <= _040_;
   always @(posedge clk)
-    load__valid <= _037_;
+    load__valid <= _041_;
   always @(posedge clk)
-    load__second <= _038_;
+    load__second <= _042_;
   always @(posedge clk)
-    load__bank <= _039_;
+    load__bank <= _043_;
   always @(posedge clk)
-    load__word <= _040_;
+    load__word <= _044_;
   always @(posedge clk)
-    load__beat <= _041_;
+    load__beat <= _045_;
   always @(posedge clk)
-    target <= _042_;
+    target <= _047_;
   always @(posedge clk)
-    \beat$45  <= _043_;
+    \beat$45  <= _048_;
   always @(posedge clk)
-    \$signal$43  <= _044_;
+    \$signal$43  <= _049_;
   always @(posedge clk)
-    second <= _045_;
+    second <= _050_;
   always @(posedge clk)
-    loaded <= _047_;
+    loaded <= _051_;
   always @(posedge clk)
-    index <= _048_;
+    index <= _052_;
   always @(posedge clk)
-    beat <= _049_;
+    beat <= _053_;
   always @(posedge clk)
-    bank <= _050_;
+    bank <= _054_;
   always @(posedge clk)
-    memory__address <= _051_;
+    memory__address <= _055_;
   always @(posedge clk)
-    pc <= _052_;
+    pc <= _056_;
   always @(posedge clk)
-    fsm_state <= _053_;
+    fsm_state <= _058_;
   always @(posedge clk)
-    bits <= _054_;
+    bits <= _059_;
   always @(posedge clk)
-    front <= _055_;
+    front <= _060_;
   always @(posedge clk)
-    head_groups <= _056_;
+    head_groups <= _061_;
   always @(posedge clk)
-    layer <= _058_;
+    layer <= _062_;
   always @(posedge clk)
-    running_step <= _059_;
+    running_step <= _063_;
   assign _000_ = beat == 4'h8;
   assign _003_ = memory__address >= 8'h95;
   assign _014_ = | fault;
   assign _025_ = | fault;
-  assign _035_ = | \error$29 ;
+  assign _036_ = | \error$29 ;
   assign _046_ = | fault;
   assign _057_ = memory__address >= 8'h95;
-  assign _060_ = | fault;
-  assign _061_ = | fault;
+  assign _064_ = | fault;
+  assign _065_ = | fault;
   assign _001_ = | fault;
   assign _002_ = \beat$45  + 1'h1;
   assign _004_ = second ? 16'h0000 : last_beat_0;
@@ -5923,982 +5939,978 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   assign _006_ = \$signal$43  + 1'h1;
   assign _007_ = second ? bits[191:176] : bits[175:160];
   assign _008_ = _007_ - 1'h1;
-  assign _009_ = \$signal$43  == _008_;
-  assign _010_ = beat + 1'h1;
-  assign _011_ = memory__address + 1'h1;
-  assign _012_ = | beat;
-  function [15:0] _486_;
+  function [15:0] _494_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _486_ = b[15:0];
+        _494_ = b[15:0];
       2'b1?:
-        _486_ = b[31:16];
+        _494_ = b[31:16];
       default:
-        _486_ = a;
+        _494_ = a;
     endcase
   endfunction
-  assign _062_ = _486_(index, { running_step, running_step }, { _064_, _063_ });
-  assign _063_ = bits[11:8] == 4'h2;
-  assign _064_ = bits[11:8] == 4'h1;
-  assign _065_ = _026_ ? _062_ : running_step;
-  assign _066_ = _067_ ? _065_ : running_step;
-  assign _067_ = fsm_state == 3'h5;
-  assign _059_ = rst ? 16'h0000 : _066_;
-  function [31:0] _493_;
+  assign _066_ = _494_(index, { running_step, running_step }, { _068_, _067_ });
+  assign _067_ = bits[11:8] == 4'h2;
+  assign _068_ = bits[11:8] == 4'h1;
+  assign _069_ = _030_ ? _066_ : running_step;
+  assign _070_ = _071_ ? _069_ : running_step;
+  assign _071_ = fsm_state == 3'h5;
+  assign _063_ = rst ? 16'h0000 : _070_;
+  function [31:0] _501_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _493_ = b[31:0];
+        _501_ = b[31:0];
       2'b1?:
-        _493_ = b[63:32];
+        _501_ = b[63:32];
       default:
-        _493_ = a;
+        _501_ = a;
     endcase
   endfunction
-  assign _068_ = _493_(bits[383:352], { layer[342:311], layer[342:311] }, { _070_, _069_ });
-  assign _069_ = bits[11:8] == 4'h2;
-  assign _070_ = bits[11:8] == 4'h1;
-  assign _071_ = _026_ ? _068_ : layer[342:311];
-  assign _072_ = _073_ ? _071_ : layer[342:311];
-  assign _073_ = fsm_state == 3'h5;
-  assign _058_[342:311] = rst ? 32'd0 : _072_;
-  function [15:0] _500_;
+  assign _072_ = _501_(bits[383:352], { layer[342:311], layer[342:311] }, { _074_, _073_ });
+  assign _073_ = bits[11:8] == 4'h2;
+  assign _074_ = bits[11:8] == 4'h1;
+  assign _075_ = _030_ ? _072_ : layer[342:311];
+  assign _076_ = _077_ ? _075_ : layer[342:311];
+  assign _077_ = fsm_state == 3'h5;
+  assign _062_[342:311] = rst ? 32'd0 : _076_;
+  function [15:0] _508_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _500_ = b[15:0];
+        _508_ = b[15:0];
       2'b1?:
-        _500_ = b[31:16];
+        _508_ = b[31:16];
       default:
-        _500_ = a;
+        _508_ = a;
     endcase
   endfunction
-  assign _074_ = _500_(bits[399:384], { layer[278:263], layer[278:263] }, { _076_, _075_ });
-  assign _075_ = bits[11:8] == 4'h2;
-  assign _076_ = bits[11:8] == 4'h1;
-  assign _077_ = _026_ ? _074_ : layer[278:263];
-  assign _078_ = _079_ ? _077_ : layer[278:263];
-  assign _079_ = fsm_state == 3'h5;
-  assign _058_[278:263] = rst ? 16'h0000 : _078_;
-  function [15:0] _507_;
+  assign _078_ = _508_(bits[399:384], { layer[278:263], layer[278:263] }, { _080_, _079_ });
+  assign _079_ = bits[11:8] == 4'h2;
+  assign _080_ = bits[11:8] == 4'h1;
+  assign _081_ = _030_ ? _078_ : layer[278:263];
+  assign _082_ = _083_ ? _081_ : layer[278:263];
+  assign _083_ = fsm_state == 3'h5;
+  assign _062_[278:263] = rst ? 16'h0000 : _082_;
+  function [15:0] _515_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _507_ = b[15:0];
+        _515_ = b[15:0];
       2'b1?:
-        _507_ = b[31:16];
+        _515_ = b[31:16];
       default:
-        _507_ = a;
+        _515_ = a;
     endcase
   endfunction
-  assign _080_ = _507_(bits[127:112], { layer[262:247], layer[262:247] }, { _082_, _081_ });
-  assign _081_ = bits[11:8] == 4'h2;
-  assign _082_ = bits[11:8] == 4'h1;
-  assign _083_ = _026_ ? _080_ : layer[262:247];
-  assign _084_ = _085_ ? _083_ : layer[262:247];
-  assign _085_ = fsm_state == 3'h5;
-  assign _058_[262:247] = rst ? 16'h0000 : _084_;
-  function [0:0] _514_;
+  assign _084_ = _515_(bits[127:112], { layer[262:247], layer[262:247] }, { _086_, _085_ });
+  assign _085_ = bits[11:8] == 4'h2;
+  assign _086_ = bits[11:8] == 4'h1;
+  assign _087_ = _030_ ? _084_ : layer[262:247];
+  assign _088_ = _089_ ? _087_ : layer[262:247];
+  assign _089_ = fsm_state == 3'h5;
+  assign _062_[262:247] = rst ? 16'h0000 : _088_;
+  function [0:0] _522_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _514_ = b[0:0];
+        _522_ = b[0:0];
       2'b1?:
-        _514_ = b[1:1];
+        _522_ = b[1:1];
       default:
-        _514_ = a;
+        _522_ = a;
     endcase
   endfunction
-  assign _086_ = _514_(bits[22], { layer[246], layer[246] }, { _088_, _087_ });
-  assign _087_ = bits[11:8] == 4'h2;
-  assign _088_ = bits[11:8] == 4'h1;
-  assign _089_ = _026_ ? _086_ : layer[246];
-  assign _090_ = _091_ ? _089_ : layer[246];
-  assign _091_ = fsm_state == 3'h5;
-  assign _058_[246] = rst ? 1'h0 : _090_;
-  function [0:0] _521_;
+  assign _090_ = _522_(bits[22], { layer[246], layer[246] }, { _092_, _091_ });
+  assign _091_ = bits[11:8] == 4'h2;
+  assign _092_ = bits[11:8] == 4'h1;
+  assign _093_ = _030_ ? _090_ : layer[246];
+  assign _094_ = _095_ ? _093_ : layer[246];
+  assign _095_ = fsm_state == 3'h5;
+  assign _062_[246] = rst ? 1'h0 : _094_;
+  function [0:0] _529_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _521_ = b[0:0];
+        _529_ = b[0:0];
       2'b1?:
-        _521_ = b[1:1];
+        _529_ = b[1:1];
       default:
-        _521_ = a;
+        _529_ = a;
     endcase
   endfunction
-  assign _092_ = _521_(bits[21], { layer[245], layer[245] }, { _094_, _093_ });
-  assign _093_ = bits[11:8] == 4'h2;
-  assign _094_ = bits[11:8] == 4'h1;
-  assign _095_ = _026_ ? _092_ : layer[245];
-  assign _096_ = _097_ ? _095_ : layer[245];
-  assign _097_ = fsm_state == 3'h5;
-  assign _058_[245] = rst ? 1'h0 : _096_;
-  function [0:0] _528_;
+  assign _096_ = _529_(bits[21], { layer[245], layer[245] }, { _098_, _097_ });
+  assign _097_ = bits[11:8] == 4'h2;
+  assign _098_ = bits[11:8] == 4'h1;
+  assign _099_ = _030_ ? _096_ : layer[245];
+  assign _100_ = _101_ ? _099_ : layer[245];
+  assign _101_ = fsm_state == 3'h5;
+  assign _062_[245] = rst ? 1'h0 : _100_;
+  function [0:0] _536_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _528_ = b[0:0];
+        _536_ = b[0:0];
       2'b1?:
-        _528_ = b[1:1];
+        _536_ = b[1:1];
       default:
-        _528_ = a;
+        _536_ = a;
     endcase
   endfunction
-  assign _098_ = _528_(bits[20], { layer[244], layer[244] }, { _100_, _099_ });
-  assign _099_ = bits[11:8] == 4'h2;
-  assign _100_ = bits[11:8] == 4'h1;
-  assign _101_ = _026_ ? _098_ : layer[244];
-  assign _102_ = _103_ ? _101_ : layer[244];
-  assign _103_ = fsm_state == 3'h5;
-  assign _058_[244] = rst ? 1'h0 : _102_;
-  function [0:0] _535_;
+  assign _102_ = _536_(bits[20], { layer[244], layer[244] }, { _104_, _103_ });
+  assign _103_ = bits[11:8] == 4'h2;
+  assign _104_ = bits[11:8] == 4'h1;
+  assign _105_ = _030_ ? _102_ : layer[244];
+  assign _106_ = _107_ ? _105_ : layer[244];
+  assign _107_ = fsm_state == 3'h5;
+  assign _062_[244] = rst ? 1'h0 : _106_;
+  function [0:0] _543_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _535_ = b[0:0];
+        _543_ = b[0:0];
       2'b1?:
-        _535_ = b[1:1];
+        _543_ = b[1:1];
       default:
-        _535_ = a;
+        _543_ = a;
     endcase
   endfunction
-  assign _104_ = _535_(bits[17], { layer[243], layer[243] }, { _106_, _105_ });
-  assign _105_ = bits[11:8] == 4'h2;
-  assign _106_ = bits[11:8] == 4'h1;
-  assign _107_ = _026_ ? _104_ : layer[243];
-  assign _108_ = _109_ ? _107_ : layer[243];
-  assign _109_ = fsm_state == 3'h5;
-  assign _058_[243] = rst ? 1'h0 : _108_;
-  function [0:0] _542_;
+  assign _108_ = _543_(bits[17], { layer[243], layer[243] }, { _110_, _109_ });
+  assign _109_ = bits[11:8] == 4'h2;
+  assign _110_ = bits[11:8] == 4'h1;
+  assign _111_ = _030_ ? _108_ : layer[243];
+  assign _112_ = _113_ ? _111_ : layer[243];
+  assign _113_ = fsm_state == 3'h5;
+  assign _062_[243] = rst ? 1'h0 : _112_;
+  function [0:0] _550_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _542_ = b[0:0];
+        _550_ = b[0:0];
       2'b1?:
-        _542_ = b[1:1];
+        _550_ = b[1:1];
       default:
-        _542_ = a;
+        _550_ = a;
     endcase
   endfunction
-  assign _110_ = _542_(bits[19], { layer[242], layer[242] }, { _112_, _111_ });
-  assign _111_ = bits[11:8] == 4'h2;
-  assign _112_ = bits[11:8] == 4'h1;
-  assign _113_ = _026_ ? _110_ : layer[242];
-  assign _114_ = _115_ ? _113_ : layer[242];
-  assign _115_ = fsm_state == 3'h5;
-  assign _058_[242] = rst ? 1'h0 : _114_;
-  function [15:0] _549_;
+  assign _114_ = _550_(bits[19], { layer[242], layer[242] }, { _116_, _115_ });
+  assign _115_ = bits[11:8] == 4'h2;
+  assign _116_ = bits[11:8] == 4'h1;
+  assign _117_ = _030_ ? _114_ : layer[242];
+  assign _118_ = _119_ ? _117_ : layer[242];
+  assign _119_ = fsm_state == 3'h5;
+  assign _062_[242] = rst ? 1'h0 : _118_;
+  function [15:0] _557_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _549_ = b[15:0];
+        _557_ = b[15:0];
       2'b1?:
-        _549_ = b[31:16];
+        _557_ = b[31:16];
       default:
-        _549_ = a;
+        _557_ = a;
     endcase
   endfunction
-  assign _116_ = _549_(bits[95:80], { layer[241:226], layer[241:226] }, { _118_, _117_ });
-  assign _117_ = bits[11:8] == 4'h2;
-  assign _118_ = bits[11:8] == 4'h1;
-  assign _119_ = _026_ ? _116_ : layer[241:226];
-  assign _120_ = _121_ ? _119_ : layer[241:226];
-  assign _121_ = fsm_state == 3'h5;
-  assign _058_[241:226] = rst ? 16'h0000 : _120_;
-  function [31:0] _556_;
+  assign _120_ = _557_(bits[95:80], { layer[241:226], layer[241:226] }, { _122_, _121_ });
+  assign _121_ = bits[11:8] == 4'h2;
+  assign _122_ = bits[11:8] == 4'h1;
+  assign _123_ = _030_ ? _120_ : layer[241:226];
+  assign _124_ = _125_ ? _123_ : layer[241:226];
+  assign _125_ = fsm_state == 3'h5;
+  assign _062_[241:226] = rst ? 16'h0000 : _124_;
+  function [31:0] _564_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _556_ = b[31:0];
+        _564_ = b[31:0];
       2'b1?:
-        _556_ = b[63:32];
+        _564_ = b[63:32];
       default:
-        _556_ = a;
+        _564_ = a;
     endcase
   endfunction
-  assign _122_ = _556_(bits[319:288], { layer[225:194], layer[225:194] }, { _124_, _123_ });
-  assign _123_ = bits[11:8] == 4'h2;
-  assign _124_ = bits[11:8] == 4'h1;
-  assign _125_ = _026_ ? _122_ : layer[225:194];
-  assign _126_ = _127_ ? _125_ : layer[225:194];
-  assign _127_ = fsm_state == 3'h5;
-  assign _058_[225:194] = rst ? 32'd0 : _126_;
-  function [31:0] _563_;
+  assign _126_ = _564_(bits[319:288], { layer[225:194], layer[225:194] }, { _128_, _127_ });
+  assign _127_ = bits[11:8] == 4'h2;
+  assign _128_ = bits[11:8] == 4'h1;
+  assign _129_ = _030_ ? _126_ : layer[225:194];
+  assign _130_ = _131_ ? _129_ : layer[225:194];
+  assign _131_ = fsm_state == 3'h5;
+  assign _062_[225:194] = rst ? 32'd0 : _130_;
+  function [31:0] _571_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _563_ = b[31:0];
+        _571_ = b[31:0];
       2'b1?:
-        _563_ = b[63:32];
+        _571_ = b[63:32];
       default:
-        _563_ = a;
+        _571_ = a;
     endcase
   endfunction
-  assign _128_ = _563_(bits[255:224], { layer[193:162], layer[193:162] }, { _130_, _129_ });
-  assign _129_ = bits[11:8] == 4'h2;
-  assign _130_ = bits[11:8] == 4'h1;
-  assign _131_ = _026_ ? _128_ : layer[193:162];
-  assign _132_ = _133_ ? _131_ : layer[193:162];
-  assign _133_ = fsm_state == 3'h5;
-  assign _058_[193:162] = rst ? 32'd0 : _132_;
-  function [0:0] _570_;
+  assign _132_ = _571_(bits[255:224], { layer[193:162], layer[193:162] }, { _134_, _133_ });
+  assign _133_ = bits[11:8] == 4'h2;
+  assign _134_ = bits[11:8] == 4'h1;
+  assign _135_ = _030_ ? _132_ : layer[193:162];
+  assign _136_ = _137_ ? _135_ : layer[193:162];
+  assign _137_ = fsm_state == 3'h5;
+  assign _062_[193:162] = rst ? 32'd0 : _136_;
+  function [0:0] _578_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _570_ = b[0:0];
+        _578_ = b[0:0];
       2'b1?:
-        _570_ = b[1:1];
+        _578_ = b[1:1];
       default:
-        _570_ = a;
+        _578_ = a;
     endcase
   endfunction
-  assign _134_ = _570_(bits[18], { layer[161], layer[161] }, { _136_, _135_ });
-  assign _135_ = bits[11:8] == 4'h2;
-  assign _136_ = bits[11:8] == 4'h1;
-  assign _137_ = _026_ ? _134_ : layer[161];
-  assign _138_ = _139_ ? _137_ : layer[161];
-  assign _139_ = fsm_state == 3'h5;
-  assign _058_[161] = rst ? 1'h0 : _138_;
-  function [15:0] _577_;
+  assign _138_ = _578_(bits[18], { layer[161], layer[161] }, { _140_, _139_ });
+  assign _139_ = bits[11:8] == 4'h2;
+  assign _140_ = bits[11:8] == 4'h1;
+  assign _141_ = _030_ ? _138_ : layer[161];
+  assign _142_ = _143_ ? _141_ : layer[161];
+  assign _143_ = fsm_state == 3'h5;
+  assign _062_[161] = rst ? 1'h0 : _142_;
+  function [15:0] _585_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _577_ = b[15:0];
+        _585_ = b[15:0];
       2'b1?:
-        _577_ = b[31:16];
+        _585_ = b[31:16];
       default:
-        _577_ = a;
+        _585_ = a;
     endcase
   endfunction
-  assign _140_ = _577_(bits[79:64], { layer[160:145], layer[160:145] }, { _142_, _141_ });
-  assign _141_ = bits[11:8] == 4'h2;
-  assign _142_ = bits[11:8] == 4'h1;
-  assign _143_ = _026_ ? _140_ : layer[160:145];
-  assign _144_ = _145_ ? _143_ : layer[160:145];
-  assign _145_ = fsm_state == 3'h5;
-  assign _058_[160:145] = rst ? 16'h0000 : _144_;
-  function [31:0] _584_;
+  assign _144_ = _585_(bits[79:64], { layer[160:145], layer[160:145] }, { _146_, _145_ });
+  assign _145_ = bits[11:8] == 4'h2;
+  assign _146_ = bits[11:8] == 4'h1;
+  assign _147_ = _030_ ? _144_ : layer[160:145];
+  assign _148_ = _149_ ? _147_ : layer[160:145];
+  assign _149_ = fsm_state == 3'h5;
+  assign _062_[160:145] = rst ? 16'h0000 : _148_;
+  function [31:0] _592_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _584_ = b[31:0];
+        _592_ = b[31:0];
       2'b1?:
-        _584_ = b[63:32];
+        _592_ = b[63:32];
       default:
-        _584_ = a;
+        _592_ = a;
     endcase
   endfunction
-  assign _146_ = _584_(bits[287:256], { layer[144:113], layer[144:113] }, { _148_, _147_ });
-  assign _147_ = bits[11:8] == 4'h2;
-  assign _148_ = bits[11:8] == 4'h1;
-  assign _149_ = _026_ ? _146_ : layer[144:113];
-  assign _150_ = _151_ ? _149_ : layer[144:113];
-  assign _151_ = fsm_state == 3'h5;
-  assign _058_[144:113] = rst ? 32'd0 : _150_;
-  function [31:0] _591_;
+  assign _150_ = _592_(bits[287:256], { layer[144:113], layer[144:113] }, { _152_, _151_ });
+  assign _151_ = bits[11:8] == 4'h2;
+  assign _152_ = bits[11:8] == 4'h1;
+  assign _153_ = _030_ ? _150_ : layer[144:113];
+  assign _154_ = _155_ ? _153_ : layer[144:113];
+  assign _155_ = fsm_state == 3'h5;
+  assign _062_[144:113] = rst ? 32'd0 : _154_;
+  function [31:0] _599_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _591_ = b[31:0];
+        _599_ = b[31:0];
       2'b1?:
-        _591_ = b[63:32];
+        _599_ = b[63:32];
       default:
-        _591_ = a;
+        _599_ = a;
     endcase
   endfunction
-  assign _152_ = _591_(bits[223:192], { layer[112:81], layer[112:81] }, { _154_, _153_ });
-  assign _153_ = bits[11:8] == 4'h2;
-  assign _154_ = bits[11:8] == 4'h1;
-  assign _155_ = _026_ ? _152_ : layer[112:81];
-  assign _156_ = _157_ ? _155_ : layer[112:81];
-  assign _157_ = fsm_state == 3'h5;
-  assign _058_[112:81] = rst ? 32'd0 : _156_;
-  function [0:0] _598_;
+  assign _156_ = _599_(bits[223:192], { layer[112:81], layer[112:81] }, { _158_, _157_ });
+  assign _157_ = bits[11:8] == 4'h2;
+  assign _158_ = bits[11:8] == 4'h1;
+  assign _159_ = _030_ ? _156_ : layer[112:81];
+  assign _160_ = _161_ ? _159_ : layer[112:81];
+  assign _161_ = fsm_state == 3'h5;
+  assign _062_[112:81] = rst ? 32'd0 : _160_;
+  function [0:0] _606_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _598_ = b[0:0];
+        _606_ = b[0:0];
       2'b1?:
-        _598_ = b[1:1];
+        _606_ = b[1:1];
       default:
-        _598_ = a;
+        _606_ = a;
     endcase
   endfunction
-  assign _158_ = _598_(bank, { layer[80], layer[80] }, { _160_, _159_ });
-  assign _159_ = bits[11:8] == 4'h2;
-  assign _160_ = bits[11:8] == 4'h1;
-  assign _161_ = _026_ ? _158_ : layer[80];
-  assign _162_ = _163_ ? _161_ : layer[80];
-  assign _163_ = fsm_state == 3'h5;
-  assign _058_[80] = rst ? 1'h0 : _162_;
-  function [15:0] _605_;
+  assign _162_ = _606_(bank, { layer[80], layer[80] }, { _164_, _163_ });
+  assign _163_ = bits[11:8] == 4'h2;
+  assign _164_ = bits[11:8] == 4'h1;
+  assign _165_ = _030_ ? _162_ : layer[80];
+  assign _166_ = _167_ ? _165_ : layer[80];
+  assign _167_ = fsm_state == 3'h5;
+  assign _062_[80] = rst ? 1'h0 : _166_;
+  function [15:0] _613_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _605_ = b[15:0];
+        _613_ = b[15:0];
       2'b1?:
-        _605_ = b[31:16];
+        _613_ = b[31:16];
       default:
-        _605_ = a;
+        _613_ = a;
     endcase
   endfunction
-  assign _164_ = _605_(row_words, { layer[79:64], layer[79:64] }, { _166_, _165_ });
-  assign _165_ = bits[11:8] == 4'h2;
-  assign _166_ = bits[11:8] == 4'h1;
-  assign _167_ = _026_ ? _164_ : layer[79:64];
-  assign _168_ = _169_ ? _167_ : layer[79:64];
-  assign _169_ = fsm_state == 3'h5;
-  assign _058_[79:64] = rst ? 16'h0000 : _168_;
-  function [15:0] _612_;
+  assign _168_ = _613_(row_words, { layer[79:64], layer[79:64] }, { _170_, _169_ });
+  assign _169_ = bits[11:8] == 4'h2;
+  assign _170_ = bits[11:8] == 4'h1;
+  assign _171_ = _030_ ? _168_ : layer[79:64];
+  assign _172_ = _173_ ? _171_ : layer[79:64];
+  assign _173_ = fsm_state == 3'h5;
+  assign _062_[79:64] = rst ? 16'h0000 : _172_;
+  function [15:0] _620_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _612_ = b[15:0];
+        _620_ = b[15:0];
       2'b1?:
-        _612_ = b[31:16];
+        _620_ = b[31:16];
       default:
-        _612_ = a;
+        _620_ = a;
     endcase
   endfunction
-  assign _170_ = _612_(bits[111:96], { layer[63:48], layer[63:48] }, { _172_, _171_ });
-  assign _171_ = bits[11:8] == 4'h2;
-  assign _172_ = bits[11:8] == 4'h1;
-  assign _173_ = _026_ ? _170_ : layer[63:48];
-  assign _174_ = _175_ ? _173_ : layer[63:48];
-  assign _175_ = fsm_state == 3'h5;
-  assign _058_[63:48] = rst ? 16'h0000 : _174_;
-  function [15:0] _619_;
+  assign _174_ = _620_(bits[111:96], { layer[63:48], layer[63:48] }, { _176_, _175_ });
+  assign _175_ = bits[11:8] == 4'h2;
+  assign _176_ = bits[11:8] == 4'h1;
+  assign _177_ = _030_ ? _174_ : layer[63:48];
+  assign _178_ = _179_ ? _177_ : layer[63:48];
+  assign _179_ = fsm_state == 3'h5;
+  assign _062_[63:48] = rst ? 16'h0000 : _178_;
+  function [15:0] _627_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _619_ = b[15:0];
+        _627_ = b[15:0];
       2'b1?:
-        _619_ = b[31:16];
+        _627_ = b[31:16];
       default:
-        _619_ = a;
+        _627_ = a;
     endcase
   endfunction
-  assign _176_ = _619_(_027_[15:0], { layer[47:32], layer[47:32] }, { _178_, _177_ });
-  assign _177_ = bits[11:8] == 4'h2;
-  assign _178_ = bits[11:8] == 4'h1;
-  assign _179_ = _026_ ? _176_ : layer[47:32];
-  assign _180_ = _181_ ? _179_ : layer[47:32];
-  assign _181_ = fsm_state == 3'h5;
-  assign _058_[47:32] = rst ? 16'h0000 : _180_;
-  function [15:0] _626_;
+  assign _180_ = _627_(_031_[15:0], { layer[47:32], layer[47:32] }, { _182_, _181_ });
+  assign _181_ = bits[11:8] == 4'h2;
+  assign _182_ = bits[11:8] == 4'h1;
+  assign _183_ = _030_ ? _180_ : layer[47:32];
+  assign _184_ = _185_ ? _183_ : layer[47:32];
+  assign _185_ = fsm_state == 3'h5;
+  assign _062_[47:32] = rst ? 16'h0000 : _184_;
+  function [15:0] _634_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _626_ = b[15:0];
+        _634_ = b[15:0];
       2'b1?:
-        _626_ = b[31:16];
+        _634_ = b[31:16];
       default:
-        _626_ = a;
+        _634_ = a;
     endcase
   endfunction
-  assign _182_ = _626_(bits[63:48], { layer[31:16], layer[31:16] }, { _184_, _183_ });
-  assign _183_ = bits[11:8] == 4'h2;
-  assign _184_ = bits[11:8] == 4'h1;
-  assign _185_ = _026_ ? _182_ : layer[31:16];
-  assign _186_ = _187_ ? _185_ : layer[31:16];
-  assign _187_ = fsm_state == 3'h5;
-  assign _058_[31:16] = rst ? 16'h0000 : _186_;
-  function [15:0] _633_;
+  assign _186_ = _634_(bits[63:48], { layer[31:16], layer[31:16] }, { _188_, _187_ });
+  assign _187_ = bits[11:8] == 4'h2;
+  assign _188_ = bits[11:8] == 4'h1;
+  assign _189_ = _030_ ? _186_ : layer[31:16];
+  assign _190_ = _191_ ? _189_ : layer[31:16];
+  assign _191_ = fsm_state == 3'h5;
+  assign _062_[31:16] = rst ? 16'h0000 : _190_;
+  function [15:0] _641_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _633_ = b[15:0];
+        _641_ = b[15:0];
       2'b1?:
-        _633_ = b[31:16];
+        _641_ = b[31:16];
       default:
-        _633_ = a;
+        _641_ = a;
     endcase
   endfunction
-  assign _188_ = _633_(bits[47:32], { layer[15:0], layer[15:0] }, { _190_, _189_ });
-  assign _189_ = bits[11:8] == 4'h2;
-  assign _190_ = bits[11:8] == 4'h1;
-  assign _191_ = _026_ ? _188_ : layer[15:0];
-  assign _192_ = _193_ ? _191_ : layer[15:0];
-  assign _193_ = fsm_state == 3'h5;
-  assign _058_[15:0] = rst ? 16'h0000 : _192_;
-  function [31:0] _640_;
+  assign _192_ = _641_(bits[47:32], { layer[15:0], layer[15:0] }, { _194_, _193_ });
+  assign _193_ = bits[11:8] == 4'h2;
+  assign _194_ = bits[11:8] == 4'h1;
+  assign _195_ = _030_ ? _192_ : layer[15:0];
+  assign _196_ = _197_ ? _195_ : layer[15:0];
+  assign _197_ = fsm_state == 3'h5;
+  assign _062_[15:0] = rst ? 16'h0000 : _196_;
+  function [31:0] _648_;
     input [31:0] a;
     input [63:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _640_ = b[31:0];
+        _648_ = b[31:0];
       2'b1?:
-        _640_ = b[63:32];
+        _648_ = b[63:32];
       default:
-        _640_ = a;
+        _648_ = a;
     endcase
   endfunction
-  assign _194_ = _640_(bits[351:320], { layer[310:279], layer[310:279] }, { _196_, _195_ });
-  assign _195_ = bits[11:8] == 4'h2;
-  assign _196_ = bits[11:8] == 4'h1;
-  assign _197_ = _026_ ? _194_ : layer[310:279];
-  assign _198_ = _199_ ? _197_ : layer[310:279];
-  assign _199_ = fsm_state == 3'h5;
-  assign _058_[310:279] = rst ? 32'd0 : _198_;
-  assign _200_ = _201_ ? bits[79:64] : head_groups;
-  assign _201_ = bits[11:8] == 4'h2;
-  assign _202_ = _026_ ? _200_ : head_groups;
-  assign _203_ = _204_ ? _202_ : head_groups;
-  assign _204_ = fsm_state == 3'h5;
-  assign _056_ = rst ? 16'h0000 : _203_;
-  assign _055_[80] = rst ? 1'h0 : front[80];
-  assign _205_ = _206_ ? bits[111:96] : front[63:48];
-  assign _206_ = bits[11:8] == 4'h1;
-  assign _207_ = _026_ ? _205_ : front[63:48];
-  assign _208_ = _209_ ? _207_ : front[63:48];
-  assign _209_ = fsm_state == 3'h5;
-  assign _055_[63:48] = rst ? 16'h0000 : _208_;
-  assign _210_ = _211_ ? bits[79:64] : front[47:32];
-  assign _211_ = bits[11:8] == 4'h1;
-  assign _212_ = _026_ ? _210_ : front[47:32];
-  assign _213_ = _214_ ? _212_ : front[47:32];
-  assign _214_ = fsm_state == 3'h5;
-  assign _055_[47:32] = rst ? 16'h0000 : _213_;
-  assign _215_ = _216_ ? bits[63:48] : front[31:16];
-  assign _216_ = bits[11:8] == 4'h1;
-  assign _217_ = _026_ ? _215_ : front[31:16];
-  assign _218_ = _219_ ? _217_ : front[31:16];
-  assign _219_ = fsm_state == 3'h5;
-  assign _055_[31:16] = rst ? 16'h0000 : _218_;
-  assign _220_ = _221_ ? bits[47:32] : front[15:0];
-  assign _221_ = bits[11:8] == 4'h1;
-  assign _222_ = _026_ ? _220_ : front[15:0];
-  assign _223_ = _224_ ? _222_ : front[15:0];
-  assign _224_ = fsm_state == 3'h5;
-  assign _055_[15:0] = rst ? 16'h0000 : _223_;
-  assign _225_ = _226_ ? row_words : front[79:64];
-  assign _226_ = bits[11:8] == 4'h1;
-  assign _227_ = _026_ ? _225_ : front[79:64];
-  assign _228_ = _229_ ? _227_ : front[79:64];
-  assign _229_ = fsm_state == 3'h5;
-  assign _055_[79:64] = rst ? 16'h0000 : _228_;
-  assign _230_ = _012_ ? { load__data, bits[511:64] } : bits;
-  assign _231_ = _232_ ? _230_ : bits;
-  assign _232_ = fsm_state == 3'h1;
-  assign _054_ = rst ? 512'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 : _231_;
-  assign _233_ = layer_running ? fsm_state : 3'h0;
-  assign _234_ = _033_ ? 3'h0 : _233_;
-  assign _235_ = abort ? 3'h0 : _234_;
-  function [2:0] _691_;
+  assign _198_ = _648_(bits[351:320], { layer[310:279], layer[310:279] }, { _200_, _199_ });
+  assign _199_ = bits[11:8] == 4'h2;
+  assign _200_ = bits[11:8] == 4'h1;
+  assign _201_ = _030_ ? _198_ : layer[310:279];
+  assign _202_ = _203_ ? _201_ : layer[310:279];
+  assign _203_ = fsm_state == 3'h5;
+  assign _062_[310:279] = rst ? 32'd0 : _202_;
+  assign _204_ = _205_ ? bits[79:64] : head_groups;
+  assign _205_ = bits[11:8] == 4'h2;
+  assign _206_ = _030_ ? _204_ : head_groups;
+  assign _207_ = _208_ ? _206_ : head_groups;
+  assign _208_ = fsm_state == 3'h5;
+  assign _061_ = rst ? 16'h0000 : _207_;
+  assign _060_[80] = rst ? 1'h0 : front[80];
+  assign _209_ = _210_ ? bits[111:96] : front[63:48];
+  assign _210_ = bits[11:8] == 4'h1;
+  assign _211_ = _030_ ? _209_ : front[63:48];
+  assign _212_ = _213_ ? _211_ : front[63:48];
+  assign _213_ = fsm_state == 3'h5;
+  assign _060_[63:48] = rst ? 16'h0000 : _212_;
+  assign _214_ = _215_ ? bits[79:64] : front[47:32];
+  assign _215_ = bits[11:8] == 4'h1;
+  assign _216_ = _030_ ? _214_ : front[47:32];
+  assign _217_ = _218_ ? _216_ : front[47:32];
+  assign _218_ = fsm_state == 3'h5;
+  assign _060_[47:32] = rst ? 16'h0000 : _217_;
+  assign _219_ = _220_ ? bits[63:48] : front[31:16];
+  assign _220_ = bits[11:8] == 4'h1;
+  assign _221_ = _030_ ? _219_ : front[31:16];
+  assign _222_ = _223_ ? _221_ : front[31:16];
+  assign _223_ = fsm_state == 3'h5;
+  assign _060_[31:16] = rst ? 16'h0000 : _222_;
+  assign _224_ = _225_ ? bits[47:32] : front[15:0];
+  assign _225_ = bits[11:8] == 4'h1;
+  assign _226_ = _030_ ? _224_ : front[15:0];
+  assign _227_ = _228_ ? _226_ : front[15:0];
+  assign _228_ = fsm_state == 3'h5;
+  assign _060_[15:0] = rst ? 16'h0000 : _227_;
+  assign _229_ = _230_ ? row_words : front[79:64];
+  assign _230_ = bits[11:8] == 4'h1;
+  assign _231_ = _030_ ? _229_ : front[79:64];
+  assign _232_ = _233_ ? _231_ : front[79:64];
+  assign _233_ = fsm_state == 3'h5;
+  assign _060_[79:64] = rst ? 16'h0000 : _232_;
+  assign _234_ = _017_ ? { load__data, bits[511:64] } : bits;
+  assign _235_ = _236_ ? _234_ : bits;
+  assign _236_ = fsm_state == 3'h1;
+  assign _059_ = rst ? 512'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 : _235_;
+  assign _237_ = layer_running ? fsm_state : 3'h0;
+  assign _238_ = _038_ ? 3'h0 : _237_;
+  assign _239_ = abort ? 3'h0 : _238_;
+  function [2:0] _699_;
     input [2:0] a;
     input [20:0] b;
     input [6:0] s;
     casez (s) // synopsys parallel_case
       7'b??????1:
-        _691_ = b[2:0];
+        _699_ = b[2:0];
       7'b?????1?:
-        _691_ = b[5:3];
+        _699_ = b[5:3];
       7'b????1??:
-        _691_ = b[8:6];
+        _699_ = b[8:6];
       7'b???1???:
-        _691_ = b[11:9];
+        _699_ = b[11:9];
       7'b??1????:
-        _691_ = b[14:12];
+        _699_ = b[14:12];
       7'b?1?????:
-        _691_ = b[17:15];
+        _699_ = b[17:15];
       7'b1??????:
-        _691_ = b[20:18];
+        _699_ = b[20:18];
       default:
-        _691_ = a;
+        _699_ = a;
     endcase
   endfunction
-  assign _236_ = _691_(fsm_state, { _261_, _259_, _254_, _251_, _246_, _241_, _235_ }, { _262_, _260_, _255_, _252_, _247_, _242_, _237_ });
-  assign _237_ = fsm_state == 3'h6;
-  assign _238_ = bits[16] ? 3'h6 : 3'h1;
-  assign _239_ = _026_ ? _238_ : fsm_state;
-  assign _240_ = _032_ ? 3'h0 : _239_;
-  assign _241_ = abort ? 3'h0 : _240_;
-  assign _242_ = fsm_state == 3'h5;
-  assign _243_ = _020_ ? 3'h0 : fsm_state;
-  assign _244_ = loaded ? 3'h5 : _243_;
-  assign _245_ = _022_ ? 3'h0 : _244_;
-  assign _246_ = abort ? 3'h0 : _245_;
-  assign _247_ = fsm_state == 3'h4;
-  assign _248_ = _018_ ? 3'h0 : 3'h4;
-  assign _249_ = \done$28  ? _248_ : fsm_state;
-  assign _250_ = _019_ ? 3'h0 : _249_;
-  assign _251_ = abort ? 3'h0 : _250_;
-  assign _252_ = fsm_state == 3'h3;
-  assign _253_ = _017_ ? 3'h0 : 3'h3;
-  assign _254_ = abort ? 3'h0 : _253_;
-  assign _255_ = fsm_state == 3'h2;
-  assign _256_ = _015_ ? 3'h0 : fsm_state;
-  assign _257_ = _013_ ? 3'h2 : _256_;
-  assign _258_ = _016_ ? 3'h0 : _257_;
-  assign _259_ = abort ? 3'h0 : _258_;
-  assign _260_ = fsm_state == 3'h1;
-  assign _261_ = start ? 3'h1 : fsm_state;
-  assign _262_ = ! fsm_state;
-  assign _053_ = rst ? 3'h0 : _236_;
-  assign _263_ = _026_ ? _031_[8:0] : pc;
-  function [8:0] _720_;
+  assign _240_ = _699_(fsm_state, { _265_, _263_, _258_, _255_, _250_, _245_, _239_ }, { _266_, _264_, _259_, _256_, _251_, _246_, _241_ });
+  assign _241_ = fsm_state == 3'h6;
+  assign _242_ = bits[16] ? 3'h6 : 3'h1;
+  assign _243_ = _030_ ? _242_ : fsm_state;
+  assign _244_ = _037_ ? 3'h0 : _243_;
+  assign _245_ = abort ? 3'h0 : _244_;
+  assign _246_ = fsm_state == 3'h5;
+  assign _247_ = _024_ ? 3'h0 : fsm_state;
+  assign _248_ = loaded ? 3'h5 : _247_;
+  assign _249_ = _027_ ? 3'h0 : _248_;
+  assign _250_ = abort ? 3'h0 : _249_;
+  assign _251_ = fsm_state == 3'h4;
+  assign _252_ = _022_ ? 3'h0 : 3'h4;
+  assign _253_ = \done$28  ? _252_ : fsm_state;
+  assign _254_ = _023_ ? 3'h0 : _253_;
+  assign _255_ = abort ? 3'h0 : _254_;
+  assign _256_ = fsm_state == 3'h3;
+  assign _257_ = _021_ ? 3'h0 : 3'h3;
+  assign _258_ = abort ? 3'h0 : _257_;
+  assign _259_ = fsm_state == 3'h2;
+  assign _260_ = _019_ ? 3'h0 : fsm_state;
+  assign _261_ = _018_ ? 3'h2 : _260_;
+  assign _262_ = _020_ ? 3'h0 : _261_;
+  assign _263_ = abort ? 3'h0 : _262_;
+  assign _264_ = fsm_state == 3'h1;
+  assign _265_ = start ? 3'h1 : fsm_state;
+  assign _266_ = ! fsm_state;
+  assign _058_ = rst ? 3'h0 : _240_;
+  assign _267_ = _030_ ? _035_[8:0] : pc;
+  function [8:0] _728_;
     input [8:0] a;
     input [17:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _720_ = b[8:0];
+        _728_ = b[8:0];
       2'b1?:
-        _720_ = b[17:9];
+        _728_ = b[17:9];
       default:
-        _720_ = a;
+        _728_ = a;
     endcase
   endfunction
-  assign _264_ = _720_(pc, { \program [8:0], _263_ }, { _266_, _265_ });
-  assign _265_ = fsm_state == 3'h5;
-  assign _266_ = ! fsm_state;
-  assign _052_ = rst ? 9'h000 : _264_;
-  assign _267_ = _026_ ? _030_[8:0] : memory__address;
-  function [8:0] _725_;
+  assign _268_ = _728_(pc, { _013_[8:0], _267_ }, { _270_, _269_ });
+  assign _269_ = fsm_state == 3'h5;
+  assign _270_ = ! fsm_state;
+  assign _056_ = rst ? 9'h000 : _268_;
+  assign _271_ = _030_ ? _034_[8:0] : memory__address;
+  function [8:0] _733_;
     input [8:0] a;
     input [44:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _725_ = b[8:0];
+        _733_ = b[8:0];
       5'b???1?:
-        _725_ = b[17:9];
+        _733_ = b[17:9];
       5'b??1??:
-        _725_ = b[26:18];
+        _733_ = b[26:18];
       5'b?1???:
-        _725_ = b[35:27];
+        _733_ = b[35:27];
       5'b1????:
-        _725_ = b[44:36];
+        _733_ = b[44:36];
       default:
-        _725_ = a;
+        _733_ = a;
     endcase
   endfunction
-  assign _268_ = _725_(memory__address, { \program [8:0], _011_[8:0], bits[136:128], _271_, _267_ }, { _275_, _274_, _273_, _272_, _269_ });
-  assign _269_ = fsm_state == 3'h5;
-  assign _270_ = _020_ ? memory__address : _021_[8:0];
-  assign _271_ = loaded ? memory__address : _270_;
-  assign _272_ = fsm_state == 3'h4;
-  assign _273_ = fsm_state == 3'h3;
-  assign _274_ = fsm_state == 3'h1;
-  assign _275_ = ! fsm_state;
-  assign _051_ = rst ? 9'h000 : _268_;
-  function [0:0] _734_;
+  assign _272_ = _733_(memory__address, { _011_[8:0], _016_[8:0], bits[136:128], _275_, _271_ }, { _279_, _278_, _277_, _276_, _273_ });
+  assign _273_ = fsm_state == 3'h5;
+  assign _274_ = _024_ ? memory__address : _026_[8:0];
+  assign _275_ = loaded ? memory__address : _274_;
+  assign _276_ = fsm_state == 3'h4;
+  assign _277_ = fsm_state == 3'h3;
+  assign _278_ = fsm_state == 3'h1;
+  assign _279_ = ! fsm_state;
+  assign _055_ = rst ? 9'h000 : _272_;
+  function [0:0] _742_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _734_ = b[0:0];
+        _742_ = b[0:0];
       2'b1?:
-        _734_ = b[1:1];
+        _742_ = b[1:1];
       default:
-        _734_ = a;
+        _742_ = a;
     endcase
   endfunction
-  assign _276_ = _734_(_028_, { bank, bank }, { _278_, _277_ });
-  assign _277_ = bits[11:8] == 4'h2;
-  assign _278_ = bits[11:8] == 4'h1;
-  assign _279_ = _026_ ? _276_ : bank;
-  function [0:0] _738_;
+  assign _280_ = _742_(_032_, { bank, bank }, { _282_, _281_ });
+  assign _281_ = bits[11:8] == 4'h2;
+  assign _282_ = bits[11:8] == 4'h1;
+  assign _283_ = _030_ ? _280_ : bank;
+  function [0:0] _746_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _738_ = b[0:0];
+        _746_ = b[0:0];
       2'b1?:
-        _738_ = b[1:1];
+        _746_ = b[1:1];
       default:
-        _738_ = a;
+        _746_ = a;
     endcase
   endfunction
-  assign _280_ = _738_(bank, { 1'h0, _279_ }, { _282_, _281_ });
-  assign _281_ = fsm_state == 3'h5;
-  assign _282_ = ! fsm_state;
-  assign _050_ = rst ? 1'h0 : _280_;
-  function [3:0] _742_;
+  assign _284_ = _746_(bank, { 1'h0, _283_ }, { _286_, _285_ });
+  assign _285_ = fsm_state == 3'h5;
+  assign _286_ = ! fsm_state;
+  assign _054_ = rst ? 1'h0 : _284_;
+  function [3:0] _750_;
     input [3:0] a;
     input [11:0] b;
     input [2:0] s;
     casez (s) // synopsys parallel_case
       3'b??1:
-        _742_ = b[3:0];
+        _750_ = b[3:0];
       3'b?1?:
-        _742_ = b[7:4];
+        _750_ = b[7:4];
       3'b1??:
-        _742_ = b[11:8];
+        _750_ = b[11:8];
       default:
-        _742_ = a;
+        _750_ = a;
     endcase
   endfunction
-  assign _283_ = _742_(beat, { 4'h0, _010_[3:0], 4'h0 }, { _286_, _285_, _284_ });
-  assign _284_ = fsm_state == 3'h3;
-  assign _285_ = fsm_state == 3'h1;
-  assign _286_ = ! fsm_state;
-  assign _049_ = rst ? 4'h0 : _283_;
-  assign _287_ = _026_ ? _029_[15:0] : index;
-  function [15:0] _748_;
+  assign _287_ = _750_(beat, { 4'h0, _015_[3:0], 4'h0 }, { _290_, _289_, _288_ });
+  assign _288_ = fsm_state == 3'h3;
+  assign _289_ = fsm_state == 3'h1;
+  assign _290_ = ! fsm_state;
+  assign _053_ = rst ? 4'h0 : _287_;
+  assign _291_ = _030_ ? _033_[15:0] : index;
+  function [15:0] _756_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _748_ = b[15:0];
+        _756_ = b[15:0];
       2'b1?:
-        _748_ = b[31:16];
+        _756_ = b[31:16];
       default:
-        _748_ = a;
+        _756_ = a;
     endcase
   endfunction
-  assign _288_ = _748_(index, { 16'h0000, _287_ }, { _290_, _289_ });
-  assign _289_ = fsm_state == 3'h5;
-  assign _290_ = ! fsm_state;
-  assign _048_ = rst ? 16'h0000 : _288_;
-  assign _291_ = _009_ ? second : loaded;
-  assign _292_ = _005_ ? _291_ : loaded;
-  assign _293_ = \$signal  ? _292_ : 1'h0;
-  assign _047_ = rst ? 1'h0 : _293_;
-  assign _294_ = _009_ ? 1'h1 : second;
-  assign _295_ = _005_ ? _294_ : second;
-  assign _296_ = \$signal  ? _295_ : 1'h0;
-  assign _045_ = rst ? 1'h0 : _296_;
-  assign _297_ = _009_ ? 16'h0000 : _006_[15:0];
-  assign _298_ = _005_ ? _297_ : \$signal$43 ;
-  assign _299_ = \$signal  ? _298_ : 16'h0000;
-  assign _044_ = rst ? 16'h0000 : _299_;
-  assign _300_ = _005_ ? 16'h0000 : _002_[15:0];
-  assign _301_ = \$signal  ? _300_ : 16'h0000;
-  assign _043_ = rst ? 16'h0000 : _301_;
-  assign _042_ = rst ? 4'h0 : bits[11:8];
-  assign _041_ = rst ? 16'h0000 : \beat$45 ;
-  assign _040_ = rst ? 16'h0000 : \$signal$43 ;
-  assign _039_ = rst ? 1'h0 : bank;
-  assign _038_ = rst ? 1'h0 : second;
-  assign _037_ = rst ? 1'h0 : \$signal ;
-  function [0:0] _773_;
+  assign _292_ = _756_(index, { 16'h0000, _291_ }, { _294_, _293_ });
+  assign _293_ = fsm_state == 3'h5;
+  assign _294_ = ! fsm_state;
+  assign _052_ = rst ? 16'h0000 : _292_;
+  assign _295_ = _009_ ? second : loaded;
+  assign _296_ = _005_ ? _295_ : loaded;
+  assign _297_ = \$signal  ? _296_ : 1'h0;
+  assign _051_ = rst ? 1'h0 : _297_;
+  assign _298_ = _009_ ? 1'h1 : second;
+  assign _299_ = _005_ ? _298_ : second;
+  assign _300_ = \$signal  ? _299_ : 1'h0;
+  assign _050_ = rst ? 1'h0 : _300_;
+  assign _301_ = _009_ ? 16'h0000 : _006_[15:0];
+  assign _302_ = _005_ ? _301_ : \$signal$43 ;
+  assign _303_ = \$signal  ? _302_ : 16'h0000;
+  assign _049_ = rst ? 16'h0000 : _303_;
+  assign _304_ = _005_ ? 16'h0000 : _002_[15:0];
+  assign _305_ = \$signal  ? _304_ : 16'h0000;
+  assign _048_ = rst ? 16'h0000 : _305_;
+  assign _047_ = rst ? 4'h0 : bits[11:8];
+  assign _045_ = rst ? 16'h0000 : \beat$45 ;
+  assign _044_ = rst ? 16'h0000 : \$signal$43 ;
+  assign _043_ = rst ? 1'h0 : bank;
+  assign _042_ = rst ? 1'h0 : second;
+  assign _041_ = rst ? 1'h0 : \$signal ;
+  function [0:0] _781_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _773_ = b[0:0];
+        _781_ = b[0:0];
       2'b1?:
-        _773_ = b[1:1];
+        _781_ = b[1:1];
       default:
-        _773_ = a;
+        _781_ = a;
     endcase
   endfunction
-  assign _302_ = _773_(1'h1, 2'h0, { _304_, _303_ });
-  assign _303_ = bits[11:8] == 4'h2;
-  assign _304_ = bits[11:8] == 4'h1;
-  assign _305_ = _026_ ? _302_ : 1'h0;
-  assign _306_ = _307_ ? _305_ : 1'h0;
-  assign _307_ = fsm_state == 3'h5;
-  assign _036_ = rst ? 1'h0 : _306_;
-  assign _308_ = _309_ ? 1'h1 : 1'h0;
-  assign _309_ = bits[11:8] == 4'h1;
-  assign _310_ = _026_ ? _308_ : 1'h0;
-  assign _311_ = _312_ ? _310_ : 1'h0;
-  assign _312_ = fsm_state == 3'h5;
-  assign _034_ = rst ? 1'h0 : _311_;
-  assign _313_ = _057_ ? 1'h0 : 1'h1;
-  assign _314_ = loaded ? 1'h0 : _313_;
-  assign \$signal  = _315_ ? _314_ : 1'h0;
-  assign _315_ = fsm_state == 3'h4;
-  assign \start$27  = _316_ ? 1'h1 : 1'h0;
-  assign _316_ = fsm_state == 3'h2;
-  assign _317_ = layer_running ? 1'h0 : 1'h1;
-  assign _318_ = _001_ ? 1'h0 : _317_;
-  assign _319_ = abort ? 1'h0 : _318_;
-  assign done = _320_ ? _319_ : 1'h0;
-  assign _320_ = fsm_state == 3'h6;
-  assign _321_ = _001_ ? fault : 8'h00;
-  assign _322_ = abort ? 8'h00 : _321_;
-  function [7:0] _799_;
+  assign _306_ = _781_(1'h1, 2'h0, { _308_, _307_ });
+  assign _307_ = bits[11:8] == 4'h2;
+  assign _308_ = bits[11:8] == 4'h1;
+  assign _309_ = _030_ ? _306_ : 1'h0;
+  assign _310_ = _311_ ? _309_ : 1'h0;
+  assign _311_ = fsm_state == 3'h5;
+  assign _040_ = rst ? 1'h0 : _310_;
+  assign _312_ = _313_ ? 1'h1 : 1'h0;
+  assign _313_ = bits[11:8] == 4'h1;
+  assign _314_ = _030_ ? _312_ : 1'h0;
+  assign _315_ = _316_ ? _314_ : 1'h0;
+  assign _316_ = fsm_state == 3'h5;
+  assign _039_ = rst ? 1'h0 : _315_;
+  assign _317_ = _057_ ? 1'h0 : 1'h1;
+  assign _318_ = loaded ? 1'h0 : _317_;
+  assign \$signal  = _319_ ? _318_ : 1'h0;
+  assign _319_ = fsm_state == 3'h4;
+  assign \start$27  = _320_ ? 1'h1 : 1'h0;
+  assign _320_ = fsm_state == 3'h2;
+  assign _321_ = layer_running ? 1'h0 : 1'h1;
+  assign _322_ = _001_ ? 1'h0 : _321_;
+  assign _323_ = abort ? 1'h0 : _322_;
+  assign done = _324_ ? _323_ : 1'h0;
+  assign _324_ = fsm_state == 3'h6;
+  assign _325_ = _001_ ? fault : 8'h00;
+  assign _326_ = abort ? 8'h00 : _325_;
+  function [7:0] _807_;
     input [7:0] a;
     input [47:0] b;
     input [5:0] s;
     casez (s) // synopsys parallel_case
       6'b?????1:
-        _799_ = b[7:0];
+        _807_ = b[7:0];
       6'b????1?:
-        _799_ = b[15:8];
+        _807_ = b[15:8];
       6'b???1??:
-        _799_ = b[23:16];
+        _807_ = b[23:16];
       6'b??1???:
-        _799_ = b[31:24];
+        _807_ = b[31:24];
       6'b?1????:
-        _799_ = b[39:32];
+        _807_ = b[39:32];
       6'b1?????:
-        _799_ = b[47:40];
+        _807_ = b[47:40];
       default:
-        _799_ = a;
+        _807_ = a;
     endcase
   endfunction
-  assign error_code = _799_(8'h00, { _343_, _338_, _335_, _330_, _325_, _322_ }, { _344_, _339_, _336_, _331_, _326_, _323_ });
-  assign _323_ = fsm_state == 3'h6;
-  assign _324_ = _061_ ? fault : 8'h00;
-  assign _325_ = abort ? 8'h00 : _324_;
-  assign _326_ = fsm_state == 3'h5;
-  assign _327_ = _057_ ? 8'h08 : 8'h00;
-  assign _328_ = loaded ? 8'h00 : _327_;
-  assign _329_ = _060_ ? fault : _328_;
-  assign _330_ = abort ? _328_ : _329_;
-  assign _331_ = fsm_state == 3'h4;
-  assign _332_ = _035_ ? \error$29  : 8'h00;
-  assign _333_ = \done$28  ? _332_ : 8'h00;
-  assign _334_ = _046_ ? fault : _333_;
-  assign _335_ = abort ? _333_ : _334_;
-  assign _336_ = fsm_state == 3'h3;
-  assign _337_ = _025_ ? fault : 8'h00;
-  assign _338_ = abort ? 8'h00 : _337_;
-  assign _339_ = fsm_state == 3'h2;
-  assign _340_ = _003_ ? 8'h08 : 8'h00;
-  assign _341_ = _000_ ? 8'h00 : _340_;
-  assign _342_ = _014_ ? fault : _341_;
-  assign _343_ = abort ? _341_ : _342_;
-  assign _344_ = fsm_state == 3'h1;
-  assign _345_ = _001_ ? 1'h1 : 1'h0;
-  assign _346_ = abort ? 1'h0 : _345_;
-  function [0:0] _824_;
+  assign error_code = _807_(8'h00, { _347_, _342_, _339_, _334_, _329_, _326_ }, { _348_, _343_, _340_, _335_, _330_, _327_ });
+  assign _327_ = fsm_state == 3'h6;
+  assign _328_ = _065_ ? fault : 8'h00;
+  assign _329_ = abort ? 8'h00 : _328_;
+  assign _330_ = fsm_state == 3'h5;
+  assign _331_ = _057_ ? 8'h08 : 8'h00;
+  assign _332_ = loaded ? 8'h00 : _331_;
+  assign _333_ = _064_ ? fault : _332_;
+  assign _334_ = abort ? _332_ : _333_;
+  assign _335_ = fsm_state == 3'h4;
+  assign _336_ = _036_ ? \error$29  : 8'h00;
+  assign _337_ = \done$28  ? _336_ : 8'h00;
+  assign _338_ = _046_ ? fault : _337_;
+  assign _339_ = abort ? _337_ : _338_;
+  assign _340_ = fsm_state == 3'h3;
+  assign _341_ = _025_ ? fault : 8'h00;
+  assign _342_ = abort ? 8'h00 : _341_;
+  assign _343_ = fsm_state == 3'h2;
+  assign _344_ = _003_ ? 8'h08 : 8'h00;
+  assign _345_ = _000_ ? 8'h00 : _344_;
+  assign _346_ = _014_ ? fault : _345_;
+  assign _347_ = abort ? _345_ : _346_;
+  assign _348_ = fsm_state == 3'h1;
+  assign _349_ = _001_ ? 1'h1 : 1'h0;
+  assign _350_ = abort ? 1'h0 : _349_;
+  function [0:0] _832_;
     input [0:0] a;
     input [5:0] b;
     input [5:0] s;
     casez (s) // synopsys parallel_case
       6'b?????1:
-        _824_ = b[0:0];
+        _832_ = b[0:0];
       6'b????1?:
-        _824_ = b[1:1];
+        _832_ = b[1:1];
       6'b???1??:
-        _824_ = b[2:2];
+        _832_ = b[2:2];
       6'b??1???:
-        _824_ = b[3:3];
+        _832_ = b[3:3];
       6'b?1????:
-        _824_ = b[4:4];
+        _832_ = b[4:4];
       6'b1?????:
-        _824_ = b[5:5];
+        _832_ = b[5:5];
       default:
-        _824_ = a;
+        _832_ = a;
     endcase
   endfunction
-  assign error = _824_(1'h0, { _367_, _362_, _359_, _354_, _349_, _346_ }, { _368_, _363_, _360_, _355_, _350_, _347_ });
-  assign _347_ = fsm_state == 3'h6;
-  assign _348_ = _061_ ? 1'h1 : 1'h0;
-  assign _349_ = abort ? 1'h0 : _348_;
-  assign _350_ = fsm_state == 3'h5;
-  assign _351_ = _057_ ? 1'h1 : 1'h0;
-  assign _352_ = loaded ? 1'h0 : _351_;
-  assign _353_ = _060_ ? 1'h1 : _352_;
-  assign _354_ = abort ? 1'h0 : _353_;
-  assign _355_ = fsm_state == 3'h4;
-  assign _356_ = _035_ ? 1'h1 : 1'h0;
-  assign _357_ = \done$28  ? _356_ : 1'h0;
-  assign _358_ = _046_ ? 1'h1 : _357_;
-  assign _359_ = abort ? 1'h0 : _358_;
-  assign _360_ = fsm_state == 3'h3;
-  assign _361_ = _025_ ? 1'h1 : 1'h0;
-  assign _362_ = abort ? 1'h0 : _361_;
-  assign _363_ = fsm_state == 3'h2;
-  assign _364_ = _003_ ? 1'h1 : 1'h0;
-  assign _365_ = _000_ ? 1'h0 : _364_;
-  assign _366_ = _014_ ? 1'h1 : _365_;
-  assign _367_ = abort ? 1'h0 : _366_;
-  assign _368_ = fsm_state == 3'h1;
-  assign _369_ = _057_ ? 1'h0 : 1'h1;
-  assign _370_ = loaded ? 1'h0 : _369_;
-  function [0:0] _849_;
+  assign error = _832_(1'h0, { _371_, _366_, _363_, _358_, _353_, _350_ }, { _372_, _367_, _364_, _359_, _354_, _351_ });
+  assign _351_ = fsm_state == 3'h6;
+  assign _352_ = _065_ ? 1'h1 : 1'h0;
+  assign _353_ = abort ? 1'h0 : _352_;
+  assign _354_ = fsm_state == 3'h5;
+  assign _355_ = _057_ ? 1'h1 : 1'h0;
+  assign _356_ = loaded ? 1'h0 : _355_;
+  assign _357_ = _064_ ? 1'h1 : _356_;
+  assign _358_ = abort ? 1'h0 : _357_;
+  assign _359_ = fsm_state == 3'h4;
+  assign _360_ = _036_ ? 1'h1 : 1'h0;
+  assign _361_ = \done$28  ? _360_ : 1'h0;
+  assign _362_ = _046_ ? 1'h1 : _361_;
+  assign _363_ = abort ? 1'h0 : _362_;
+  assign _364_ = fsm_state == 3'h3;
+  assign _365_ = _025_ ? 1'h1 : 1'h0;
+  assign _366_ = abort ? 1'h0 : _365_;
+  assign _367_ = fsm_state == 3'h2;
+  assign _368_ = _003_ ? 1'h1 : 1'h0;
+  assign _369_ = _000_ ? 1'h0 : _368_;
+  assign _370_ = _014_ ? 1'h1 : _369_;
+  assign _371_ = abort ? 1'h0 : _370_;
+  assign _372_ = fsm_state == 3'h1;
+  assign _373_ = _057_ ? 1'h0 : 1'h1;
+  assign _374_ = loaded ? 1'h0 : _373_;
+  function [0:0] _857_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _849_ = b[0:0];
+        _857_ = b[0:0];
       2'b1?:
-        _849_ = b[1:1];
+        _857_ = b[1:1];
       default:
-        _849_ = a;
+        _857_ = a;
     endcase
   endfunction
-  assign memory__enable = _849_(1'h0, { 1'h1, _370_ }, { _372_, _371_ });
-  assign _371_ = fsm_state == 3'h4;
-  assign _372_ = fsm_state == 3'h1;
-  function [0:0] _852_;
+  assign memory__enable = _857_(1'h0, { 1'h1, _374_ }, { _376_, _375_ });
+  assign _375_ = fsm_state == 3'h4;
+  assign _376_ = fsm_state == 3'h1;
+  function [0:0] _860_;
     input [0:0] a;
     input [3:0] b;
     input [3:0] s;
     casez (s) // synopsys parallel_case
       4'b???1:
-        _852_ = b[0:0];
+        _860_ = b[0:0];
       4'b??1?:
-        _852_ = b[1:1];
+        _860_ = b[1:1];
       4'b?1??:
-        _852_ = b[2:2];
+        _860_ = b[2:2];
       4'b1???:
-        _852_ = b[3:3];
+        _860_ = b[3:3];
       default:
-        _852_ = a;
+        _860_ = a;
     endcase
   endfunction
-  assign preparing = _852_(1'h0, 4'hf, { _376_, _375_, _374_, _373_ });
-  assign _373_ = fsm_state == 3'h4;
-  assign _374_ = fsm_state == 3'h3;
-  assign _375_ = fsm_state == 3'h2;
-  assign _376_ = fsm_state == 3'h1;
-  function [0:0] _857_;
+  assign preparing = _860_(1'h0, 4'hf, { _380_, _379_, _378_, _377_ });
+  assign _377_ = fsm_state == 3'h4;
+  assign _378_ = fsm_state == 3'h3;
+  assign _379_ = fsm_state == 3'h2;
+  assign _380_ = fsm_state == 3'h1;
+  function [0:0] _865_;
     input [0:0] a;
     input [5:0] b;
     input [5:0] s;
     casez (s) // synopsys parallel_case
       6'b?????1:
-        _857_ = b[0:0];
+        _865_ = b[0:0];
       6'b????1?:
-        _857_ = b[1:1];
+        _865_ = b[1:1];
       6'b???1??:
-        _857_ = b[2:2];
+        _865_ = b[2:2];
       6'b??1???:
-        _857_ = b[3:3];
+        _865_ = b[3:3];
       6'b?1????:
-        _857_ = b[4:4];
+        _865_ = b[4:4];
       6'b1?????:
-        _857_ = b[5:5];
+        _865_ = b[5:5];
       default:
-        _857_ = a;
+        _865_ = a;
     endcase
   endfunction
-  assign busy = _857_(1'h0, 6'h3f, { _382_, _381_, _380_, _379_, _378_, _377_ });
-  assign _377_ = fsm_state == 3'h6;
-  assign _378_ = fsm_state == 3'h5;
-  assign _379_ = fsm_state == 3'h4;
-  assign _380_ = fsm_state == 3'h3;
-  assign _381_ = fsm_state == 3'h2;
-  assign _382_ = fsm_state == 3'h1;
-  assign _383_ = _001_ ? 1'h1 : 1'h0;
-  assign _384_ = abort ? 1'h1 : _383_;
-  function [0:0] _866_;
+  assign busy = _865_(1'h0, 6'h3f, { _386_, _385_, _384_, _383_, _382_, _381_ });
+  assign _381_ = fsm_state == 3'h6;
+  assign _382_ = fsm_state == 3'h5;
+  assign _383_ = fsm_state == 3'h4;
+  assign _384_ = fsm_state == 3'h3;
+  assign _385_ = fsm_state == 3'h2;
+  assign _386_ = fsm_state == 3'h1;
+  assign _387_ = _001_ ? 1'h1 : 1'h0;
+  assign _388_ = abort ? 1'h1 : _387_;
+  function [0:0] _874_;
     input [0:0] a;
     input [6:0] b;
     input [6:0] s;
     casez (s) // synopsys parallel_case
       7'b??????1:
-        _866_ = b[0:0];
+        _874_ = b[0:0];
       7'b?????1?:
-        _866_ = b[1:1];
+        _874_ = b[1:1];
       7'b????1??:
-        _866_ = b[2:2];
+        _874_ = b[2:2];
       7'b???1???:
-        _866_ = b[3:3];
+        _874_ = b[3:3];
       7'b??1????:
-        _866_ = b[4:4];
+        _874_ = b[4:4];
       7'b?1?????:
-        _866_ = b[5:5];
+        _874_ = b[5:5];
       7'b1??????:
-        _866_ = b[6:6];
+        _874_ = b[6:6];
       default:
-        _866_ = a;
+        _874_ = a;
     endcase
   endfunction
-  assign clear = _866_(1'h0, { _407_, _405_, _400_, _397_, _392_, _387_, _384_ }, { _408_, _406_, _401_, _398_, _393_, _388_, _385_ });
-  assign _385_ = fsm_state == 3'h6;
-  assign _386_ = _061_ ? 1'h1 : 1'h0;
-  assign _387_ = abort ? 1'h1 : _386_;
-  assign _388_ = fsm_state == 3'h5;
-  assign _389_ = _057_ ? 1'h1 : 1'h0;
-  assign _390_ = loaded ? 1'h0 : _389_;
-  assign _391_ = _060_ ? 1'h1 : _390_;
-  assign _392_ = abort ? 1'h1 : _391_;
-  assign _393_ = fsm_state == 3'h4;
-  assign _394_ = _035_ ? 1'h1 : 1'h0;
-  assign _395_ = \done$28  ? _394_ : 1'h0;
-  assign _396_ = _046_ ? 1'h1 : _395_;
-  assign _397_ = abort ? 1'h1 : _396_;
-  assign _398_ = fsm_state == 3'h3;
-  assign _399_ = _025_ ? 1'h1 : 1'h0;
-  assign _400_ = abort ? 1'h1 : _399_;
-  assign _401_ = fsm_state == 3'h2;
-  assign _402_ = _003_ ? 1'h1 : 1'h0;
-  assign _403_ = _000_ ? 1'h0 : _402_;
-  assign _404_ = _014_ ? 1'h1 : _403_;
-  assign _405_ = abort ? 1'h1 : _404_;
-  assign _406_ = fsm_state == 3'h1;
-  assign _407_ = start ? 1'h1 : 1'h0;
-  assign _408_ = ! fsm_state;
-  function [15:0] _891_;
+  assign clear = _874_(1'h0, { _411_, _409_, _404_, _401_, _396_, _391_, _388_ }, { _412_, _410_, _405_, _402_, _397_, _392_, _389_ });
+  assign _389_ = fsm_state == 3'h6;
+  assign _390_ = _065_ ? 1'h1 : 1'h0;
+  assign _391_ = abort ? 1'h1 : _390_;
+  assign _392_ = fsm_state == 3'h5;
+  assign _393_ = _057_ ? 1'h1 : 1'h0;
+  assign _394_ = loaded ? 1'h0 : _393_;
+  assign _395_ = _064_ ? 1'h1 : _394_;
+  assign _396_ = abort ? 1'h1 : _395_;
+  assign _397_ = fsm_state == 3'h4;
+  assign _398_ = _036_ ? 1'h1 : 1'h0;
+  assign _399_ = \done$28  ? _398_ : 1'h0;
+  assign _400_ = _046_ ? 1'h1 : _399_;
+  assign _401_ = abort ? 1'h1 : _400_;
+  assign _402_ = fsm_state == 3'h3;
+  assign _403_ = _025_ ? 1'h1 : 1'h0;
+  assign _404_ = abort ? 1'h1 : _403_;
+  assign _405_ = fsm_state == 3'h2;
+  assign _406_ = _003_ ? 1'h1 : 1'h0;
+  assign _407_ = _000_ ? 1'h0 : _406_;
+  assign _408_ = _014_ ? 1'h1 : _407_;
+  assign _409_ = abort ? 1'h1 : _408_;
+  assign _410_ = fsm_state == 3'h1;
+  assign _411_ = start ? 1'h1 : 1'h0;
+  assign _412_ = ! fsm_state;
+  function [15:0] _899_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _891_ = b[15:0];
+        _899_ = b[15:0];
       2'b1?:
-        _891_ = b[31:16];
+        _899_ = b[31:16];
       default:
-        _891_ = a;
+        _899_ = a;
     endcase
   endfunction
-  assign last_beat_0 = _891_(16'h0000, 32'd131074, { _410_, _409_ });
-  assign _409_ = bits[11:8] == 4'h3;
-  assign _410_ = bits[11:8] == 4'h1;
-  assign _411_ = faults[13] ? 8'h0d : 8'h00;
-  assign _412_ = faults[12] ? 8'h0c : _411_;
-  assign _413_ = faults[11] ? 8'h0b : _412_;
-  assign _414_ = faults[10] ? 8'h0a : _413_;
-  assign _415_ = faults[9] ? 8'h09 : _414_;
-  assign _416_ = faults[8] ? 8'h08 : _415_;
-  assign _417_ = faults[7] ? 8'h07 : _416_;
-  assign _418_ = faults[6] ? 8'h06 : _417_;
-  assign _419_ = faults[5] ? 8'h05 : _418_;
-  assign _420_ = faults[4] ? 8'h04 : _419_;
-  assign _421_ = faults[3] ? 8'h03 : _420_;
-  assign _422_ = faults[2] ? 8'h02 : _421_;
-  assign _423_ = faults[1] ? 8'h01 : _422_;
-  assign fault = faults[0] ? 8'h00 : _423_;
+  assign last_beat_0 = _899_(16'h0000, 32'd131074, { _414_, _413_ });
+  assign _413_ = bits[11:8] == 4'h3;
+  assign _414_ = bits[11:8] == 4'h1;
+  assign _415_ = faults[13] ? 8'h0d : 8'h00;
+  assign _416_ = faults[12] ? 8'h0c : _415_;
+  assign _417_ = faults[11] ? 8'h0b : _416_;
+  assign _418_ = faults[10] ? 8'h0a : _417_;
+  assign _419_ = faults[9] ? 8'h09 : _418_;
+  assign _420_ = faults[8] ? 8'h08 : _419_;
+  assign _421_ = faults[7] ? 8'h07 : _420_;
+  assign _422_ = faults[6] ? 8'h06 : _421_;
+  assign _423_ = faults[5] ? 8'h05 : _422_;
+  assign _424_ = faults[4] ? 8'h04 : _423_;
+  assign _425_ = faults[3] ? 8'h03 : _424_;
+  assign _426_ = faults[2] ? 8'h02 : _425_;
+  assign _427_ = faults[1] ? 8'h01 : _426_;
+  assign fault = faults[0] ? 8'h00 : _427_;
   tiny_w4a4_sequencer_check check (
     .clk(clk),
     .descriptor(bits),

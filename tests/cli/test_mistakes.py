@@ -105,7 +105,8 @@ def test_numbers_out_of_range(tmp_path, option):
 
 
 def test_widths_that_cannot_be_requantized(tmp_path):
-    network = replace(load_checkpoint(bundled_checkpoint()), calibration=np.zeros((0, 1, 1, 1), "u1"))
+    empty = np.zeros((0, 1, 1, 1), np.uint8)
+    network = replace(load_checkpoint(bundled_checkpoint()), calibration=empty)
     save_checkpoint(network, tmp_path / "net.safetensors")
     done = fxhw(
         "generate", "--abits", "3", "--checkpoint", tmp_path / "net.safetensors",

@@ -58,3 +58,10 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     verilog.write_text("module x; endmodule\n")
     with pytest.raises(FxhwError, match="Build folder .* cannot be written"):
         build_bench("verilator", verilog, {}, tmp_path / "file" / "cache")
+
+
+def test_a_path_with_a_space(tmp_path):
+    verilog = tmp_path / "x.v"
+    verilog.write_text("module x; endmodule\n")
+    with pytest.raises(FxhwError, match="cannot build with a space in the path"):
+        build_bench("verilator", verilog, {}, tmp_path / "my cache")

@@ -153,7 +153,13 @@ def test_a_failure_leaves_nothing_behind(made, copy, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "top"), [("unet_w4a6", "unet_w4a6"), ("4-bit net", "fxhw_4_bit_net"), ("µ", "_")]
+    ("name", "top"),
+    [
+        ("unet_w4a6", "unet_w4a6"),
+        ("4-bit net", "fxhw_4_bit_net"),
+        ("µ", "_"),
+        ("small", "fxhw_small"),
+    ],
 )
 def test_top_name_is_an_identifier(name, top):
     assert top_name(Path("rtl_out") / name) == top

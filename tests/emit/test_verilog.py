@@ -108,9 +108,10 @@ def test_icarus_compiles_it_as_verilog_2001(emitted, tmp_path):
     )
 
 
-def test_a_top_that_is_no_name_is_refused():
-    with pytest.raises(FxhwError, match="cannot be called '4bit'"):
-        emit_verilog(Blend(), "4bit")
+@pytest.mark.parametrize("name", ["4bit", "a b", "", "small"])
+def test_a_top_that_is_no_name_is_refused(name):
+    with pytest.raises(FxhwError, match=f"cannot be called {name!r}"):
+        emit_verilog(Blend(), name)
 
 
 def test_yosys_errors_become_sentences(tmp_path):

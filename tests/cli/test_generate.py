@@ -1,0 +1,71 @@
+"""``fxhw generate``."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fxhw.checkpoint import load_checkpoint, save_checkpoint
+from fxhw.cli import cli
+from fxhw.cli.generate import parse_size
+from fxhw.emit import load_manifest
+from fxhw.errors import FxhwError
+from fxhw.quantize import widths
+from tests.networks import random_network
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_checkpoint(random_network(np.random.default_rng(0), (2,), (8, 6), 4, 3), path)
+    return path
+
+
+def generate(*args, ok=True):
+    result = CliRunner().invoke(cli, ["generate", *map(str, args)])
+    assert (result.exit_code == 0) == ok, (result.stderr, result.exception)
+    if not ok:
+        assert result.exit_code == 2
+        assert result.stderr.startswith("fxhw: error: ")
+        assert result.stderr.count("\n") == 1
+    return result
+
+
+def test_says_what_was_made_and_what_comes_next(net, tmp_path):
+    folder = tmp_path / "out" / "small"
+    result = generate("--checkpoint", net, "--pin", 1, "--pout", 1, "-o", folder)
+    manifest = load_manifest(folder)
+    assert manifest["top"] == "fxhw_small"
+    assert f"fxhw sim {folder}" in result.stdout
+    assert f"{manifest['estimated_cycles']:,}" in result.stdout
+    assert manifest["content_hash"][:16] in result.stdout
+    assert "w4a3, 8x6" in result.stdout
+
+
+def test_other_widths_and_size(net, tmp_path):
+    folder = tmp_path / "small"
+    flags = ["--wbits", 5, "--abits", 4, "--image-size", "10x12", "--bus-bits", 32]
+    result = generate("--checkpoint", net, "--pin", 1, "--pout", 1, *flags, "-o", folder)
+    assert "requantized from w4a3 without training" in result.stdout
+    network = load_checkpoint(folder / "checkpoint.safetensors")
+    assert widths(network) == (5, 4)
+    assert network.size == (10, 12)
+    design = load_manifest(folder)["design"]
+    assert (design["max_height"], design["max_width"], design["bus_bits"]) == (10, 12, 32)
+
+
+def test_a_folder_that_is_not_ours_is_kept(net, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x.txt").write_text("x")
+    generate("--checkpoint", net, "-o", tmp_path / "mine", ok=False)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["x.txt"]
+
+
+@pytest.mark.parametrize("text", ["128", "0x5", "5x0", "ax3", "-3x4", "1x2x3", ""])
+def test_sizes_that_are_none(text):
+    with pytest.raises(FxhwError, match="must be HEIGHTxWIDTH"):
+        parse_size(text)
+
+
+def test_sizes():
+    assert parse_size("96x128") == (96, 128)
+    assert parse_size("10X20") == (10, 20)

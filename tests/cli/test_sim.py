@@ -1,0 +1,93 @@
+"""``fxhw sim`` on the committed sample."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from fxhw.checkpoint import save_checkpoint
+from fxhw.cli import cli
+from fxhw.emit import load_manifest
+from fxhw.images import read_label, write_mask
+from tests.networks import random_network
+
+SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
+
+
+def sim(*args, status=0):
+    result = CliRunner().invoke(cli, ["sim", *map(str, args)])
+    assert result.exit_code == status, (result.stdout, result.stderr, result.exception)
+    if status == 2:
+        assert result.stderr.startswith("fxhw: error: ")
+        assert result.stderr.count("\n") == 1
+    return result
+
+
+def save_image(path, size, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, size).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.mark.cosim
+def test_sample_on_the_default_image():
+    result = sim(SAMPLE)
+    assert "All equal" in result.stdout
+    assert "Dice: foreground" in result.stdout
+    for layer in ("enc0a", "pool0", "midb", "dec0b", "head"):
+        assert layer in result.stdout
+
+
+@pytest.mark.cosim
+def test_own_image_and_label_smaller_than_the_design(tmp_path):
+    image = save_image(tmp_path / "x.png", (7, 9))
+    write_mask(tmp_path / "label.png", np.zeros((7, 9), bool))
+    flags = ["--label", tmp_path / "label.png", "--stalls", "--seed", 3]
+    result = sim(SAMPLE, "--image", image, *flags, "--mask", tmp_path / "mask.png")
+    assert "7x9" in result.stdout
+    assert "Estimate without pauses" in result.stdout
+    assert read_label(tmp_path / "mask.png").shape == (7, 9)
+
+
+@pytest.mark.cosim
+def test_another_network_is_loaded_through_the_registers(tmp_path):
+    other = random_network(np.random.default_rng(20), (2,), (9, 8), 4, 4)
+    save_checkpoint(other, tmp_path / "other.safetensors")
+    assert "All equal" in sim(SAMPLE, "--checkpoint", tmp_path / "other.safetensors").stdout
+
+
+@pytest.mark.cosim
+def test_a_mismatch_is_placed_and_has_a_waveform(tmp_path):
+    shutil.copytree(SAMPLE, tmp_path / "damaged")
+    memory = tmp_path / "damaged" / "parameters.mem"
+    lines = memory.read_text().splitlines(keepends=True)
+    weights = load_manifest(SAMPLE)["program"]["descriptors"][-1]["load_address"]
+    lines[weights] = f"{int(lines[weights], 16) ^ 0x7777_7777:016x}\n"
+    memory.write_text("".join(lines))
+    result = sim(tmp_path / "damaged", status=1)
+    assert "parameters.mem is not as it was generated" in result.stdout
+    assert "FAILED: dec0b as computed, row " in result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("Waveforms: ")]
+    waves = Path(line.partition(": ")[2])
+    assert waves.stat().st_size > 1000
+    shutil.rmtree(waves.parent)
+
+
+def test_an_image_larger_than_the_design(tmp_path):
+    image = save_image(tmp_path / "x.png", (13, 10))
+    result = sim(SAMPLE, "--image", image, status=2)
+    assert "13x10 pixels, the design takes at most 12x10" in result.stderr
+
+
+def test_a_label_of_another_size(tmp_path):
+    image = save_image(tmp_path / "x.png", (8, 8))
+    write_mask(tmp_path / "label.png", np.zeros((8, 9), bool))
+    result = sim(SAMPLE, "--image", image, "--label", tmp_path / "label.png", status=2)
+    assert "has 8x9 pixels" in result.stderr
+
+
+def test_a_folder_that_was_not_generated(tmp_path):
+    assert "has no manifest.json" in sim(tmp_path, status=2).stderr

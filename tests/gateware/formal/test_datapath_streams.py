@@ -1,0 +1,523 @@
+# amaranth: UnusedElaboratable=no
+
+"""Stream contracts and data of the datapath's blocks, and what the proofs catch in broken ones.
+
+A contract holds for good (induction), for every configuration in the ranges given, started
+whenever the block's documentation allows.  Data are proved for all words, pauses and stalls of
+one small image or, for the smallest, of two in a row: what the first leaves behind does no harm.
+"""
+
+import inspect
+import sys
+
+import pytest
+from amaranth.asserts import AnyConst, AnySeq
+from amaranth.hdl import (
+    Assert,
+    Assume,
+    Cat,
+    Const,
+    Cover,
+    Elaboratable,
+    Module,
+    Mux,
+    Signal,
+    Value,
+)
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxhw.fixed import ActivationFormat, WeightFormat
+from fxhw.gateware.conv_engine import ConvEngine
+from fxhw.gateware.feature_reader import FeatureReader
+from fxhw.gateware.feature_writer import FeatureWriter, WriteArbiter
+from fxhw.gateware.head import Head
+from fxhw.gateware.image_intake import ImageIntake
+from fxhw.gateware.line_buffer import LineBuffer
+from fxhw.gateware.main_datapath import MainDatapath
+from fxhw.gateware.window import Window
+from fxhw.plan import ConvSpec
+
+from ..designs import small_design
+from ..simulate import member
+from .prover import (
+    _Contract,
+    _Environment,
+    prove,
+    prove_stream_contract,
+    prove_stream_function,
+)
+
+pytestmark = pytest.mark.formal
+
+
+def mutant(component, old, new):
+    """``component``'s class with ``old`` replaced by ``new`` in its source."""
+    source = inspect.getsource(component)
+    assert source.count(old) == 1, f"{component.__name__} has {source.count(old)} times {old!r}"
+    scope = dict(vars(sys.modules[component.__module__]))
+    exec(source.replace(old, new), scope)  # the project's own source
+    return scope[component.__name__]
+
+
+def started(words, images=2):
+    """Assumption: ``start`` comes once for each of ``images`` images of ``words`` output words.
+
+    It comes within two cycles after the last word of the image before has left, not sooner.
+    """
+
+    def assume(m, dut):
+        left, begun, late = Signal(range(words + 1)), Signal(range(images + 1)), Signal(2)
+        due = (left == 0) & (begun < images)
+        m.d.comb += [
+            Assume(~dut.start | due),
+            Assume(dut.start | ~due | (late < 2)),
+        ]
+        m.d.sync += late.eq(Mux(due & ~dut.start, late + 1, 0))
+        with m.If(dut.start):
+            m.d.sync += [left.eq(words), begun.eq(begun + 1)]
+        with m.Elif(dut.o.valid & dut.o.ready):
+            m.d.sync += left.eq(left - 1)
+
+    return assume
+
+
+def idle_start(*busy):
+    """Assumption: ``start`` comes only while no output word waits and no ``busy`` port is high."""
+
+    def assume(m, dut):
+        for path in ("o.valid", *busy):
+            m.d.comb += Assume(~(dut.start & member(dut, path)))
+
+    return assume
+
+
+def per_image(words, images, expected):
+    """``expected`` of each of ``images`` equal parts of ``words``."""
+    size = len(words) // images
+    return [out for n in range(images) for out in expected(words[n * size : (n + 1) * size])]
+
+
+def columns(height, row_words):
+    """Columns of a raster of one-bit words, as :func:`..rasters.columns_of` has them."""
+
+    def word(words, y, position):
+        return words[y * row_words + position] if 0 <= y < height else Const(0, 1)
+
+    return lambda words: [
+        Cat(word(words, y + ky, position) for ky in (-1, 0, 1))
+        for y in range(height) for position in range(row_words)
+    ]
+
+
+def windows(height, width, groups):
+    """Windows of a raster of columns, each of which may be any three words.
+
+    See :func:`..rasters.windows_of`; a column's own zero rows are the line buffer's business.
+    """
+
+    def tap(words, y, x, group, ky):
+        inside = 0 <= x < width
+        return words[(y * width + x) * groups + group][ky] if inside else Const(0, 1)
+
+    return lambda words: [
+        Cat(tap(words, y, x + kx, group, ky) for ky in range(3) for kx in (-1, 0, 1))
+        for y in range(height) for x in range(width) for group in range(groups)
+    ]
+
+
+class TestLineBuffer:
+    def test_contract(self):
+        config = {"row_words": range(1, 4), "height": None}
+        prove_stream_contract(LineBuffer(2, 3), config)
+
+    @staticmethod
+    def prove_data(block, height, row_words, images=2):
+        words = height * row_words
+        per_row = row_words + (row_words == 1)
+        prove_stream_function(
+            block(1, 3), images * words,
+            lambda words: per_image(words, images, columns(height, row_words)),
+            config={"row_words": row_words, "height": height},
+            assumptions=started(words, images),
+            depth=images * ((height + 1) * per_row + 2) + 2,
+            progress=5,  # up to 3 before a start, 1 between single words
+        )
+
+    @pytest.mark.parametrize("size", [(1, 1, 2), (3, 1, 1), (1, 2, 2), (2, 2, 1), (3, 2, 1)])
+    def test_data(self, size):
+        self.prove_data(LineBuffer, *size)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "size"),
+        [
+            (" & ~(held & (self.row_words == 1))", "", (2, 1)),
+            ("Mux(held_row == 1, 0, reads[0].data)", "reads[0].data", (1, 1)),
+            ("port.en.eq(held & advance)", "port.en.eq(step)", (2, 1)),
+            ("port.addr.eq(position), port.en.eq(step)", "port.addr.eq(position), port.en.eq(1)",
+             (2, 2, 1)),
+        ],
+        ids=["hazard", "stale row above", "late write", "read while stalled"],
+    )
+    def test_refutes(self, old, new, size):
+        block = mutant(LineBuffer, old, new)
+        with pytest.raises(AssertionError, match="bmc of depth"):
+            self.prove_data(block, *size)
+
+
+class TestWindow:
+    def test_contract(self):
+        config = {"groups": range(1, 4), "width": None, "height": None}
+        prove_stream_contract(Window(2, 3), config)
+
+    @staticmethod
+    def prove_data(block, height, width, groups, images=2):
+        words = height * width * groups
+        prove_stream_function(
+            block(1, 2), images * words,
+            lambda words: per_image(words, images, windows(height, width, groups)),
+            config={"groups": groups, "width": width, "height": height},
+            assumptions=started(words, images),
+            depth=images * (words + groups + 2) + 2,
+            progress=4,  # up to 3 before a start
+        )
+
+    @pytest.mark.parametrize("size", [(1, 2, 1, 2), (1, 3, 1, 1), (2, 1, 2, 1), (2, 2, 1, 1)])
+    def test_data(self, size):
+        self.prove_data(Window, *size)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (" | (self.width == 1)", ""),
+            ("at_right = x == 0", "at_right = flush"),
+            ("self.o.valid.eq((x != 0) | (y != 0))", "self.o.valid.eq(1)"),
+            (" & (~self.o.valid | self.o.ready)", ""),
+        ],
+        ids=["width 1", "right border", "early word", "overwritten word"],
+    )
+    def test_refutes(self, old, new):
+        block = mutant(Window, old, new)
+        with pytest.raises(AssertionError, match="bmc of depth"):
+            self.prove_data(block, 2, 1, 2)
+
+
+class Reading(wiring.Component):
+    """A reader of a memory whose words are their own addresses; a word at ``i`` starts it."""
+
+    def __init__(self, depth):
+        self.reader = FeatureReader(depth.bit_length(), depth)
+        super().__init__(
+            {"i": In(stream.Signature(1)), "o": Out(stream.Signature(depth.bit_length()))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.reader = reader = self.reader
+        wiring.connect(m, reader.o, wiring.flipped(self.o))
+        m.d.comb += [
+            self.i.ready.eq(1),
+            reader.start.eq(self.i.valid),
+            Assert(~reader.overrun),
+        ]
+        with m.If(reader.memory.enable):
+            m.d.sync += reader.memory.data.eq(reader.memory.address)
+        return m
+
+
+class TestFeatureReader:
+    @staticmethod
+    def memory_holds(m, reader):
+        """The memory's word changes only by a read: it follows an enabled address and stays."""
+        enabled, data = Signal(), Signal.like(reader.memory.data)
+        m.d.sync += [enabled.eq(reader.memory.enable), data.eq(reader.memory.data)]
+        m.d.comb += Assume(enabled | (reader.memory.data == data))
+
+    def test_contract(self):
+        config = {"a": None, "b": None, "width": None, "height": None}
+        prove_stream_contract(FeatureReader(2, 8), config, assumptions=self.memory_holds)
+
+    @pytest.mark.parametrize(
+        ("size", "upsampled"), [((1, 2), (0, 0)), ((2, 1), (1, 0)), ((1, 2), (0, 1))]
+    )
+    def test_data(self, size, upsampled):
+        """Two sources of 1 and 2 words per pixel, either at half its size."""
+        height, width = size
+        config, sources, base = {"width": width, "height": height}, [], 1
+        for name, groups, up in zip("ab", (1, 2), upsampled):
+            stride = groups * -(-width // (up + 1))
+            config |= {
+                f"{name}.base": base, f"{name}.row_stride": stride,
+                f"{name}.groups": groups, f"{name}.up": up,
+            }
+            sources.append((base, stride, groups, up))
+            base += stride * -(-height // (up + 1))
+        dut = Reading(base)
+
+        def setup(m, dut):
+            m.d.comb += [member(dut.reader, name).eq(value) for name, value in config.items()]
+
+        prove_stream_function(
+            dut, 1,
+            lambda words: [
+                Const(base + (y >> up) * stride + (x >> up) * groups + group, len(dut.o.payload))
+                for y in range(height) for x in range(width)
+                for base, stride, groups, up in sources for group in range(groups)
+            ],
+            assumptions=setup, depth=6 + 4,
+        )
+
+
+class TestFeatureWriter:
+    def test_contract(self):
+        config = dict.fromkeys(("base", "words", "stride", "width", "height"))
+        prove_stream_contract(FeatureWriter(2, 8), config, assumptions=idle_start("busy"))
+
+    @pytest.mark.parametrize(
+        ("words", "stride", "width", "height", "images"), [(1, 1, 2, 1, 2), (2, 3, 1, 2, 1)]
+    )
+    def test_data(self, words, stride, width, height, images):
+        """The second image is written like the first; words outside the memory are dropped."""
+        base, depth = 5, 9
+        count = words * width * height
+        addresses = [
+            base + pixel * stride + word for pixel in range(width * height) for word in range(words)
+        ]
+        inside = [n for n, address in enumerate(addresses) if address < depth]
+        assert len(inside) == count - (words == 2)
+
+        def starts(m, dut):
+            begun, late = Signal(2), Signal()
+            due = ~dut.busy & (begun < images)
+            m.d.comb += [Assume(~dut.start | due), Assume(dut.start | ~due | ~late)]
+            m.d.sync += [late.eq(due), begun.eq(begun + dut.start)]
+
+        prove_stream_function(
+            FeatureWriter(1, depth), images * count,
+            lambda data: per_image(
+                data, images,
+                lambda data: [
+                    Cat(Const(addresses[n], depth.bit_length() + 1), data[n]) for n in inside
+                ],
+            ),
+            config={
+                "base": base, "words": words, "stride": stride, "width": width, "height": height
+            },
+            assumptions=starts, depth=images * (count + 2) + 2,
+        )
+
+
+class ArbiterSpec(Elaboratable):
+    """Every word taken of a writer is the one given on; the second waits for the first only."""
+
+    def __init__(self, dut):
+        self.dut = dut
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        first, second, o = dut.i[0], dut.i[1], dut.o
+        for port in first, second:
+            m.d.comb += [port.valid.eq(AnySeq(1)), port.payload.eq(AnySeq(2))]
+        m.d.comb += o.ready.eq(AnySeq(1))
+        for port, check in ((first, Assume), (second, Assume), (o, Assert)):
+            waited, payload = Signal(), Signal(2)
+            m.d.sync += [waited.eq(port.valid & ~port.ready), payload.eq(port.payload)]
+            m.d.comb += check(~waited | (port.valid & (port.payload == payload)))
+
+        taken = [port.valid & port.ready for port in (first, second)]
+        m.d.comb += [
+            Assert(o.valid == (first.valid | second.valid)),
+            Assert((o.valid & o.ready) == (taken[0] | taken[1])),
+            Assert(~(taken[0] & taken[1])),
+            Assert(~taken[0] | (o.payload == first.payload)),
+            Assert(~taken[1] | (o.payload == second.payload)),
+            # With the first writer silent, the second's word is what is offered.
+            Assert(first.valid | ~(second.valid & o.ready) | second.ready),
+        ]
+        # A word of the second that has come to the output is not overtaken.
+        chosen = Signal()
+        m.d.sync += chosen.eq(second.valid & ~first.valid & ~o.ready)
+        m.d.comb += Assert(~(chosen & o.ready) | second.ready)
+        return m
+
+
+class TestWriteArbiter:
+    def test_contract(self):
+        prove_stream_contract(WriteArbiter(2), progress=1)
+
+    def test_data(self):
+        prove(ArbiterSpec(WriteArbiter(2)), 3, "induction")
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("Mux(waiting, kept, ~self.i[0].valid)", "~self.i[0].valid"),
+            ("waiting.eq(self.o.valid & ~self.o.ready)", "waiting.eq(self.o.valid)"),
+        ],
+        ids=["switches while waiting", "never switches"],
+    )
+    def test_refutes(self, old, new):
+        with pytest.raises(AssertionError, match="Assert failed"):
+            prove(ArbiterSpec(mutant(WriteArbiter, old, new)(2)), 4)
+
+
+class TestHead:
+    @pytest.mark.parametrize("logits", [0, 1])
+    def test_contract(self, logits):
+        config = {"groups": range(1, 4), "width": None, "height": None, "logits": logits}
+        design = small_design(abits=2, pout=2, wbits=2, last_wbits=3)
+        prove_stream_contract(
+            Head(design), config, assumptions=idle_start("busy"), cover_depth=8
+        )
+
+
+class IntakeSpec(Elaboratable):
+    """A byte that is taken is passed on, unless it is of an image abandoned since it began.
+
+    ``start``, ``drop`` and ``cancel`` may come at any time.
+    """
+
+    def __init__(self, dut):
+        self.dut = dut
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        for port in (dut.i.valid, dut.i.payload, dut.o.ready, dut.start, dut.drop, dut.cancel):
+            m.d.comb += Value.cast(port).eq(AnySeq(len(Value.cast(port))))
+        for port in dut.channels, dut.width, dut.height:
+            m.d.comb += port.eq(AnyConst(len(port)))
+
+        taken, last = dut.i.valid & dut.i.ready, dut.i.payload.last
+        inside, abandoned = Signal(), Signal()
+        with m.If(dut.cancel):
+            m.d.sync += [inside.eq(0), abandoned.eq(0)]
+        with m.Else():
+            rest = Mux(taken, ~last, inside)
+            m.d.sync += [inside.eq(rest), abandoned.eq(rest & (dut.drop | abandoned))]
+        m.d.comb += [
+            Assert(~taken | ((dut.o.valid & dut.o.ready) == ~abandoned)),
+            Assert(~dut.o.valid | dut.i.valid & ~abandoned),
+            Assert(~dut.o.valid | (dut.o.payload == dut.i.payload.data[:2])),
+            # What has been abandoned is taken at once.
+            Assert(~abandoned | dut.i.ready),
+            Assert(~(dut.short | dut.long) | (taken & ~abandoned)),
+            Assert(~dut.short | last),
+            Assert(~dut.long | ~last),
+        ]
+        return m
+
+
+class TestImageIntake:
+    @staticmethod
+    def lawful(m, intake):
+        """An image is abandoned only while no byte waits at the output."""
+        m.d.comb += Assume(~(intake.o.valid & ~intake.o.ready & (intake.drop | intake.cancel)))
+
+    def test_contract(self):
+        config = {"channels": None, "width": None, "height": None}
+        prove_stream_contract(ImageIntake(2), config, assumptions=self.lawful)
+
+    def test_no_byte_is_lost_or_passed_on_late(self):
+        prove(IntakeSpec(ImageIntake(2)), 10)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("passing.eq(active & ~dropping)", "passing.eq(active)"),
+            ("Mux(taken, ~self.i.payload.last, inside)", "inside"),
+        ],
+        ids=["started while dropping", "drop at the last byte"],
+    )
+    def test_refutes(self, old, new):
+        with pytest.raises(AssertionError, match="bmc of depth 8 refuted"):
+            prove(IntakeSpec(mutant(ImageIntake, old, new)(2)), 8)
+
+
+SPEC = ConvSpec(
+    weight=WeightFormat(1), activation=ActivationFormat(1), out=ActivationFormat(1),
+    lanes_in=1, lanes_out=1, max_groups_in=1, max_groups_out=1, row_words=2, weight_words=1,
+)
+
+
+class Loaded(wiring.Component):
+    """An engine that is loaded with one weight word and one requantization word, then started."""
+
+    def __init__(self):
+        self.engine = ConvEngine(SPEC, 32)
+        super().__init__({
+            "weights": In(SPEC.weight_bits),
+            "scale": In(SPEC.requantize_bits),
+            "width": In(16),
+            "height": In(16),
+            "i": In(stream.Signature(1)),
+            "o": Out(stream.Signature(1)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.engine = engine = self.engine
+        wiring.connect(m, wiring.flipped(self.i), engine.i)
+        wiring.connect(m, engine.o, wiring.flipped(self.o))
+        step = Signal(2)
+        m.d.sync += step.eq(Mux(step == 3, 3, step + 1))
+        m.d.comb += [
+            engine.load.valid.eq(step < 2),
+            engine.load.second.eq(step == 1),
+            engine.load.data.eq(Mux(step == 0, self.weights, self.scale)),
+            engine.start.eq(step == 2),
+            engine.config.width.eq(self.width),
+            engine.config.row_words.eq(self.width),
+            engine.config.height.eq(self.height),
+            engine.config.groups_in.eq(1),
+            engine.config.groups_out.eq(1),
+        ]
+        return m
+
+
+class TestConvEngine:
+    def test_contract(self):
+        prove_stream_contract(ConvEngine(SPEC, 32), {"config": None}, cover_depth=25)
+
+    def test_data(self):
+        """One pixel in its zero border, for every weight, bias and shift."""
+        dut = Loaded()
+        bias = dut.scale[: SPEC.requantize.bias.width].as_signed()
+        shift = dut.scale[SPEC.requantize.bias.width :]
+
+        def expected(words):
+            (code,) = words
+            return [(Mux(dut.weights[4], code, -code) + bias) >> shift > 0]
+
+        prove_stream_function(
+            dut, 1, expected, depth=22, progress=20,
+            config={"weights": None, "scale": None, "width": 1, "height": 1},
+        )
+
+
+class MaskOffered(_Environment):
+    """The mask's first byte comes although it is not taken."""
+
+    def check(self, m):
+        mask = self.component.mask
+        m.d.comb += [Assume(~mask.ready), Cover(mask.valid)]
+
+
+class TestMainDatapath:
+    def test_contract(self):
+        """The mask, its step started after the one before has ended; writes are always taken."""
+        design = small_design(
+            wbits=1, abits=1, pin=1, pout=1, max_width=2, max_height=2, max_groups_in=1,
+            max_groups_out=1, front_groups=1, head_groups=1, row_words=2, pool_words=1,
+            weight_words=1, feature_words=4, parameter_beats=4,
+        )
+
+        def lawful(m, dut):
+            running = Signal()
+            m.d.sync += running.eq(dut.running)
+            m.d.comb += Assume(~dut.start | ~(running | dut.mask.valid))
+
+        config = {"layer": None, "logits": None}
+        prove(_Contract(MainDatapath(design), config, lawful), 2, "induction")
+        prove(MaskOffered(MainDatapath(design), config, lawful), 28, "cover")
