@@ -287,8 +287,14 @@ def run_scripts(
     simulator: str = "verilator",
     cache: str | os.PathLike = "build/cosim",
     seed: int = 1,
+    inspect: Callable[[int, Path], None] | None = None,
 ) -> list[list]:
     """Carry out hand-written scripts in one simulation; returns what each command returned.
+
+    Parameters
+    ----------
+    inspect : called with each script's number and the folder of its records, for
+        :mod:`fxhw.cosim.traces`.
 
     Raises
     ------
@@ -296,7 +302,10 @@ def run_scripts(
     """
     folder = folder if isinstance(folder, Folder) else Folder.open(folder)
     with _workspace(cache, folder) as (work, _):
-        return _run(folder, scripts, work, simulator, cache, None, None, seed)
+        outcome = _run(folder, scripts, work, simulator, cache, None, None, seed)
+        for number in range(len(scripts)) if inspect else ():
+            inspect(number, work / f"job{number}")
+        return outcome
 
 
 def _run(folder, scripts, work, simulator, cache, waves_from, progress, seed) -> list[list]:

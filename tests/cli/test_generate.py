@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from fxhw.checkpoint import load_checkpoint, save_checkpoint
-from fxhw.cli import cli
 from fxhw.cli.generate import parse_size
 from fxhw.emit import load_manifest
 from fxhw.errors import FxhwError
 from fxhw.quantize import widths
 from tests.networks import random_network
+
+from .run import run_command
 
 
 @pytest.fixture
@@ -21,13 +21,7 @@ def net(tmp_path):
 
 
 def generate(*args, ok=True):
-    result = CliRunner().invoke(cli, ["generate", *map(str, args)])
-    assert (result.exit_code == 0) == ok, (result.stderr, result.exception)
-    if not ok:
-        assert result.exit_code == 2
-        assert result.stderr.startswith("fxhw: error: ")
-        assert result.stderr.count("\n") == 1
-    return result
+    return run_command("generate", *args, ok=ok)
 
 
 def test_says_what_was_made_and_what_comes_next(net, tmp_path):

@@ -4,16 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from fxhw.checkpoint import load_checkpoint, save_checkpoint
-from fxhw.cli import cli
 from fxhw.dice import dice_both
 from fxhw.golden import run_network, run_tiled
 from fxhw.images import read_label, write_mask
 from fxhw.quantize import requantize
 from tests.networks import random_image, random_network
+
+from .run import run_command
 
 
 @pytest.fixture
@@ -44,13 +44,7 @@ def dataset(tmp_path):
 
 
 def golden(*args, ok=True):
-    result = CliRunner().invoke(cli, ["golden", *map(str, args)])
-    assert (result.exit_code == 0) == ok, (result.stderr, result.exception)
-    if not ok:
-        assert result.exit_code == 2
-        assert result.stderr.startswith("fxhw: error: ")
-        assert result.stderr.count("\n") == 1
-    return result
+    return run_command("golden", *args, ok=ok)
 
 
 def test_one_image(tmp_path, net):

@@ -6,11 +6,11 @@ import types
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from fxhw.checkpoint import save_checkpoint
-from fxhw.cli import cli
 from tests.networks import random_network
+
+from .run import run_command
 
 
 @pytest.fixture
@@ -26,13 +26,7 @@ def net(tmp_path, network):
 
 
 def info(*args, ok=True):
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(cli, ["info", *map(str, args)])
-    assert (result.exit_code == 0) == ok, (result.stderr, result.exception)
-    if not ok:
-        assert result.exit_code == 2
-        assert result.stderr.startswith("fxhw: error: ")
-        assert result.stderr.count("\n") == 1
-    return result
+    return run_command("info", *args, ok=ok)
 
 
 def test_tables(net, network):

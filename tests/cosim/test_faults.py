@@ -5,8 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from fxhw.cosim import Script, run_scripts
+from fxhw.cosim import Folder, Script, run_scripts
+from fxhw.cosim.traces import read_mask
 from fxhw.emit.bundle import write_bundle
+from fxhw.golden import run_network
 from fxhw.plan import ErrorCode, compile_network, design_for
 from fxhw.plan.program import DESCRIPTOR_WORDS, FIELDS, MAGIC, checksum
 from fxhw.plan.registers import Control, Status
@@ -41,6 +43,10 @@ class Session:
 
     def __init__(self, dut, plan, image):
         self.dut, self.plan, self.image = dut, plan, image
+        mask = run_network(Folder.open(dut).network, image)[0]
+        assert mask.any()
+        assert not mask.all()
+        self.mask = np.where(mask.reshape(-1), 255, 0).tolist()
         self.scripts, self.reads = [], []
 
     def add(self, act, load=None):
@@ -67,7 +73,13 @@ class Session:
 
     def run(self):
         """(what happened in each faulty run); asserts that every good run was good."""
-        outcome = run_scripts(self.dut, self.scripts, cache=self.dut.parent / "cache")
+        masks = {}
+
+        def keep_mask(number, folder):
+            masks[number] = read_mask(folder / "mask.txt")[2]
+
+        cache = self.dut.parent / "cache"
+        outcome = run_scripts(self.dut, self.scripts, cache=cache, inspect=keep_mask)
         results = [
             {name: values[index] for name, index in where.items()}
             for values, where in zip(outcome, self.reads)
@@ -76,6 +88,7 @@ class Session:
             assert good["wait"], (number, good)
             assert good["STATUS"] & 7 == Status.DONE, (number, good)
             assert good["ERROR"] == 0, (number, good)
+            assert masks[2 * number + 1].tolist() == self.mask, number
             assert good["bytes"] == [self.image.size, self.image.size], (number, good)
             assert abs(good["CYCLES"] - self.plan.estimate.total) <= 8, (number, good)
         return results[0::2]
