@@ -60,3 +60,9 @@ def test_the_bundled_network_segments_the_bundled_image():
     cell, membrane = dice_both(mask, read_label(bundled_label()))
     assert cell > 93
     assert membrane > 75
+
+
+def test_bundled_checkpoint_holds_made_up_images_only():
+    network = load_checkpoint(bundled_checkpoint())
+    expected = np.stack([make_sample(64, 64, seed)[0] for seed in (1, 2)])
+    np.testing.assert_array_equal(network.calibration, expected)

@@ -31,10 +31,12 @@ __all__ = ["command"]
               metavar="HEIGHT WIDTH", help="Image size the network is meant for.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--synthetic-calibration", is_flag=True,
+              help="Keep made-up images in the checkpoint instead of crops of the data.")
 @click.option("--resume", is_flag=True, help="Go on from where an interrupted run stopped.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("."),
               help="Checkpoint file (.safetensors), or the folder to put it in.")
-def command(dataset, output, resume, device, **options):
+def command(dataset, output, resume, device, synthetic_calibration, **options):
     """Train a quantized U-Net on DATASET, a folder or one of em, gm, pancreas and glas.
 
     Beside the checkpoint go a file of metrics (.metrics.json) and the state that --resume goes
@@ -55,7 +57,15 @@ def command(dataset, output, resume, device, **options):
     recipe = Recipe(**options)
     path = _checkpoint_path(output, data.name, recipe)
     with _Progress({"float": recipe.epochs, "qat": recipe.qat_epochs}) as progress:
-        result = train(data, recipe, path, resume=resume, device=device, progress=progress)
+        result = train(
+            data,
+            recipe,
+            path,
+            resume=resume,
+            device=device,
+            synthetic_calibration=synthetic_calibration,
+            progress=progress,
+        )
     for name, (foreground, background) in result.metrics["golden"].items():
         click.echo(
             f"golden model, {name:5}: dice {foreground:.2f} foreground, {background:.2f} background"

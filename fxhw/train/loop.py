@@ -17,6 +17,7 @@ from ..checkpoint import save_checkpoint
 from ..dataset import Dataset
 from ..errors import FxhwError
 from ..graph import Network
+from ..synthetic import make_sample
 from .augment import crop_size, draw_batch
 from .calibrate import calibrate
 from .evaluate import evaluate, evaluate_golden
@@ -60,6 +61,7 @@ def train(
     *,
     resume: bool = False,
     device: str = "cpu",
+    synthetic_calibration: bool = False,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Result:
     """Train on the data set's ``train`` images and write checkpoint, metrics and state.
@@ -71,6 +73,8 @@ def train(
     ----------
     resume : go on from the state beside ``output``, if there is one.
     device : ``cpu`` or ``cuda``.
+    synthetic_calibration : keep made-up images in the checkpoint instead of crops of the data, so
+        that it can be given away where the data cannot.
     progress : called after every epoch, resumed ones included.
 
     Raises
@@ -81,6 +85,12 @@ def train(
     if device == "cuda" and not torch.cuda.is_available():
         raise FxhwError("Device cuda is not there, or torch has no CUDA support; use --device cpu")
     run = _Run(dataset, recipe, Path(output), device, progress)
+    if synthetic_calibration and run.channels != 1:
+        raise FxhwError(
+            f"Data set {dataset.folder} has images of {run.channels} channels, made-up calibration "
+            "images have 1; leave --synthetic-calibration out"
+        )
+    run.synthetic_calibration = synthetic_calibration
     run.start(load_state(state_path(run.output), run.identity) if resume else None)
     return run.finish()
 
@@ -98,6 +108,7 @@ class _Run:
         self._check()
         self.identity = recipe.to_json() | {"dataset": dataset.name, "device": device}
         self.history: list[Epoch] = []
+        self.synthetic_calibration = False
 
     def start(self, state: dict | None) -> None:
         """Train from the beginning or from ``state`` to the end of the last phase."""
@@ -214,8 +225,11 @@ class _Run:
         return network
 
     def _stored_crops(self) -> np.ndarray:
-        """uint8 (n, side, side, channels): unchanged corners of training images."""
+        """uint8 (n, side, side, channels): corners of training images, or made-up images."""
         height, width = (min(side, _STORED_SIDE) for side in self.crop)
+        if self.synthetic_calibration:
+            seeds = range(1, _STORED_CROPS + 1)
+            return np.stack([make_sample(height, width, seed)[0] for seed in seeds])
         chosen = np.linspace(0, len(self.samples) - 1, _STORED_CROPS).astype(int)
         return np.stack([self.samples[i].image[:height, :width] for i in chosen])
 

@@ -15,6 +15,7 @@ from fxhw.dataset import find_dataset  # noqa: E402
 from fxhw.errors import FxhwError  # noqa: E402
 from fxhw.golden import run_network  # noqa: E402
 from fxhw.images import read_image  # noqa: E402
+from fxhw.synthetic import make_sample  # noqa: E402
 from fxhw.train import loop, state  # noqa: E402
 from fxhw.train.loop import train  # noqa: E402
 from fxhw.train.recipe import Recipe  # noqa: E402
@@ -179,3 +180,10 @@ def test_colour_images_train(tmp_path, cells):
         find_dataset(folder), Recipe(**TINY, epochs=1, qat_epochs=1), tmp_path / "net.safetensors"
     )
     assert result.network.image_channels == 3
+
+
+def test_made_up_calibration_images_are_all_a_checkpoint_keeps(cells, tmp_path):
+    recipe = Recipe(**TINY, epochs=1, qat_epochs=1)
+    result = train(cells, recipe, tmp_path / "net.safetensors", synthetic_calibration=True)
+    expected = np.stack([make_sample(48, 48, seed)[0] for seed in (1, 2)])
+    np.testing.assert_array_equal(result.network.calibration, expected)
