@@ -144,7 +144,7 @@ def _observe(network: Network, groups: dict[str, str], abits: int):
         by_offset = errors.setdefault(groups[op.output], {})
         for acc in sums:
             some = acc.reshape(-1, op.out_channels)[:: max(1, acc.size // _SAMPLES)]
-            present = op.requantize(source).compute_channels(
+            present = op.requantize(source).compute(
                 some, op.rounded_bias(source), op.shift(source)
             )
             for offset in range(min(0, change) - 1, max(0, change) + 2):
@@ -226,7 +226,7 @@ def _finish(op: Conv | Head, acc: np.ndarray, source: FixedFormat) -> np.ndarray
     """Codes (uint8, an eighth of the golden model's memory) of a convolution, or the logits."""
     if isinstance(op, Head):
         return acc + op.bias
-    codes = op.requantize(source).compute_channels(acc, op.rounded_bias(source), op.shift(source))
+    codes = op.requantize(source).compute(acc, op.rounded_bias(source), op.shift(source))
     return codes.astype(np.uint8)
 
 

@@ -13,9 +13,6 @@ from cocotb.triggers import ClockCycles, RisingEdge
 
 from fxhw.cosim.drivers import AxiLiteMaster
 
-DRAIN_CYCLES = 64
-"""Cycles given to stray words after a run, so that they are recorded."""
-
 
 class Bench:
     """Commands, one method each; arguments and results are JSON types."""

@@ -95,10 +95,3 @@ class Requantize:
                 if (new_bias, new_shift) == (bias, shift) or ends == [constant, constant]:
                     return new_bias, new_shift
         return None
-
-    def compute_channels(self, acc, bias, shift) -> np.ndarray:
-        """:meth:`compute` without range checks, on ``acc`` of any shape with channels last.
-
-        For accumulators already known to fit (the golden model proves it from the fan-in).
-        """
-        return np.clip((acc + bias) >> shift, self.out.min, self.out.max)

@@ -19,7 +19,7 @@ def run_op(op, inputs: list[np.ndarray], info: list[TensorInfo], like: TensorInf
     x = inputs[0]
     if isinstance(op, Conv):
         acc = conv3x3(x, op.codes, op.accumulator(info[0].format))
-        return op.requantize(info[0].format).compute_channels(
+        return op.requantize(info[0].format).compute(
             acc, op.rounded_bias(info[0].format), op.shift(info[0].format)
         )
     if isinstance(op, MaxPool):

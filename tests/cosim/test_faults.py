@@ -11,7 +11,7 @@ from fxhw.emit.bundle import write_bundle
 from fxhw.golden import run_network
 from fxhw.plan import ErrorCode, compile_network, design_for
 from fxhw.plan.program import DESCRIPTOR_WORDS, FIELDS, MAGIC, checksum
-from fxhw.plan.registers import Control, Status
+from fxhw.plan.registers import IDENTITY, REGISTERS, Control, Status
 from tests.networks import random_image, random_network
 
 pytestmark = pytest.mark.cosim
@@ -247,6 +247,17 @@ def test_host_mistakes_do_not_disturb_a_run(dut, plan, image):
         assert result["STATUS"] & 7 == Status.DONE | Status.ERROR, "the run itself ended well"
         assert result["bytes"] == [image.size, image.size]
     assert past["ERROR"] & 0xFF == ErrorCode.LOAD_ADDRESS
+
+
+def test_registers_that_are_not_there(dut, plan):
+    """AXI4-Lite answers SLVERR (2), and what is there goes on working."""
+    end = 4 * len(REGISTERS)
+    script = Script()
+    answers = [script.write_offset(end, 1), script.write_offset(0xFC, 1)]
+    values = [script.read_offset(end), script.read("ID"), script.read("PARAMETER_BEATS")]
+    (outcome,) = run_scripts(dut, [script], cache=dut.parent / "cache")
+    assert [outcome[index] for index in answers] == [2, 2]
+    assert [outcome[index] for index in values] == [0, IDENTITY, len(plan.beats)]
 
 
 def test_abort(dut, plan, image):
