@@ -17,6 +17,9 @@ from ..quantize import requantize, widths
 
 __all__ = ["command", "parse_size"]
 
+_TRAINED_BELOW = 4
+"""Weight bits below which requantization alone loses much (w3: 6 points of dice on EM, w2: all)."""
+
 
 def parse_size(text: str) -> tuple[int, int]:
     """(height, width) of ``HxW``.
@@ -136,3 +139,11 @@ def _print(console, manifest, output, plan, present, wanted):
     ):
         facts.add_row(name, value)
     console.print(facts)
+    if wanted[0] < min(present[0], _TRAINED_BELOW):
+        console.print(
+            f"Note: {wanted[0]}-bit weights made without training rarely segment well; check with "
+            f"'fxhw golden --wbits {wanted[0]} --abits {wanted[1]}', or train: "
+            f"fxhw train DATASET --wbits {wanted[0]} --abits {wanted[1]}",
+            soft_wrap=True,
+            highlight=False,
+        )

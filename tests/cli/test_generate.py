@@ -40,6 +40,7 @@ def test_other_widths_and_size(net, tmp_path):
     flags = ["--wbits", 5, "--abits", 4, "--image-size", "10x12", "--bus-bits", 32]
     result = generate("--checkpoint", net, "--pin", 1, "--pout", 1, *flags, "-o", folder)
     assert "requantized from w4a3 without training" in result.stdout
+    assert "or train" not in result.stdout
     network = load_checkpoint(folder / "checkpoint.safetensors")
     assert widths(network) == (5, 4)
     assert network.size == (10, 12)
@@ -63,3 +64,9 @@ def test_sizes_that_are_none(text):
 def test_sizes():
     assert parse_size("96x128") == (96, 128)
     assert parse_size("10X20") == (10, 20)
+
+
+def test_warns_of_few_weight_bits_without_training(net, tmp_path):
+    flags = ["--wbits", 2, "--pin", 1, "--pout", 1, "-o", tmp_path / "few"]
+    result = generate("--checkpoint", net, *flags)
+    assert "fxhw train DATASET --wbits 2 --abits 3" in result.stdout
