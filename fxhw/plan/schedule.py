@@ -86,40 +86,21 @@ def schedule_network(
     steps = []
     for conv in network.convs[1:]:
         sources = () if conv is second else _sources(network, tensors, conv)
-        out = tensors[conv.output]
-        pools = [op for op in readers.get(conv.output, ()) if isinstance(op, MaxPool)]
-        heads = [op for op in readers.get(conv.output, ()) if isinstance(op, Head)]
-        others = len(readers.get(conv.output, ())) - len(pools) - len(heads)
-        if len(pools) > 1:
-            raise FxhwError(f"Layer {conv.name} is pooled twice; pool it once and share the result")
-        if heads and conv is not network.convs[-1]:
-            raise FxhwError(f"Layer {conv.name} feeds the head but is not the last convolution")
-        if not (pools or heads or others):
-            raise FxhwError(f"Layer {conv.name} has a result nothing reads; remove it")
-        groups_in = -(-conv.in_channels // pin) if not sources else sum(
-            -(-source.tensor.channels // pin) for source in sources
-        )
-        for first, count in _tiles(conv, groups_in, pin, pout, weight_words):
-            steps.append(
-                Step(
-                    conv=conv,
-                    sources=sources,
-                    out=out,
-                    pooled=tensors[pools[0].output] if pools else None,
-                    store_full=others > 0,
-                    to_head=bool(heads),
-                    first_channel=first,
-                    channels=count,
-                )
-            )
-        tiles = -(-conv.out_channels // steps[-1].channels) if steps else 1
-        if (heads or conv is second) and steps[-1].channels != conv.out_channels:
+        inputs = [source.tensor for source in sources] or [tensors[front.output]]
+        groups_in = sum(-(-tensor.channels // pin) for tensor in inputs)
+        pooled, stored, to_head = _sinks(network, tensors, conv, readers.get(conv.output, []))
+        tiles = _tiles(conv, groups_in, pin, pout, weight_words)
+        if len(tiles) > 1 and (to_head or conv is second):
             raise FxhwError(
-                f"Layer {conv.name} needs {tiles} tiles at {weight_words} weight words, but a "
-                "layer that reads the image's or feeds the head must fit in one; "
+                f"Layer {conv.name} needs {len(tiles)} tiles at {weight_words} weight words, but "
+                "a layer that reads the first convolution or feeds the head must fit in one; "
                 f"allow {groups_in * -(-conv.out_channels // pout)} weight words"
             )
-    if not steps or not steps[-1].to_head:
+        steps += [
+            Step(conv, sources, tensors[conv.output], pooled, stored, to_head, first, channels)
+            for first, channels in tiles
+        ]
+    if not steps[-1].to_head:
         raise FxhwError("The head must read the last convolution's result")
     return Schedule(tensors["image"], front, tensors[front.output], tuple(steps), network.head)
 
@@ -160,6 +141,22 @@ def _sources(network: Network, tensors: dict[str, TensorInfo], conv: Conv) -> tu
                 "pooled copy"
             )
     return tuple(sources)
+
+
+def _sinks(
+    network: Network, tensors: dict[str, TensorInfo], conv: Conv, readers: list
+) -> tuple[TensorInfo | None, bool, bool]:
+    """(pooled copy, whether the result itself is stored, whether the head reads it)."""
+    pools = [op for op in readers if isinstance(op, MaxPool)]
+    heads = [op for op in readers if isinstance(op, Head)]
+    if not readers:
+        raise FxhwError(f"Layer {conv.name} has a result nothing reads; remove it")
+    if len(pools) > 1:
+        raise FxhwError(f"Layer {conv.name} is pooled twice; pool it once and share the result")
+    if heads and conv is not network.convs[-1]:
+        raise FxhwError(f"Layer {conv.name} feeds the head but is not the last convolution")
+    stored = len(readers) > len(pools) + len(heads)
+    return tensors[pools[0].output] if pools else None, stored, bool(heads)
 
 
 def _tiles(conv: Conv, groups_in: int, pin: int, pout: int, weight_words: int | None):

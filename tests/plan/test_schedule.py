@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fxhw.errors import FxhwError
@@ -51,12 +52,30 @@ def refuse(network, match, **options):
         schedule_network(network, options.get("pin", 2), 2, options.get("weight_words"))
 
 
+def insert(network, index, *ops):
+    """The network with ``ops`` before operator ``index``."""
+    return replace(network, ops=(*network.ops[:index], *ops, *network.ops[index:]))
+
+
 def test_refusals():
     network = random_network(0, (2, 4), (8, 8), 4, 4)
-    refuse(network, "smallest tile", weight_words=1)
-    twice = list(network.ops)
-    twice.insert(3, MaxPool("again", "enc0b", "again"))
-    refuse(replace(network, ops=tuple(twice)), "pooled twice")
+    refuse(network, "dec1a needs 4 weight words for its smallest tile", weight_words=3)
+    refuse(insert(network, 3, MaxPool("again", "enc0b", "again")), "enc0b is pooled twice")
+    refuse(insert(network, 1, MaxPool("early", "enc0a", "early")), "enc0a must feed exactly one")
+    refuse(insert(network, 1, MaxPool("early", "image", "early")), "image must be read by")
+    unread = replace(network.convs[3], name="unread", output="unread")
+    refuse(insert(network, 6, unread), "unread has a result nothing reads")
+    head = replace(network.head, input="enc0a")
+    refuse(replace(network, ops=(network.ops[0], head)), "at least 2 convolutions, not 1")
+    refuse(replace_head(network, "dec1b"), "dec0b has a result nothing reads|dec1b feeds the head")
+
+
+def replace_head(network, tensor):
+    """The network with the head on another tensor, of as many channels as it reads."""
+    producer = network.producer(tensor)
+    codes = np.ones(producer.out_channels, np.int8)
+    head = replace(network.head, input=tensor, codes=codes)
+    return replace(network, ops=(*network.ops[:-1], head))
 
 
 def test_head_layer_must_fit_one_tile():
