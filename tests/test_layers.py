@@ -19,6 +19,7 @@ BELOW = {
     "bundled": "errors",
     "dice": "errors",
     "images": "fixed",
+    "importers": "images",
     "synthetic": "images quantize",
     "dataset": "images dice bundled synthetic",
     "train": "dataset quantize",
@@ -27,7 +28,7 @@ BELOW = {
     "emit": "gateware checkpoint",
     "synth": "emit golden",
     "cosim": "emit dataset quantize",
-    "cli": "train synth cosim",
+    "cli": "train synth cosim importers",
     "__main__": "cli",
     "__init__": "",
 }
@@ -38,6 +39,9 @@ ONLY_UNDER = {
     "amaranth": ["fxhw/gateware", "fxhw/emit", "tests/gateware", "tests/emit"],
     "cocotb": ["fxhw/cosim", "sim", "tests/cosim"],
     "cocotb_tools": ["fxhw/cosim", "sim", "tests/cosim"],
+    "nibabel": ["fxhw/importers", "tests/importers"],
+    "pydicom": ["fxhw/importers", "tests/importers"],
+    "tifffile": ["fxhw/importers", "tests/importers"],
 }
 """Third-party package -> the folders that may import it."""
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "info": ("fxhw.cli.info", "Describe a checkpoint or a generated folder."),
     "synth": ("fxhw.cli.synth", "Synthesize generated Verilog and report its size."),
     "train": ("fxhw.cli.train", "Train a quantized network on a folder of images."),
+    "data": ("fxhw.cli.data", "Convert public data sets into folders to train on."),
 }
 """Sub-command -> (module, one line of help), in the order of ``fxhw --help``."""
 
@@ -32,6 +33,9 @@ _EXTRAS = {
     "z3": "formal",
     "amaranth_boards": "boards",
     "torch": "train",
+    "nibabel": "data",
+    "pydicom": "data",
+    "tifffile": "data",
 }
 """Optional module -> the extra of this package that installs it."""
 
