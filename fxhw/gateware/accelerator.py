@@ -11,6 +11,7 @@ from .axi_lite import AxiLiteSignature, AxiLiteSlave
 from .conv_engine import ConvEngine
 from .image_intake import ImageIntake
 from .main_datapath import MainDatapath
+from .memory_port import address_bits
 from .register_file import RegisterFile
 from .sequencer import Sequencer
 
@@ -77,7 +78,7 @@ class Accelerator(wiring.Component):
                 "trace_out_valid": Out(1),
                 "trace_out_data": Out(design.main.out_bits),
                 "trace_write_valid": Out(1),
-                "trace_write_address": Out(design.feature_words.bit_length() + 1),
+                "trace_write_address": Out(address_bits(design.feature_words)),
                 "trace_write_data": Out(design.feature_bits),
             }
         )

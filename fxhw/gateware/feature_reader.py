@@ -4,7 +4,9 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FeatureReader", "ReadPort", "SourceConfig"]
+from .memory_port import ReadPort, address_bits
+
+__all__ = ["FeatureReader", "SourceConfig"]
 
 
 class SourceConfig(data.Struct):
@@ -15,20 +17,6 @@ class SourceConfig(data.Struct):
     row_stride: 32
     groups: 16
     up: 1
-
-
-class ReadPort(wiring.Signature):
-    """Read side of a memory: data follow an enabled address by one cycle and stay.
-
-    Parameters
-    ----------
-    address_bits, word_bits : widths.
-    """
-
-    def __init__(self, address_bits: int, word_bits: int):
-        super().__init__(
-            {"enable": Out(1), "address": Out(address_bits), "data": In(word_bits)}
-        )
 
 
 class FeatureReader(wiring.Component):
@@ -56,8 +44,7 @@ class FeatureReader(wiring.Component):
 
     def __init__(self, word_bits: int, depth: int):
         self._depth = depth
-        # One bit more than the memory needs, so that a stray address is seen, not wrapped.
-        self._address_bits = depth.bit_length() + 1
+        self._address_bits = address_bits(depth)
         super().__init__(
             {
                 "start": In(1),
@@ -65,7 +52,7 @@ class FeatureReader(wiring.Component):
                 "b": In(SourceConfig),
                 "width": In(16),
                 "height": In(16),
-                "memory": Out(ReadPort(self._address_bits, word_bits)),
+                "memory": Out(ReadPort(depth, word_bits)),
                 "overrun": Out(1),
                 "o": Out(stream.Signature(word_bits)),
             }

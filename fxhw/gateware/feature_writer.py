@@ -1,15 +1,12 @@
 """Feature writer: gives a layer's result words their addresses in the feature memory."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FeatureWriter", "WriteArbiter", "WriteRequest"]
+from .memory_port import WriteRequest, address_bits
 
-
-def WriteRequest(address_bits: int, word_bits: int) -> data.StructLayout:
-    """Payload of a write: where and what."""
-    return data.StructLayout({"address": address_bits, "data": word_bits})
+__all__ = ["FeatureWriter", "WriteArbiter"]
 
 
 class FeatureWriter(wiring.Component):
@@ -34,7 +31,7 @@ class FeatureWriter(wiring.Component):
 
     def __init__(self, word_bits: int, depth: int):
         self._depth = depth
-        self._address_bits = depth.bit_length() + 1
+        self._address_bits = address_bits(depth)
         super().__init__(
             {
                 "start": In(1),
@@ -46,7 +43,7 @@ class FeatureWriter(wiring.Component):
                 "busy": Out(1),
                 "overrun": Out(1),
                 "i": In(stream.Signature(word_bits)),
-                "o": Out(stream.Signature(WriteRequest(self._address_bits, word_bits))),
+                "o": Out(stream.Signature(WriteRequest(depth, word_bits))),
             }
         )
 

@@ -7,10 +7,11 @@ from amaranth.lib.wiring import In, Out
 from ..plan.design import Design
 from .conv_engine import ConvEngine
 from .descriptor import LayerConfig
-from .feature_reader import FeatureReader, ReadPort
-from .feature_writer import FeatureWriter, WriteArbiter, WriteRequest
+from .feature_reader import FeatureReader
+from .feature_writer import FeatureWriter, WriteArbiter
 from .head import Head, MaskBeat
 from .max_pool import MaxPool
+from .memory_port import ReadPort, WriteRequest
 from .repacker import Repacker
 from .stream import StreamFork
 from .weight_store import LoadSignature
@@ -52,8 +53,7 @@ class MainDatapath(wiring.Component):
     def __init__(self, design: Design):
         self._design = design
         self._reader = FeatureReader(design.feature_bits, design.feature_words)
-        address_bits = design.feature_words.bit_length() + 1
-        self._request = WriteRequest(address_bits, design.feature_bits)
+        self._request = WriteRequest(design.feature_words, design.feature_bits)
         super().__init__(
             {
                 "start": In(1),
@@ -63,7 +63,7 @@ class MainDatapath(wiring.Component):
                 "load_head": In(LoadSignature(design.bus_bits)),
                 "front": In(stream.Signature(design.feature_bits)),
                 "mask": Out(stream.Signature(MaskBeat)),
-                "read": Out(ReadPort(address_bits, design.feature_bits)),
+                "read": Out(ReadPort(design.feature_words, design.feature_bits)),
                 "write": Out(stream.Signature(self._request, always_ready=True)),
                 "running": Out(1),
                 "fire": Out(1),

@@ -12,7 +12,7 @@ from ..plan.registers import ErrorCode
 from .conv_engine import ConvConfig
 from .descriptor import DESCRIPTOR, LayerConfig
 from .descriptor_check import DescriptorCheck
-from .feature_reader import ReadPort
+from .memory_port import ReadPort
 from .weight_store import LoadSignature
 
 __all__ = ["Sequencer"]
@@ -54,14 +54,13 @@ class Sequencer(wiring.Component):
 
     def __init__(self, design: Design):
         self._design = design
-        address_bits = design.parameter_beats.bit_length() + 1
         super().__init__(
             {
                 "start": In(1),
                 "abort": In(1),
                 "program": In(32),
                 "faults": In(len(ErrorCode)),
-                "memory": Out(ReadPort(address_bits, design.bus_bits)),
+                "memory": Out(ReadPort(design.parameter_beats, design.bus_bits)),
                 "load": Out(LoadSignature(design.bus_bits)),
                 "target": Out(4),
                 "front": Out(ConvConfig),

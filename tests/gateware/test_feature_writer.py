@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from fxhw.gateware.feature_writer import FeatureWriter, WriteArbiter, WriteRequest
+from fxhw.gateware.feature_writer import FeatureWriter, WriteArbiter
+from fxhw.gateware.memory_port import WriteRequest
 
 from .simulate import run_stream, simulate_stream
 
@@ -64,7 +65,7 @@ def test_arbiter(seed):
         for n in range(2)
     }
     run = simulate_stream(
-        WriteArbiter(WriteRequest(8, 8)),
+        WriteArbiter(WriteRequest(100, 8)),
         words,
         {"o": 60},
         idle=0.4,
@@ -77,5 +78,5 @@ def test_arbiter(seed):
 
 def test_arbiter_a_write_every_cycle():
     words = {f"i.{n}": [{"address": n, "data": k} for k in range(10)] for n in range(2)}
-    run = simulate_stream(WriteArbiter(WriteRequest(8, 8)), words, {"o": 20})
+    run = simulate_stream(WriteArbiter(WriteRequest(100, 8)), words, {"o": 20})
     assert run.given["o"][-1] - run.given["o"][0] == 19

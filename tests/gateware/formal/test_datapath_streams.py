@@ -35,6 +35,7 @@ from fxhw.gateware.head import Head
 from fxhw.gateware.image_intake import ImageIntake
 from fxhw.gateware.line_buffer import LineBuffer
 from fxhw.gateware.main_datapath import MainDatapath
+from fxhw.gateware.memory_port import address_bits
 from fxhw.gateware.window import Window
 from fxhw.plan import ConvSpec
 
@@ -297,7 +298,7 @@ class TestFeatureWriter:
             lambda data: per_image(
                 data, images,
                 lambda data: [
-                    Cat(Const(addresses[n], depth.bit_length() + 1), data[n]) for n in inside
+                    Cat(Const(addresses[n], address_bits(depth)), data[n]) for n in inside
                 ],
             ),
             config={
