@@ -2,8 +2,13 @@
 
 The header's one metadata entry ``fxhw`` is canonical JSON: schema version, image format, size,
 operators in order with their formats, and free text facts.  The tensors are, per layer,
-``<name>.weight`` (uint8, packed codes), ``<name>.weight_frac`` (int16) and ``<name>.bias``
-(int64), and ``calibration`` (uint8, image codes).  Nothing in the file is ever executed.
+``<name>.weight`` (uint8, packed codes), ``<name>.weight_frac`` (int16), ``<name>.bias`` (int64)
+and, where there is one, ``<name>.multiplier`` (int64), and ``calibration`` (uint8, image codes).
+Nothing in the file is ever executed.
+
+Schema 1 knows fixed weights of 1 to 8 bits, unsigned activations of 1 to 8 bits and nothing else;
+a network of these alone is written in it.  Schema 2 adds ``normalization``, the ``kind`` of
+weights, the ``codes`` of activations and whether a layer has a ``multiplier``.
 """
 
 import json
@@ -19,8 +24,8 @@ from .graph import Concat, Conv, Head, MaxPool, Network, Upsample
 
 __all__ = ["SCHEMA", "load_checkpoint", "save_checkpoint"]
 
-SCHEMA = 1
-"""Version of the metadata's layout."""
+SCHEMA = 2
+"""Newest version of the metadata's layout; version 1 is read and written too."""
 
 _DAMAGE = (
     KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError
@@ -40,23 +45,29 @@ def save_checkpoint(network: Network, path: str | os.PathLike) -> None:
     from safetensors.numpy import save
 
     path = Path(path)
+    schema = 1 if all(_in_schema_1(op) for op in network.ops) else SCHEMA
+    schema = schema if network.normalization == "none" else SCHEMA
     ops, tensors = [], {"calibration": np.ascontiguousarray(network.calibration)}
     for op in network.ops:
-        ops.append(_op_to_json(op))
+        ops.append(_op_to_json(op, schema))
         if isinstance(op, Conv | Head):
             packed = pack_codes(op.weight.encode(op.codes).reshape(-1), op.weight.bits)
             tensors[f"{op.name}.weight"] = packed
             frac = np.atleast_1d(np.asarray(op.weight_frac))
             tensors[f"{op.name}.weight_frac"] = frac.astype(np.int16)
             tensors[f"{op.name}.bias"] = np.atleast_1d(np.asarray(op.bias)).astype(np.int64)
+        if isinstance(op, Conv) and op.multiplier is not None:
+            tensors[f"{op.name}.multiplier"] = op.multiplier.astype(np.int64)
     header = {
-        "schema": SCHEMA,
+        "schema": schema,
         "image": _format_to_json(network.image),
         "image_channels": network.image_channels,
         "size": list(network.size),
         "ops": ops,
         "meta": dict(network.meta),
     }
+    if schema > 1:
+        header["normalization"] = network.normalization
     text = json.dumps(header, sort_keys=True, separators=(",", ":"))
     data = save(tensors, metadata={"fxhw": text})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -107,14 +118,15 @@ def load_checkpoint(path: str | os.PathLike) -> Network:
 
 
 def _build(header: dict, tensors: dict[str, np.ndarray]) -> Network:
-    if header["schema"] != SCHEMA:
+    schema = header["schema"]
+    if schema not in range(1, SCHEMA + 1):
         raise FxhwError(
-            f"its schema is version {header['schema']}, this fxhw reads version {SCHEMA}; "
+            f"its schema is version {schema}, this fxhw reads versions 1 to {SCHEMA}; "
             "train it again or use the fxhw that made it"
         )
     if not isinstance(header["meta"], dict):
         raise FxhwError(f"its facts are {header['meta']!r}, not a table")
-    ops = tuple(_op_from_json(entry, tensors) for entry in header["ops"])
+    ops = tuple(_op_from_json(entry, tensors, schema) for entry in header["ops"])
     height, width = header["size"]
     calibration = _tensor(tensors, "calibration", np.uint8)
     return Network(
@@ -124,33 +136,50 @@ def _build(header: dict, tensors: dict[str, np.ndarray]) -> Network:
         size=(int(height), int(width)),
         calibration=calibration,
         meta=header["meta"],
+        normalization=header["normalization"] if schema > 1 else "none",
     )
 
 
-def _format_to_json(fmt: FixedFormat) -> dict:
-    return {"width": fmt.width, "frac": fmt.frac, "signed": fmt.signed}
+def _in_schema_1(op) -> bool:
+    """Whether schema 1 has words for all of ``op``."""
+    if not isinstance(op, Conv | Head):
+        return True
+    if op.weight.kind != "fixed" or op.weight.bits > 8:
+        return False
+    return isinstance(op, Head) or (
+        op.out.kind == "unsigned" and op.out.width <= 8 and op.multiplier is None
+    )
 
 
-def _format_from_json(entry: dict) -> FixedFormat:
-    return FixedFormat(int(entry["width"]), int(entry["frac"]), bool(entry["signed"]))
+def _format_to_json(fmt: FixedFormat, schema: int = 1) -> dict:
+    entry = {"width": fmt.width, "frac": fmt.frac, "signed": fmt.signed}
+    return entry if schema == 1 else entry | {"codes": fmt.codes}
 
 
-def _op_to_json(op) -> dict:
+def _format_from_json(entry: dict, schema: int = 1) -> FixedFormat:
+    codes = "linear" if schema == 1 else entry["codes"]
+    return FixedFormat(int(entry["width"]), int(entry["frac"]), bool(entry["signed"]), codes)
+
+
+def _op_to_json(op, schema: int) -> dict:
     entry = {"op": type(op).__name__, "name": op.name, "output": op.output}
     if isinstance(op, Concat):
         return entry | {"inputs": list(op.inputs)}
     entry["input"] = op.input
+    if isinstance(op, Conv | Head):
+        entry |= {"bits": op.weight.bits, "shape": [int(n) for n in op.codes.shape]}
+        if schema > 1:
+            entry["kind"] = op.weight.kind
     if isinstance(op, Conv):
-        shape = [int(n) for n in op.codes.shape]
-        entry |= {"bits": op.weight.bits, "shape": shape, "out": _format_to_json(op.out)}
-    elif isinstance(op, Head):
-        entry |= {"bits": op.weight.bits, "shape": [int(op.codes.shape[0])]}
+        entry["out"] = _format_to_json(op.out, schema)
+        if schema > 1:
+            entry["multiplier"] = op.multiplier is not None
     elif isinstance(op, Upsample):
         entry["like"] = op.like
     return entry
 
 
-def _op_from_json(entry: dict, tensors: dict[str, np.ndarray]):
+def _op_from_json(entry: dict, tensors: dict[str, np.ndarray], schema: int):
     kind, name, output = entry["op"], entry["name"], entry["output"]
     if kind == "Concat":
         first, second = entry["inputs"]
@@ -161,7 +190,7 @@ def _op_from_json(entry: dict, tensors: dict[str, np.ndarray]):
         return Upsample(name, entry["input"], output, entry["like"])
     if kind not in ("Conv", "Head"):
         raise FxhwError(f"layer {name} has the unknown operator {kind!r}")
-    weight = WeightFormat(int(entry["bits"]))
+    weight = _weight_from_json(entry, schema)
     shape = tuple(int(n) for n in entry["shape"])
     if len(shape) != (4 if kind == "Conv" else 1) or min(shape) < 1:
         raise FxhwError(f"layer {name} has weights of the impossible shape {shape}")
@@ -172,21 +201,35 @@ def _op_from_json(entry: dict, tensors: dict[str, np.ndarray]):
             f"layer {name} has {packed.size} bytes of weights, but shape {shape} "
             f"at {weight.bits} bits takes {-(-count * weight.bits // 8)}"
         )
-    codes = weight.decode(unpack_codes(packed, weight.bits, count)).reshape(shape)
+    try:
+        codes = weight.decode(unpack_codes(packed, weight.bits, count)).reshape(shape)
+    except ValueError as error:
+        raise FxhwError(f"layer {name} has weights that are no {weight.name} codes") from error
     channels = shape[0] if kind == "Conv" else 1
     frac = _tensor(tensors, f"{name}.weight_frac", np.int16).astype(np.int64)
     bias = _tensor(tensors, f"{name}.bias", np.int64)
-    for what, values in (("weight_frac", frac), ("bias", bias)):
+    vectors = {"weight_frac": frac, "bias": bias}
+    if kind == "Conv" and schema > 1 and entry["multiplier"]:
+        vectors["multiplier"] = _tensor(tensors, f"{name}.multiplier", np.int64)
+    for what, values in vectors.items():
         if values.shape != (channels,):
             raise FxhwError(
                 f"layer {name} has {what} of shape {values.shape}, expected ({channels},)"
             )
     if kind == "Head":
         return Head(name, entry["input"], output, weight, codes, int(frac[0]), int(bias[0]))
-    out = _format_from_json(entry["out"])
-    if out.signed or not 1 <= out.width <= 8:
+    out = _format_from_json(entry["out"], schema)
+    if schema == 1 and (out.signed or not 1 <= out.width <= 8):
         raise FxhwError(f"layer {name} has activations of format {out.name}, expected u1 .. u8")
-    return Conv(name, entry["input"], output, weight, codes, frac, bias, out)
+    multiplier = vectors.get("multiplier")
+    return Conv(name, entry["input"], output, weight, codes, frac, bias, out, multiplier)
+
+
+def _weight_from_json(entry: dict, schema: int) -> WeightFormat:
+    bits = int(entry["bits"])
+    if schema == 1 and bits > 8:
+        raise ValueError(f"Weight width must be 1 to 8 bits in schema 1, not {bits}")
+    return WeightFormat(bits, "fixed" if schema == 1 else entry["kind"])
 
 
 def _tensor(tensors: dict[str, np.ndarray], name: str, dtype) -> np.ndarray:

@@ -19,10 +19,15 @@ from .fixed import FixedFormat, Requantize, WeightFormat
 from .golden import conv3x3, run_op
 from .graph import Concat, Conv, Head, Network, Upsample
 
-__all__ = ["requantize", "widths"]
+__all__ = ["inner_convs", "requantize", "widths"]
 
 _SAMPLES = 1 << 18
 """Sums per layer and calibration image that an activation step is chosen from."""
+
+
+def inner_convs(network: Network) -> list[Conv]:
+    """The convolutions that do not read the image, or all of them if all do."""
+    return [op for op in network.convs if op.input != "image"] or network.convs
 
 
 def widths(network: Network) -> tuple[int, int]:
@@ -30,7 +35,7 @@ def widths(network: Network) -> tuple[int, int]:
 
     A network of mixed widths counts as its widest, one of a head alone by the head and the image.
     """
-    inner = [op for op in network.convs if op.input != "image"] or network.convs
+    inner = inner_convs(network)
     return (
         max((op.weight.bits for op in inner), default=network.head.weight.bits),
         max((op.out.width for op in network.convs), default=network.image.width),
@@ -40,16 +45,24 @@ def widths(network: Network) -> tuple[int, int]:
 def requantize(network: Network, wbits: int, abits: int) -> Network:
     """``network`` with ``wbits`` weights and ``abits`` activations, 1 to 8 bits each.
 
-    Convolutions that read the image and the head keep their weights.
+    Convolutions that read the image and the head keep their weights, the image its normalization.
 
     Raises
     ------
-    FxhwError if a width is out of range, if ``abits`` changes and the network has no calibration
+    FxhwError if a width is out of range, if a layer has other than fixed weights and unsigned
+    activations, or a multiplier, if ``abits`` changes and the network has no calibration
     images, or if a layer would need a negative shift.
     """
     for option, bits in (("--wbits", wbits), ("--abits", abits)):
         if not 1 <= bits <= 8:
             raise FxhwError(f"{option} must be 1 to 8 bits, not {bits}")
+    for op in network.convs:
+        has = _not_rescaled(op)
+        if has:
+            raise FxhwError(
+                f"Layer {op.name} has {has}, but only fixed weights and unsigned activations "
+                f"without multipliers can be requantized; {_train_hint(wbits, abits)}"
+            )
     inner = [op for op in network.convs if op.input != "image"]
     abits_change = any(op.out.width != abits for op in network.convs)
     if not abits_change and all(op.weight.bits == wbits for op in inner):
@@ -81,6 +94,15 @@ def requantize(network: Network, wbits: int, abits: int) -> Network:
     meta = dict(network.meta) | {"requantized": f"from {was} to w{wbits}a{abits}, not retrained"}
     result = replace(network, ops=_rescale(network, weights, formats, wbits), meta=meta)
     return _correct_biases(result, means) if means else result
+
+
+def _not_rescaled(op: Conv) -> str | None:
+    """What of a convolution powers of two cannot rescale."""
+    if op.weight.kind != "fixed":
+        return f"{op.weight.name} weights"
+    if op.out.kind != "unsigned":
+        return f"{op.out.kind} activations"
+    return None if op.multiplier is None else "a multiplier"
 
 
 def _train_hint(wbits: int, abits: int) -> str:
@@ -223,11 +245,11 @@ def _sums(op: Conv | Head, x: np.ndarray, source: FixedFormat) -> np.ndarray:
 
 
 def _finish(op: Conv | Head, acc: np.ndarray, source: FixedFormat) -> np.ndarray:
-    """Codes (uint8, an eighth of the golden model's memory) of a convolution, or the logits."""
+    """Codes (uint8 where they fit, an eighth of the golden model's memory), or the logits."""
     if isinstance(op, Head):
         return acc + op.bias
     codes = op.requantize(source).compute(acc, op.rounded_bias(source), op.shift(source))
-    return codes.astype(np.uint8)
+    return codes.astype(np.min_scalar_type(op.out.max))
 
 
 def _lower_fracs(network, weights, groups, fracs, wbits, abits) -> None:

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from fxhw.fixed import Accumulator, FixedFormat, Requantize, WeightFormat
+from fxhw.fixed import (
+    Accumulator,
+    ActivationFormat,
+    FixedFormat,
+    Requantize,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+    WeightFormat,
+)
 from fxhw.golden import conv3x3, run_op
 from fxhw.graph import Conv, Head, MaxPool, Network, TensorInfo, UNetTopology, Upsample
 from fxhw.graph.unet import ConvShape
@@ -24,17 +33,35 @@ def random_image(rng, size, channels=1, bits=8):
     return np.minimum(image * (1 << bits), (1 << bits) - 1).astype(np.uint8)
 
 
+def activation_format(kind: str, bits: int, frac: int = 0) -> FixedFormat:
+    """Format of an activation ``kind``; ternary and sign come in one width, sign without frac."""
+    if kind == "ternary":
+        return TernaryActivation(frac)
+    if kind == "sign":
+        return SignActivation()
+    return {"unsigned": ActivationFormat, "signed": SignedActivation}[kind](bits, frac)
+
+
+def weight_format(kind: str, bits: int) -> WeightFormat:
+    """Format of a weight ``kind``, ``bits`` brought into its range."""
+    low, high = {"fixed": (1, 16), "ternary": (2, 2), "power": (3, 7)}[kind]
+    return WeightFormat(min(max(bits, low), high), kind)
+
+
 def random_codes(rng, weight: WeightFormat, shape, extreme=False):
-    """int8 codes of ``shape``; extreme ones are the smallest and largest, often all alike."""
+    """Codes of ``shape``; extreme ones are the smallest and largest, often all alike."""
     if extreme:
         codes = rng.choice([weight.min, weight.max], shape)
         for filter_codes in codes if len(shape) > 1 else [codes]:
             if rng.random() < 0.6:
                 filter_codes[...] = rng.choice([weight.min, weight.max])
-        return codes.astype(np.int8)
+        return codes.astype(weight.dtype)
     if weight.binary:
-        return rng.choice([-1, 1], shape).astype(np.int8)
-    return rng.integers(weight.min, weight.max, shape, endpoint=True).astype(np.int8)
+        return rng.choice([-1, 1], shape).astype(weight.dtype)
+    if weight.kind == "power":
+        magnitude = np.int64(1) << rng.integers(0, weight.top_exponent, shape, endpoint=True)
+        return (magnitude * rng.integers(-1, 1, shape, endpoint=True)).astype(weight.dtype)
+    return rng.integers(weight.min, weight.max, shape, endpoint=True).astype(weight.dtype)
 
 
 def random_network(
@@ -48,6 +75,10 @@ def random_network(
     last_wbits=8,
     ibits=8,
     extreme=False,
+    weights="fixed",
+    activations="unsigned",
+    end_weights="fixed",
+    multipliers=False,
 ):
     """A valid U-Net with random codes, biases and binary points.
 
@@ -61,6 +92,10 @@ def random_network(
     size : (height, width).
     extreme : smallest and largest weight codes, and per channel sometimes a shift or bias at
         the end of its range.
+    weights, end_weights : kind of the inner weights, and of the first and last layer's.
+    activations : ``unsigned``, ``signed``, ``ternary`` or ``sign``.
+    multipliers : whether the convolutions have multipliers, of up to 12 bits
+        where the sums leave room.
     """
     rng = np.random.default_rng(rng)
     image_format = FixedFormat(ibits, ibits)
@@ -81,10 +116,13 @@ def random_network(
     info["image"] = TensorInfo("image", *values["image"].shape, image_format)
     for layer in topology.layers:
         if isinstance(layer, ConvShape):
-            bits = first_wbits if layer.input == "image" else wbits
-            out = FixedFormat(abits, fracs[layer.output])
+            first = layer.input == "image"
+            weight = weight_format(
+                *((end_weights, first_wbits) if first else (weights, wbits))
+            )
+            out = activation_format(activations, abits, fracs[layer.output])
             source, fmt = values[layer.input], info[layer.input].format
-            op = _random_conv(rng, layer, WeightFormat(bits), out, source, fmt, extreme)
+            op = _random_conv(rng, layer, weight, out, source, fmt, extreme, multipliers)
             inputs = [layer.input]
         else:
             op = layer
@@ -96,7 +134,7 @@ def random_network(
         values[op.output] = result
         info[op.output] = TensorInfo(op.output, *result.shape, out)
 
-    weight = WeightFormat(last_wbits)
+    weight = weight_format(end_weights, last_wbits)
     codes = random_codes(rng, weight, (topology.channels[0],), extreme)
     logits = values[topology.head_input] @ codes.astype(np.int64)
     bias = -int(np.median(logits))
@@ -107,7 +145,7 @@ def random_network(
     return Network(image_format, image_channels, tuple(ops), tuple(size), calibration, meta)
 
 
-def _random_conv(rng, shape, weight, out, source, in_format, extreme):
+def _random_conv(rng, shape, weight, out, source, in_format, extreme, multipliers):
     """A convolution whose bias and shift suit the sums that ``source`` gives."""
     codes = random_codes(rng, weight, (shape.out_channels, shape.in_channels, 3, 3), extreme)
     accumulator = Accumulator(weight, in_format, codes[0].size)
@@ -116,7 +154,14 @@ def _random_conv(rng, shape, weight, out, source, in_format, extreme):
     spread = np.maximum(spread, 1.0)
     shift = np.round(np.log2(2.5 * spread / (1 << out.width))).astype(np.int64)
     shift = np.maximum(shift + rng.integers(-1, 1, shift.shape, endpoint=True), 0)
-    bias = (-acc.mean(axis=0) + spread * rng.normal(0.2, 0.3, shift.shape)).astype(np.int64)
+    above = 0.0 if out.signed else 0.2
+    bias = (-acc.mean(axis=0) + spread * rng.normal(above, 0.3, shift.shape)).astype(np.int64)
+    multiplier = None
+    if multipliers:
+        most = max(1, min(12, 45 - accumulator.width))  # biases stay below 2**48
+        multiplier = rng.integers(1, 1 << rng.integers(1, most, shift.shape, endpoint=True))
+        shift += np.round(np.log2(multiplier)).astype(np.int64)
+        bias *= multiplier
     if extreme:
         plan = Requantize(accumulator.width, out)
         for channel in range(shape.out_channels):
@@ -130,4 +175,5 @@ def _random_conv(rng, shape, weight, out, source, in_format, extreme):
             elif case == 3:
                 bias[channel] = accumulator.max
     frac = shift + out.frac - in_format.frac
-    return Conv(shape.name, shape.input, shape.output, weight, codes, frac, bias, out)
+    names = shape.name, shape.input, shape.output
+    return Conv(*names, weight, codes, frac, bias, out, multiplier)

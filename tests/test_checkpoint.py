@@ -4,6 +4,8 @@ import json
 import os
 import struct
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from fxhw.bundled import bundled_checkpoint
 from fxhw.checkpoint import SCHEMA, load_checkpoint, save_checkpoint
 from fxhw.errors import FxhwError
 from fxhw.fixed import FixedFormat, WeightFormat
 from fxhw.graph import Concat, Conv, Head, MaxPool, Network, Upsample
 from tests.networks import random_network
+
+SAMPLE = Path(__file__).parents[1] / "rtl_out" / "tiny_w4a4"
 
 
 def assert_same(first: Network, second: Network):
@@ -23,6 +28,7 @@ def assert_same(first: Network, second: Network):
         second.image, second.image_channels, second.size
     )
     assert first.meta == second.meta
+    assert first.normalization == second.normalization
     np.testing.assert_array_equal(first.calibration, second.calibration)
     assert len(first.ops) == len(second.ops)
     for a, b in zip(first.ops, second.ops):
@@ -33,12 +39,15 @@ def assert_same(first: Network, second: Network):
             np.testing.assert_array_equal(a.codes, b.codes)
             np.testing.assert_array_equal(a.weight_frac, b.weight_frac)
             np.testing.assert_array_equal(a.bias, b.bias)
-            assert a.codes.dtype == b.codes.dtype == np.int8
+            assert a.codes.dtype == b.codes.dtype == a.weight.dtype
         else:
             assert isinstance(a, MaxPool | Upsample | Concat)
             assert a == b
         if isinstance(a, Conv):
             assert a.out == b.out
+            assert (a.multiplier is None) == (b.multiplier is None)
+            if a.multiplier is not None:
+                np.testing.assert_array_equal(a.multiplier, b.multiplier)
 
 
 @pytest.fixture
@@ -48,12 +57,27 @@ def path(tmp_path):
     return path
 
 
-def rewrite(path, change_header=None, **tensors):
-    """Write ``path`` again with other tensors (None removes) and a changed header."""
+@pytest.fixture
+def newer(tmp_path):
+    """A network that takes schema 2."""
+    path = tmp_path / "newer.safetensors"
+    network = random_network(
+        0, (2, 3), (9, 8), 4, 5, weights="power", activations="signed", multipliers=True
+    )
+    save_checkpoint(replace(network, normalization="zscore"), path)
+    return path
+
+
+def header_of(path):
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
-        header = json.loads(file.metadata()["fxhw"])
+        return json.loads(file.metadata()["fxhw"])
+
+
+def rewrite(path, change_header=None, **tensors):
+    """Write ``path`` again with other tensors (None removes) and a changed header."""
+    header = header_of(path)
     content = load_file(path)
     for name, value in tensors.items():
         if value is None:
@@ -89,6 +113,41 @@ def test_round_trip(
     )
     save_checkpoint(network, tmp_path / "a")
     assert_same(network, load_checkpoint(tmp_path / "a"))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 1 << 32),
+    wbits=st.integers(1, 16),
+    abits=st.integers(1, 16),
+    weights=st.sampled_from(["fixed", "ternary", "power"]),
+    end_weights=st.sampled_from(["fixed", "ternary", "power"]),
+    activations=st.sampled_from(["unsigned", "signed", "ternary", "sign"]),
+    multipliers=st.booleans(),
+    normalization=st.sampled_from(["none", "zscore"]),
+)
+def test_round_trip_of_every_kind(tmp_path, seed, wbits, abits, normalization, **kinds):
+    network = random_network(seed, (2, 3), (5, 4), wbits, abits, **kinds)
+    network = replace(network, normalization=normalization)
+    save_checkpoint(network, tmp_path / "a")
+    assert_same(network, load_checkpoint(tmp_path / "a"))
+    plain = {wbits <= 8, abits <= 8, kinds["weights"] == kinds["end_weights"] == "fixed"}
+    plain |= {kinds["activations"] == "unsigned", not kinds["multipliers"]}
+    plain |= {normalization == "none"}
+    assert header_of(tmp_path / "a")["schema"] == (1 if plain == {True} else 2)
+
+
+@pytest.mark.parametrize(
+    "path", [bundled_checkpoint(), SAMPLE / "checkpoint.safetensors"], ids=lambda path: path.name
+)
+def test_files_of_schema_1_stay_as_they_are(path, tmp_path):
+    save_checkpoint(load_checkpoint(path), tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def test_power_weights_take_their_exact_width(newer):
+    codes = next(op for op in load_checkpoint(newer).ops if op.name == "enc1b").codes
+    assert load_file(newer)["enc1b.weight"].nbytes == -(-codes.size * 4 // 8)
 
 
 def test_round_trip_without_calibration(tmp_path):
@@ -158,7 +217,7 @@ def test_bfloat16_tensors(path, fxhw):
 
 def test_other_schema(path):
     rewrite(path, lambda header: header | {"schema": SCHEMA + 1})
-    message = rf"its schema is version {SCHEMA + 1}, this fxhw reads version {SCHEMA}; train it"
+    message = rf"its schema is version {SCHEMA + 1}, this fxhw reads versions 1 to {SCHEMA}; train"
     with pytest.raises(FxhwError, match=message):
         load_checkpoint(path)
 
@@ -226,6 +285,51 @@ def test_channel_vector_of_wrong_shape(path, what):
     rewrite(path, **{name: load_file(path)[name][:2]})
     with pytest.raises(FxhwError, match=rf"layer enc1a has {what} of shape \(2,\), expected \(3,"):
         load_checkpoint(path)
+
+
+def test_multiplier_of_wrong_shape(newer):
+    rewrite(newer, **{"enc1a.multiplier": np.ones(2, np.int64)})
+    with pytest.raises(FxhwError, match=r"layer enc1a has multiplier of shape \(2,\), expected"):
+        load_checkpoint(newer)
+
+
+def test_missing_multiplier(newer):
+    rewrite(newer, **{"enc1a.multiplier": None})
+    with pytest.raises(FxhwError, match=r": tensor enc1a\.multiplier is missing$"):
+        load_checkpoint(newer)
+
+
+def test_patterns_without_a_code(newer):
+    """Four bits of a power of two: a sign, then at most 4."""
+    rewrite(newer, **{"mida.weight": np.full_like(load_file(newer)["mida.weight"], 0x77)})
+    with pytest.raises(FxhwError, match=r": layer mida has weights that are no pow4 codes$"):
+        load_checkpoint(newer)
+
+
+def test_unknown_normalization(newer):
+    rewrite(newer, lambda header: header | {"normalization": "minmax"})
+    with pytest.raises(FxhwError, match=r": The normalization is 'minmax', but must be one of"):
+        load_checkpoint(newer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header.pop("normalization") and None,
+        lambda header: layer(header, "mida").pop("kind") and None,
+        lambda header: layer(header, "mida").pop("multiplier") and None,
+        lambda header: layer(header, "mida")["out"].pop("codes") and None,
+        lambda header: layer(header, "mida").update(kind="float"),
+        lambda header: layer(header, "mida").update(kind=["power"]),
+        lambda header: layer(header, "mida").update(bits=8),
+        lambda header: layer(header, "mida")["out"].update(codes="gray"),
+        lambda header: layer(header, "mida")["out"].update(codes="sign"),
+    ],
+)
+def test_damaged_metadata_of_schema_2(newer, change):
+    rewrite(newer, change)
+    with pytest.raises(FxhwError, match=r"has damaged metadata \(\w+: "):
+        load_checkpoint(newer)
 
 
 def test_calibration_of_wrong_shape(path):
@@ -311,10 +415,10 @@ _JSON = st.recursive(
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), value=_JSON)
-def test_replaced_entries_give_a_network_or_one_sentence(tmp_path, data, value):
+@given(data=st.data(), value=_JSON, weights=st.sampled_from(["fixed", "power"]))
+def test_replaced_entries_give_a_network_or_one_sentence(tmp_path, data, value, weights):
     path = tmp_path / "fuzz"
-    save_checkpoint(random_network(0, (1,), (4, 4), 4, 4), path)
+    save_checkpoint(random_network(0, (1,), (4, 4), 4, 4, weights=weights), path)
 
     def replace_one(header):
         where = header

@@ -266,3 +266,37 @@ def test_shift_that_would_be_negative():
     )
     with pytest.raises(FxhwError, match=message):
         requantize(network, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "has"),
+    [
+        ({"weights": "ternary"}, "Layer enc0b has ternary weights"),
+        ({"weights": "power"}, "Layer enc0b has pow4 weights"),
+        ({"end_weights": "ternary"}, "Layer enc0a has ternary weights"),
+        ({"activations": "signed"}, "Layer enc0a has signed activations"),
+        ({"activations": "ternary"}, "Layer enc0a has ternary activations"),
+        ({"activations": "sign"}, "Layer enc0a has sign activations"),
+        ({"multipliers": True}, "Layer enc0a has a multiplier"),
+    ],
+)
+def test_other_kinds_are_refused(kinds, has):
+    network = random_network(0, (2,), (8, 8), 4, 6, **kinds)
+    message = rf"^{has}, but only fixed weights and unsigned activations .*; train one: fxhw train"
+    for wanted in ((8, 8), widths(network)):
+        with pytest.raises(FxhwError, match=message):
+            requantize(network, *wanted)
+
+
+def test_normalization_is_kept():
+    network = replace(random_network(0, (2,), (8, 8), 4, 6), normalization="zscore")
+    assert requantize(network, 5, 7).normalization == "zscore"
+
+
+def test_wide_networks_become_narrow():
+    network = random_network(0, (3,), (24, 24), 12, 10)
+    narrow = requantize(network, 8, 8)
+    assert widths(narrow) == (8, 8)
+    image = random_image(np.random.default_rng(1), (24, 24))
+    masks = [run_network(net, image)[0] for net in (network, narrow)]
+    assert dice(*masks) > 95

@@ -71,8 +71,8 @@ def command(images, checkpoint, labels, output, overlap, split, wbits, abits):
     """Segment an image or a folder of images with the exact NumPy model.
 
     The masks are those of the generated hardware, bit for bit.  Images larger than the network
-    are cut into overlapping tiles.  A FOLDER is a plain folder of images or a data set with
-    images/, labels/ and index.csv.
+    are cut into overlapping tiles, after each image as a whole is normalized as the network asks.
+    A FOLDER is a plain folder of images or a data set with images/, labels/ and index.csv.
     """
     cases = _find_cases(images, labels, split)
     _check_output(output, cases)
@@ -197,7 +197,7 @@ def _segment(network, cases: list[_Case], folder: Path, overlap: int | None) -> 
                 )
             mask = run_tiled(
                 network,
-                image_codes(pixels, network.image),
+                network.prepare(image_codes(pixels, network.image)),
                 overlap,
                 lambda done, tiles, index=index: progress.update(
                     bar, completed=index + done / tiles

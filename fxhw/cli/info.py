@@ -11,7 +11,7 @@ from rich.text import Text
 from ..checkpoint import load_checkpoint
 from ..errors import FxhwError
 from ..graph import Concat, Conv, Head
-from ..quantize import widths
+from ..quantize import inner_convs, widths
 
 __all__ = ["command"]
 
@@ -22,9 +22,9 @@ __all__ = ["command"]
 def command(file, as_json):
     """Describe a checkpoint or a folder that 'fxhw generate' wrote.
 
-    Of a checkpoint: every layer with shapes and formats, the exact bits its parameters take, the
-    multiply-accumulates per image, the most feature map bits alive at once, and where it comes
-    from.
+    Of a checkpoint: the kinds of its weights and activations, how images are normalized, every
+    layer with shapes and formats, the exact bits its parameters take, the multiply-accumulates per
+    image, the most feature map bits alive at once, and where it comes from.
     """
     if not file.exists():
         raise FxhwError(f"{file} does not exist; give a checkpoint or a generated folder")
@@ -84,6 +84,7 @@ def _facts(path: Path) -> dict:
         if isinstance(op, Conv):
             shift = op.shift(source)
             layer["shifts"] = [int(shift.min()), int(shift.max())]
+            layer["multiplier_bits"] = op.mul_bits
         layers.append(layer)
     stored = network.stored_bits()
     return {
@@ -92,8 +93,11 @@ def _facts(path: Path) -> dict:
         "size": list(network.size),
         "image_channels": network.image_channels,
         "image_format": network.image.name,
+        "normalization": network.normalization,
         "wbits": widths(network)[0],
         "abits": widths(network)[1],
+        "weight_kinds": _kinds(op.weight for op in inner_convs(network) or [network.head]),
+        "activation_kinds": _kinds([op.out for op in network.convs] or [network.image]),
         "weights": sum(layer.get("weights", 0) for layer in layers),
         "stored_bits": stored | {"total": sum(stored.values())},
         "macs": sum(macs.values()),
@@ -104,6 +108,11 @@ def _facts(path: Path) -> dict:
     }
 
 
+def _kinds(formats) -> list[str]:
+    """Kinds of formats, binary weights a kind of their own, each once."""
+    return sorted({"binary" if fmt.name == "binary" else fmt.kind for fmt in formats})
+
+
 def _print_facts(facts: dict) -> None:
     """Print a checkpoint's facts as three tables."""
     console = Console()
@@ -111,8 +120,13 @@ def _print_facts(facts: dict) -> None:
     stored = facts["stored_bits"]
     rows = [
         ("image", f"{height}x{width}, {facts['image_channels']} x {facts['image_format']}"),
-        ("weights", f"{facts['weights']:,} of {facts['wbits']} bits, first and last layer aside"),
-        ("activations", f"{facts['abits']} bits"),
+        ("normalization", facts["normalization"]),
+        (
+            "weights",
+            f"{facts['weights']:,} of {facts['wbits']} bits, {', '.join(facts['weight_kinds'])}, "
+            "first and last layer aside",
+        ),
+        ("activations", f"{facts['abits']} bits, {', '.join(facts['activation_kinds'])}"),
         *((f"parameter bits, {name}", f"{bits:,}") for name, bits in stored.items()),
         ("multiply-accumulates", f"{facts['macs']:,} per image"),
         ("peak of activations", f"{facts['peak_activation_bits']:,} bits"),

@@ -58,7 +58,8 @@ def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, ma
 
     Compared with the exact NumPy model: the first convolution's words, every word that leaves the
     requantizer, every word written to the feature memory, and the mask.  The cycle counters are
-    compared with the estimate.  Exit status 1 if anything differs.
+    compared with the estimate.  The image is normalized as the network asks, as a whole, before
+    it is cropped or streamed in.  Exit status 1 if anything differs.
     """
     from ..cosim import Folder, check_simulator, simulate
     from ..cosim.report import layer_rows
@@ -110,7 +111,8 @@ def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, ma
 
 def _own_picture(network: Network, image: Path, label: Path | None) -> _Picture:
     """The user's image, whole."""
-    codes = image_codes(read_image(image, network.image_channels), network.image)
+    pixels = read_image(image, network.image_channels)
+    codes = network.prepare(image_codes(pixels, network.image))
     truth = read_label(label) if label else None
     if truth is not None and truth.shape != codes.shape[:2]:
         sizes = ["x".join(map(str, shape)) for shape in (truth.shape, codes.shape[:2])]
@@ -136,7 +138,8 @@ def _default_picture(network: Network) -> _Picture:
     window = slice(top, top + height), slice(left, left + width)
     if (height, width) != pixels.shape[:2]:
         source += f", rows {top} .. {top + height - 1}, columns {left} .. {left + width - 1}"
-    return _Picture(image_codes(pixels[window], network.image), truth[window], source)
+    codes = network.prepare(image_codes(pixels, network.image))
+    return _Picture(codes[window], truth[window], source)
 
 
 def _print(console, rows, result, stalls):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from .formats import FixedFormat, WeightFormat
+from .formats import FixedFormat
+from .weights import WeightFormat
 
 __all__ = ["Accumulator"]
 

@@ -30,13 +30,14 @@ def exact_dtype(accumulator: Accumulator) -> np.dtype:
 
 
 def conv3x3(x: np.ndarray, weights: np.ndarray, accumulator: Accumulator) -> np.ndarray:
-    """Dot products of a 3x3 convolution with a zero border of one pixel.
+    """Dot products of a 3x3 convolution with a border of one pixel of the padding code.
 
     Parameters
     ----------
     x : (height, width, in_channels) integer codes.
     weights : (out_channels, in_channels, 3, 3) integer codes.
-    accumulator : range of the sums; decides the arithmetic.
+    accumulator : range of the sums, which decides the arithmetic; its activation format has the
+        padding code.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def conv3x3(x: np.ndarray, weights: np.ndarray, accumulator: Accumulator) -> np.
     dtype = exact_dtype(accumulator)
     height, width, channels = x.shape
     out_channels = weights.shape[0]
-    padded = np.zeros((height + 2, width + 2, channels), dtype)
+    padding = accumulator.activation.padding
+    padded = np.full((height + 2, width + 2, channels), padding, dtype)
     padded[1:-1, 1:-1] = x
     # (ky, kx, in) x out, in the order of the im2col columns below.
     matrix = np.ascontiguousarray(

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ..errors import FxhwError
 from ..graph import Concat, Conv, MaxPool, Network, TensorInfo, Upsample
 from .conv import conv3x3
 
@@ -20,12 +19,12 @@ def run_op(op, inputs: list[np.ndarray], info: list[TensorInfo], like: TensorInf
     if isinstance(op, Conv):
         acc = conv3x3(x, op.codes, op.accumulator(info[0].format))
         return op.requantize(info[0].format).compute(
-            acc, op.rounded_bias(info[0].format), op.shift(info[0].format)
+            acc, op.rounded_bias(info[0].format), op.shift(info[0].format), op.multiplier
         )
     if isinstance(op, MaxPool):
         height, width, channels = x.shape
-        padded = np.zeros((height + height % 2, width + width % 2, channels), x.dtype)
-        padded[:height, :width] = x
+        # An odd end once more leaves its maximum as it is.
+        padded = np.pad(x, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         return padded.reshape(-(-height // 2), 2, -(-width // 2), 2, channels).max(axis=(1, 3))
     if isinstance(op, Upsample):
         return x.repeat(2, axis=0).repeat(2, axis=1)[: like.height, : like.width]
@@ -39,22 +38,15 @@ def iterate_network(network: Network, image: np.ndarray) -> Iterator[tuple[str, 
 
     Parameters
     ----------
-    image : (height, width, channels) codes of the network's image format, any size.
+    image : (height, width, channels) codes of the network's image format, any size, as
+        :meth:`~fxhw.graph.Network.prepare` gives them.
 
     Raises
     ------
     FxhwError if the image's channels or codes do not fit the network.
     """
     image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != network.image_channels:
-        raise FxhwError(
-            f"Image must have shape (height, width, {network.image_channels}), not {image.shape}"
-        )
-    if not network.image.contains(image):
-        raise FxhwError(
-            f"Image codes must lie in {network.image.min} .. {network.image.max}, "
-            f"not {image.min()} .. {image.max()}"
-        )
+    network.check_image(image)
     info = network.tensors(image.shape[:2])
     last_use = {}
     for index, op in enumerate(network.ops):
@@ -75,7 +67,7 @@ def iterate_network(network: Network, image: np.ndarray) -> Iterator[tuple[str, 
 def run_network(
     network: Network, image: np.ndarray, keep: bool = False
 ) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
-    """Mask of ``image``, and every tensor by name if ``keep`` (else the logits alone).
+    """Mask of a prepared ``image``, and every tensor by name if ``keep`` (else the logits alone).
 
     Returns
     -------

@@ -27,7 +27,7 @@ def run_tiled(
 
     Parameters
     ----------
-    image : (height, width, channels) codes.
+    image : (height, width, channels) codes, prepared as a whole (``network.prepare``).
     overlap : pixels two neighbouring tiles share (default: a quarter of the tile).
     progress : called with (tiles done, tiles in all) after each tile.
 

@@ -6,10 +6,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import FxhwError
-from ..fixed import FixedFormat
+from ..fixed import MAX_MUL_BITS, NORMALIZATIONS, FixedFormat, normalize
 from .ops import Concat, Conv, Head, MaxPool, Upsample
 
 __all__ = ["Network", "TensorInfo"]
+
+_ACTIVATION_BITS = 16
+"""Widest activations."""
+
+_EXACT_BITS = 53
+"""Largest sums: 64-bit floating point has this many bits of mantissa."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,10 @@ class Network:
     image_channels : channels of the image.
     ops : operators; each reads tensors made before it, the last is the :class:`Head`.
     size : (height, width) the network is meant for; it runs at any size.
-    calibration : uint8 (n, height, width, image_channels) image codes that post-training
-        requantization looks at; may be empty, of any shape.
+    calibration : uint8 (n, height, width, image_channels) image codes, prepared already, that
+        post-training requantization looks at; may be empty, of any shape.
     meta : free text facts about the training (data set, dice, licence), JSON types only.
+    normalization : what :meth:`prepare` does to an image: ``none`` or ``zscore``.
 
     Raises
     ------
@@ -60,11 +67,22 @@ class Network:
         default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8)
     )
     meta: Mapping = field(default_factory=dict)
+    normalization: str = "none"
 
     def __post_init__(self):
         if self.image.signed or self.image.width > 8:
             raise FxhwError(
                 f"The image has format {self.image.name}, but pixels must be unsigned, 1 to 8 bits"
+            )
+        if self.normalization not in NORMALIZATIONS:
+            raise FxhwError(
+                f"The normalization is {self.normalization!r}, but must be one of "
+                f"{', '.join(NORMALIZATIONS)}"
+            )
+        if self.normalization == "zscore" and self.image.width != 8:
+            raise FxhwError(
+                f"The image has format {self.image.name}, but zscore normalizes 8-bit pixels; "
+                "take --ibits 8 or no normalization"
             )
         self.tensors(self.size)
         if not self.calibration.size:
@@ -98,6 +116,36 @@ class Network:
     def resized(self, size: tuple[int, int]) -> "Network":
         """The same network meant for another (height, width)."""
         return replace(self, size=size)
+
+    def check_image(self, image: np.ndarray) -> None:
+        """Check the channels and codes of an image of any size.
+
+        Raises
+        ------
+        FxhwError if ``image`` is not (height, width, channels) codes of the image format.
+        """
+        if image.ndim != 3 or image.shape[2] != self.image_channels:
+            raise FxhwError(
+                f"Image must have shape (height, width, {self.image_channels}), not {image.shape}"
+            )
+        if not self.image.contains(image):
+            raise FxhwError(
+                f"Image codes must lie in {self.image.min} .. {self.image.max}, "
+                f"not {image.min()} .. {image.max()}"
+            )
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Codes that the first layer reads, from those of a whole image: its normalization.
+
+        Done once per image, before it is cut into tiles.
+
+        Raises
+        ------
+        FxhwError as :meth:`check_image`.
+        """
+        image = np.asarray(image)
+        self.check_image(image)
+        return normalize(image, self.normalization)
 
     def tensors(self, size: tuple[int, int] | None = None) -> dict[str, TensorInfo]:
         """Shape and format of every tensor for an image of ``size`` (default: its own)."""
@@ -159,20 +207,24 @@ class Network:
     def stored_bits(self) -> dict[str, int]:
         """Exact bits of the parameters: ``weights``, ``biases`` and ``shifts``.
 
-        Biases and shifts are counted at the width their layer needs.
+        Where a layer has multipliers, theirs too, as ``multipliers``.  All but the weights are
+        counted at the width their layer needs.
         """
         tensors = self.tensors()
-        weights = biases = shifts = 0
+        bits = {"weights": 0, "biases": 0, "shifts": 0}
         for op in self.ops:
             if isinstance(op, Conv):
                 requantize = op.requantize(tensors[op.input].format)
-                weights += op.codes.size * op.weight.bits
-                biases += op.out_channels * requantize.bias.width
-                shifts += op.out_channels * requantize.shift_width
+                bits["weights"] += op.codes.size * op.weight.bits
+                bits["biases"] += op.out_channels * requantize.bias.width
+                bits["shifts"] += op.out_channels * requantize.shift_width
+                if op.multiplier is not None:
+                    multipliers = op.out_channels * op.mul_bits
+                    bits["multipliers"] = bits.get("multipliers", 0) + multipliers
             elif isinstance(op, Head):
-                weights += op.codes.size * op.weight.bits
-                biases += abs(op.bias).bit_length() + 1
-        return {"weights": weights, "biases": biases, "shifts": shifts}
+                bits["weights"] += op.codes.size * op.weight.bits
+                bits["biases"] += abs(op.bias).bit_length() + 1
+        return bits
 
 
 def _infer(op, inputs: list[TensorInfo], tensors: Mapping[str, TensorInfo]) -> TensorInfo:
@@ -212,6 +264,7 @@ def _infer(op, inputs: list[TensorInfo], tensors: Mapping[str, TensorInfo]) -> T
             f"Layer {op.name} has weights of shape {op.codes.shape}, "
             f"but its input {first.name} has {first.channels} channels"
         )
+    _check_sums(op, first)
     _check_bias(op, "", op.bias)
     width = max(op.accumulator(first.format).width, abs(op.bias).bit_length() + 1) + 1
     frac = first.format.frac + op.weight_frac
@@ -234,7 +287,16 @@ def _check_conv(op: Conv, source: TensorInfo) -> None:
             f"expected (out_channels, {source.channels}, 3, 3)"
         )
     _check_codes(op)
-    for what, values in (("weight_frac", op.weight_frac), ("bias", op.bias)):
+    if op.out.width > _ACTIVATION_BITS:
+        raise FxhwError(
+            f"Layer {op.name} has activations of format {op.out.name}, "
+            f"but at most {_ACTIVATION_BITS} bits are supported"
+        )
+    _check_sums(op, source)
+    vectors = [("weight_frac", op.weight_frac), ("bias", op.bias)]
+    if op.multiplier is not None:
+        vectors.append(("multiplier", op.multiplier))
+    for what, values in vectors:
         if values.shape != (op.out_channels,):
             raise FxhwError(
                 f"Layer {op.name} has {what} of shape {values.shape}, "
@@ -255,6 +317,36 @@ def _check_conv(op: Conv, source: TensorInfo) -> None:
         )
     for channel, bias in enumerate(op.bias.tolist()):
         _check_bias(op, f", channel {channel}", bias)
+    if op.multiplier is not None:
+        _check_multiplier(op, source)
+
+
+def _check_sums(op: Conv | Head, source: TensorInfo) -> None:
+    """Check that floating point can add up ``op``'s products exactly."""
+    accumulator = op.accumulator(source.format)
+    largest = max(-accumulator.min, accumulator.max)
+    if largest > 1 << _EXACT_BITS:
+        raise FxhwError(
+            f"Layer {op.name} adds up {accumulator.fan_in} products of {op.weight.name} weights "
+            f"and {source.format.name} activations, up to {largest}, "
+            f"but sums must stay within 2**{_EXACT_BITS}; take narrower ones"
+        )
+
+
+def _check_multiplier(op: Conv, source: TensorInfo) -> None:
+    channel = int(np.argmax((op.multiplier < 1) | (op.multiplier >= 1 << MAX_MUL_BITS)))
+    if not 1 <= op.multiplier[channel] < 1 << MAX_MUL_BITS:
+        raise FxhwError(
+            f"Layer {op.name}, channel {channel}: the multiplier is {op.multiplier[channel]}, "
+            f"but must lie in 1 .. {(1 << MAX_MUL_BITS) - 1}"
+        )
+    try:
+        op.requantize(source.format)
+    except ValueError as error:
+        raise FxhwError(
+            f"Layer {op.name} has sums too wide for its multipliers ({error}); "
+            "take smaller multipliers or narrower weights"
+        ) from error
 
 
 def _check_bias(op, where: str, bias: int) -> None:

@@ -4,7 +4,7 @@ Tensors are named; every operator reads named tensors and writes one.  Feature m
 (height, width, channels) integer codes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,17 +15,24 @@ __all__ = ["Conv", "MaxPool", "Upsample", "Concat", "Head"]
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """3x3 convolution, zero border of one pixel, then clamp/shift requantization.
+    """3x3 convolution, a border of one pixel, then clamp/shift requantization.
+
+    The border has the padding code of the input's format: 0, or -1 of a ``sign`` input.
 
     Parameters
     ----------
     name : layer name.
     input, output : tensor names.
     weight : weight format.
-    codes : int8 (out_channels, in_channels, 3, 3), weight codes.
-    weight_frac : int64 (out_channels,), fraction bits of each output channel's weights.
-    bias : int64 (out_channels,), in accumulator units, without the rounding half.
+    codes : integers (out_channels, in_channels, 3, 3), weight codes.
+    weight_frac : int64 (out_channels,), fraction bits of each output channel's weights; with a
+        multiplier, of its product with the weights.
+    bias : int64 (out_channels,), in units of the accumulator, multiplied if there is a
+        multiplier, without the rounding half.
     out : activation format of the result.
+    multiplier : int64 (out_channels,), 1 .. 65535, or None.  One unit of the multiplied
+        accumulator is worth ``2**-(in frac + weight_frac)``, so a scale ``m * 2**-s`` from
+        accumulator to result codes is multiplier m and ``weight_frac = s + out frac - in frac``.
     """
 
     name: str
@@ -36,6 +43,7 @@ class Conv:
     weight_frac: np.ndarray
     bias: np.ndarray
     out: FixedFormat
+    multiplier: np.ndarray | None = None
 
     @property
     def out_channels(self) -> int:
@@ -51,19 +59,30 @@ class Conv:
         return self.codes[0].size
 
     def shift(self, in_format: FixedFormat) -> np.ndarray:
-        """int64 (out_channels,): how far the accumulator's point lies right of the result's."""
+        """int64 (out_channels,): how far the accumulator's point lies right of the result's.
+
+        0 where the result keeps the sign alone.
+        """
+        if self.out.codes == "sign":
+            return np.zeros_like(self.weight_frac)
         return in_format.frac + self.weight_frac - self.out.frac
 
     def accumulator(self, in_format: FixedFormat) -> Accumulator:
         """Range of the dot products for this layer's formats and fan-in."""
         return Accumulator(self.weight, in_format, self.fan_in)
 
+    @property
+    def mul_bits(self) -> int:
+        """Bits of the largest multiplier, 0 without."""
+        return 0 if self.multiplier is None else int(self.multiplier.max()).bit_length()
+
     def requantize(self, in_format: FixedFormat) -> Requantize:
         """Requantizer wide enough for this layer's sums, biases and shifts."""
-        acc = self.accumulator(in_format)
-        width = max(acc.width, int(np.abs(self.bias).max(initial=0)).bit_length() + 2)
-        width = max(width, int(self.shift(in_format).max(initial=0)) + 1)
-        return Requantize(width, self.out)
+        plan = Requantize(self.accumulator(in_format).width, self.out, self.mul_bits)
+        product = int(np.abs(self.bias).max(initial=0)).bit_length() + 2
+        product = max(product, int(self.shift(in_format).max(initial=0)) + 1)
+        missing = max(0, product - plan.product_width)
+        return replace(plan, acc_width=plan.acc_width + missing)
 
     def rounded_bias(self, in_format: FixedFormat) -> np.ndarray:
         """int64 (out_channels,): the bias with the rounding half added."""
@@ -107,7 +126,7 @@ class Head:
     name : layer name.
     input, output : tensor names; the output holds logits.
     weight : weight format.
-    codes : int8 (in_channels,), weight codes.
+    codes : integers (in_channels,), weight codes.
     weight_frac : fraction bits of the weights.
     bias : in accumulator units.
     """

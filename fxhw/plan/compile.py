@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from ..errors import FxhwError
-from ..graph import Network
+from ..graph import Conv, Network
 from .cycles import Estimate, estimate_cycles
 from .design import Design
 from .memory_map import MemoryMap, map_memory
 from .parameters import conv_beats, head_beats
-from .program import DESCRIPTOR_WORDS, Descriptor, Kind, split_beats
+from .program import DESCRIPTOR_WORDS, Descriptor, Kernel, Kind, split_beats
 from .schedule import Schedule, Step, schedule_network
 
 __all__ = ["Plan", "compile_network", "design_for"]
@@ -42,6 +42,7 @@ def design_for(
     pout: int = 8,
     weight_words: int | None = None,
     bus_bits: int = 64,
+    mul_bits: int = 0,
 ) -> Design:
     """The smallest design that runs ``network`` at its own size.
 
@@ -50,12 +51,15 @@ def design_for(
     pin, pout : input and output channels the main array takes and makes per cycle.
     weight_words : most weight words of a step (default: as many as the largest layer has).
     bus_bits : width of the parameter bus.
+    mul_bits : least width of the multipliers, for other networks that are to run on the design;
+        those of ``network`` itself fit in any case.
 
     Raises
     ------
     FxhwError if the network's layers do not share one weight and one activation width, or if
     the accelerator cannot run it.
     """
+    check_supported(network)
     wbits, abits = common_widths(network)
     for name, value in (("pin", pin), ("pout", pout)):
         if not 1 <= value <= 16:
@@ -93,10 +97,45 @@ def design_for(
         "feature_words": map_memory(schedule, pin).words,
         "parameter_beats": 1,
         "bus_bits": bus_bits,
+        "mul_bits": max(mul_bits, *(_multiplier_bits(conv) for conv in network.convs)),
     }
     probe = Design(**fields)
     beats = _parameter_beats(probe, schedule)
     return Design(**{**fields, "parameter_beats": beats})
+
+
+def check_supported(network: Network) -> None:
+    """Check that the accelerator has the arithmetic of every layer.
+
+    Ternary weights are 2-bit two's complement codes to it.
+
+    Raises
+    ------
+    FxhwError naming the layer, what it has and what is supported.
+    """
+    elsewhere = "run it with 'fxhw golden', or train --quantizer fixed"
+    for op in (*network.convs, network.head):
+        if op.weight.kind == "power":
+            raise FxhwError(
+                f"Layer {op.name} has {op.weight.name} weights, powers of two, but the MAC array "
+                f"multiplies two's complement, ternary and binary weights only so far; {elsewhere}"
+            )
+        if op.weight.bits > 8:
+            raise FxhwError(
+                f"Layer {op.name} has {op.weight.bits}-bit weights, but the MAC array takes at "
+                f"most 8 bits; {elsewhere}"
+            )
+    for conv in network.convs:
+        if conv.out.kind != "unsigned":
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.out.kind} activations ({conv.out.name}), but the "
+                f"MAC array takes unsigned ones only so far; {elsewhere}"
+            )
+        if conv.out.width > 8:
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.out.width}-bit activations, but the MAC array takes "
+                f"at most 8 bits; {elsewhere}"
+            )
 
 
 def common_widths(network: Network) -> tuple[int, int]:
@@ -129,7 +168,9 @@ def compile_network(network: Network, design: Design) -> Plan:
     ------
     FxhwError if the network exceeds a maximum of the design, with both numbers.
     """
+    check_supported(network)
     _check_widths(network, design)
+    _check_multipliers(network, design)
     schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
     memory_map = map_memory(schedule, design.pin)
     _check_maxima(network, design, schedule, memory_map)
@@ -181,6 +222,21 @@ def _check_widths(network: Network, design: Design) -> None:
             )
 
 
+def _multiplier_bits(conv: Conv) -> int:
+    """Bits of the multipliers ``conv`` needs; 0 where all of them are 1."""
+    return conv.mul_bits if conv.mul_bits > 1 else 0
+
+
+def _check_multipliers(network: Network, design: Design) -> None:
+    limit = f"at most {design.mul_bits} bits" if design.mul_bits else "no multipliers"
+    for conv in network.convs:
+        if _multiplier_bits(conv) > design.mul_bits:
+            raise FxhwError(
+                f"Layer {conv.name} has multipliers of {conv.mul_bits} bits, but the design's "
+                f"requantizer takes {limit}; generate a design for this network"
+            )
+
+
 def _check_maxima(
     network: Network, design: Design, schedule: Schedule, memory_map: MemoryMap
 ) -> None:
@@ -229,7 +285,12 @@ def _descriptors(
     front_groups = -(-schedule.front.out_channels // design.pin)
     head_groups = -(-schedule.head.in_channels // design.pout)
     size = {"width": image.width, "height": image.height}
-    widths = {"weight_bits": design.wbits, "activation_bits": design.abits}
+    widths = {
+        "kernel": Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3,
+        "weight_bits": design.wbits,
+        "activation_bits": design.abits,
+        "multiplier_bits": design.mul_bits,
+    }
     channels = schedule.front.in_channels
     descriptors = [
         Descriptor(

@@ -1,6 +1,7 @@
 """``fxhw golden``."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from fxhw.checkpoint import load_checkpoint, save_checkpoint
 from fxhw.dice import dice_both
+from fxhw.fixed import normalize
 from fxhw.golden import run_network, run_tiled
 from fxhw.images import read_label, write_mask
 from fxhw.quantize import requantize
@@ -72,6 +74,19 @@ def test_one_image(tmp_path, net):
     assert "16x16" in result.stdout
     assert "1 image in " in result.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.safetensors", "out", "x.png"]
+
+
+def test_large_image_is_normalized_as_a_whole(tmp_path):
+    """Before it is cut into tiles."""
+    net = tmp_path / "net.safetensors"
+    network = random_network(0, (3,), (16, 16), 4, 6)
+    network = replace(network, normalization="zscore")
+    save_checkpoint(network, net)
+    pixels = make_image(tmp_path / "x.png", (30, 21))
+    golden(tmp_path / "x.png", "--checkpoint", net, "-o", tmp_path / "out")
+    expected = run_tiled(network, normalize(pixels, "zscore"))
+    np.testing.assert_array_equal(read_label(tmp_path / "out" / "x.png"), expected)
+    assert (run_tiled(network, pixels) != expected).any()
 
 
 def test_default_output(tmp_path, net, monkeypatch):

@@ -5,9 +5,12 @@ import sys
 import types
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fxhw.checkpoint import save_checkpoint
+from fxhw.fixed import FixedFormat, WeightFormat
+from fxhw.graph import Head, Network
 from tests.networks import random_network
 
 from .run import run_command
@@ -59,6 +62,35 @@ def test_json(net, network):
             source = tensors[op.input].format
             assert layer["accumulator_bits"] == op.accumulator(source).width
             assert layer["macs"] == network.macs()[op.name]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights", "activations", "shown"),
+    [
+        ({}, "fixed", "unsigned", "of 4 bits, fixed"),
+        ({"weights": "power", "activations": "signed"}, "power", "signed", "pow4"),
+        ({"weights": "ternary", "activations": "ternary"}, "ternary", "ternary", "of 2 bits"),
+        ({"wbits": 1, "activations": "sign", "multipliers": True}, "binary", "sign", "multipliers"),
+    ],
+)
+def test_kinds_and_normalization(tmp_path, kinds, weights, activations, shown):
+    network = random_network(0, (2,), (8, 8), **{"wbits": 4, "abits": 6} | kinds)
+    save_checkpoint(replace(network, normalization="zscore"), tmp_path / "net")
+    facts = json.loads(info(tmp_path / "net", "--json").stdout)
+    assert facts["normalization"] == "zscore"
+    assert (facts["weight_kinds"], facts["activation_kinds"]) == ([weights], [activations])
+    bits = {layer["multiplier_bits"] for layer in facts["layers"] if layer["op"] == "Conv"}
+    assert (bits == {0}) == ("multipliers" not in kinds)
+    text = info(tmp_path / "net").stdout
+    for fact in ("zscore", weights, activations, shown):
+        assert fact in text
+
+
+def test_head_alone(tmp_path):
+    head = Head("head", "image", "logit", WeightFormat(8), np.array([3], np.int8), 0, -6)
+    save_checkpoint(Network(FixedFormat(8), 1, (head,), (2, 2)), tmp_path / "net")
+    facts = json.loads(info(tmp_path / "net", "--json").stdout)
+    assert (facts["weight_kinds"], facts["activation_kinds"]) == (["fixed"], ["unsigned"])
 
 
 def test_markup_in_facts_is_text(tmp_path, network):

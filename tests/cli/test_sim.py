@@ -1,6 +1,7 @@
 """``fxhw sim`` on the committed sample."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fxhw.bundled import bundled_image
 from fxhw.checkpoint import save_checkpoint
 from fxhw.cli import cli
+from fxhw.cli.sim import _default_picture
 from fxhw.emit import load_manifest
-from fxhw.images import read_label, write_mask
+from fxhw.errors import FxhwError
+from fxhw.fixed import normalize
+from fxhw.golden import run_network
+from fxhw.images import read_image, read_label, write_mask
 from tests.networks import random_network
 
 SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
@@ -50,6 +56,33 @@ def test_own_image_and_label_smaller_than_the_design(tmp_path):
     assert "7x9" in result.stdout
     assert "Estimate without pauses" in result.stdout
     assert read_label(tmp_path / "mask.png").shape == (7, 9)
+
+
+@pytest.fixture
+def zscore():
+    network = random_network(np.random.default_rng(20), (2,), (9, 8), 4, 4)
+    return replace(network, normalization="zscore")
+
+
+@pytest.mark.cosim
+def test_own_image_is_normalized(tmp_path, zscore):
+    save_checkpoint(zscore, tmp_path / "other.safetensors")
+    image = save_image(tmp_path / "x.png", (9, 8))
+    flags = ["--checkpoint", tmp_path / "other.safetensors", "--mask", tmp_path / "mask.png"]
+    assert "All equal" in sim(SAMPLE, "--image", image, *flags).stdout
+    expected = run_network(zscore, normalize(read_image(image), "zscore"))[0]
+    np.testing.assert_array_equal(read_label(tmp_path / "mask.png"), expected)
+
+
+def test_default_image_is_normalized_before_it_is_cropped(zscore, monkeypatch):
+    def nothing(name):
+        raise FxhwError(name)
+
+    monkeypatch.setattr("fxhw.cli.sim.find_dataset", nothing)
+    whole = normalize(read_image(bundled_image()), "zscore")
+    top, left = (whole.shape[0] - 9) // 2, (whole.shape[1] - 8) // 2
+    codes = _default_picture(zscore).codes
+    np.testing.assert_array_equal(codes, whole[top : top + 9, left : left + 8])
 
 
 @pytest.mark.cosim

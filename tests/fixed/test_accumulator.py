@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fxhw.fixed import Accumulator, FixedFormat, WeightFormat
+from fxhw.fixed import Accumulator, FixedFormat, SignActivation, TernaryActivation, WeightFormat
 
 
 def codes_of(fmt):
-    if isinstance(fmt, WeightFormat) and fmt.binary:
-        return [-1, 1]
-    return range(fmt.min, fmt.max + 1)
+    return [code for code in range(fmt.min, fmt.max + 1) if fmt.contains([code])]
 
 
 @pytest.mark.parametrize("fan_in", [1, 2, 3])
@@ -21,6 +19,18 @@ def codes_of(fmt):
 @pytest.mark.parametrize("wbits", [1, 2, 3])
 def test_range_is_that_of_all_sums(wbits, abits, signed, fan_in):
     weight, activation = WeightFormat(wbits), FixedFormat(abits, 5, signed)
+    products = {w * x for w, x in product(codes_of(weight), codes_of(activation))}
+    sums = {sum(terms) for terms in product(products, repeat=fan_in)}
+    accumulator = Accumulator(weight, activation, fan_in)
+    assert (accumulator.min, accumulator.max) == (min(sums), max(sums))
+
+
+@pytest.mark.parametrize("fan_in", [1, 3])
+@pytest.mark.parametrize("activation", [FixedFormat(2), SignActivation(), TernaryActivation()])
+@pytest.mark.parametrize(
+    "weight", [WeightFormat(1), WeightFormat(2, "ternary"), WeightFormat(4, "power")]
+)
+def test_range_of_other_kinds(weight, activation, fan_in):
     products = {w * x for w, x in product(codes_of(weight), codes_of(activation))}
     sums = {sum(terms) for terms in product(products, repeat=fan_in)}
     accumulator = Accumulator(weight, activation, fan_in)

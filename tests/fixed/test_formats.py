@@ -1,9 +1,20 @@
 """Every code of every format."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fxhw.fixed import ActivationFormat, FixedFormat, WeightFormat
+from fxhw.fixed import (
+    ActivationFormat,
+    FixedFormat,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -40,34 +51,80 @@ def test_fixed_format_width_wrong(width):
         FixedFormat(width)
 
 
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_weight_codes_and_patterns_are_one_to_one(bits):
-    fmt = WeightFormat(bits)
-    codes = [-1, 1] if bits == 1 else list(range(-(1 << (bits - 1)), 1 << (bits - 1)))
-    assert (fmt.min, fmt.max, fmt.binary) == (codes[0], codes[-1], bits == 1)
-    patterns = fmt.encode(codes)
-    assert patterns.dtype == np.uint8
-    assert sorted(patterns.tolist()) == list(range(1 << bits))
-    assert fmt.decode(patterns).tolist() == codes
+TERNARY, SIGN = TernaryActivation(1), SignActivation()
+
+
+@pytest.mark.parametrize(
+    ("fmt", "codes", "kind", "name"),
+    [
+        (ActivationFormat(2, 5), [0, 1, 2, 3], "unsigned", "u2.5"),
+        (SignedActivation(2, -1), [-2, -1, 0, 1], "signed", "s2.-1"),
+        (TERNARY, [-1, 0, 1], "ternary", "t.1"),
+        (SIGN, [-1, 1], "sign", "sign"),
+    ],
+    ids=str,
+)
+def test_activation_codes_and_patterns_are_one_to_one(fmt, codes, kind, name):
+    assert (fmt.kind, fmt.name) == (kind, name)
+    assert (fmt.min, fmt.max) == (codes[0], codes[-1])
+    assert [code for code in range(-9, 10) if fmt.contains([code])] == codes
     assert fmt.contains(codes)
-    assert not fmt.contains([codes[0] - 1])
-    assert not fmt.contains([codes[-1] + 1])
+    assert fmt.contains([])
+    patterns = fmt.encode(codes).tolist()
+    assert len(set(patterns)) == len(codes)
+    assert 0 <= min(patterns) <= max(patterns) < 1 << fmt.width
+    assert fmt.decode(patterns).tolist() == codes
 
 
-def test_weight_patterns_are_twos_complement():
-    assert WeightFormat(4).encode([-8, -1, 0, 7]).tolist() == [8, 15, 0, 7]
-    assert WeightFormat(1).encode([-1, 1]).tolist() == [0, 1]
+@pytest.mark.parametrize("fmt", [FixedFormat(8), FixedFormat(8, 4, True), TERNARY, SIGN], ids=str)
+def test_padding_is_a_code(fmt):
+    assert fmt.contains([fmt.padding])
+    assert fmt.padding == (0 if fmt.contains([0]) else -1)
 
 
-def test_binary_weights_have_no_zero():
-    assert not WeightFormat(1).contains([1, 0, -1])
+def test_kinds_of_one_range_differ():
+    assert len({SignedActivation(2), TernaryActivation(), ActivationFormat(2)}) == 3
 
 
-def test_weight_names():
-    assert [WeightFormat(bits).name for bits in (1, 2, 8)] == ["binary", "s2", "s8"]
+@given(
+    value=st.floats(-40, 40),
+    halves=st.integers(-64, 64),
+    fmt=st.sampled_from([ActivationFormat, SignedActivation]),
+    bits=st.integers(1, 16),
+    frac=st.integers(-3, 9),
+)
+def test_nearest_activation_is_clamp_and_shift(value, halves, fmt, bits, frac):
+    fmt = fmt(bits, frac)
+    for x in (value, halves / 8):
+        exact = math.floor(Fraction(x) * Fraction(2) ** frac + Fraction(1, 2))
+        assert int(fmt.nearest(x)) == min(max(exact, fmt.min), fmt.max)
 
 
-@pytest.mark.parametrize("bits", [0, 9])
-def test_weight_width_wrong(bits):
-    with pytest.raises(ValueError, match=rf"^Weight width must be 1 to 8 bits, not {bits}$"):
-        WeightFormat(bits)
+@pytest.mark.parametrize(
+    ("fmt", "values", "codes"),
+    [
+        (FixedFormat(4), [0.5, np.nextafter(0.5, 0), -0.5, 14.5, np.inf], [1, 0, 0, 15, 15]),
+        (FixedFormat(4, 0, True), [-0.5, -0.51, -8.4, -np.inf, 7.6], [0, -1, -8, -8, 7]),
+        (TERNARY, [-9, -0.26, -0.25, 0.24, 0.25, 9], [-1, -1, 0, 0, 1, 1]),
+        (SIGN, [-9, -1e-300, -0.0, 0, 1e-300], [-1, -1, 1, 1, 1]),
+    ],
+)
+def test_nearest_activation_at_the_edges(fmt, values, codes):
+    result = fmt.nearest(values)
+    assert result.dtype == np.int64
+    assert result.tolist() == codes
+    assert fmt.contains(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, 0, True, "ternary"), r"^Ternary format must be signed, of 2 bits, not 3$"),
+        ((2, 0, True, "sign"), r"^Sign format must be signed, .*, not 2 and 0$"),
+        ((1, 3, True, "sign"), r"^Sign format must be signed, .*, not 1 and 3$"),
+        ((4, 0, True, "gray"), r"^Format codes must be linear, ternary or sign, not 'gray'$"),
+    ],
+)
+def test_codes_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        FixedFormat(*arguments)

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxhw.errors import FxhwError
-from fxhw.golden import run_network
+from fxhw.fixed import FixedFormat, SignActivation, SignedActivation, WeightFormat
+from fxhw.golden import run_network, run_op
+from fxhw.graph import Conv, Head, MaxPool, Network, TensorInfo
 from tests.golden.reference import naive_network
 from tests.networks import random_image, random_network
 
@@ -46,6 +48,59 @@ def test_equals_definition(seed, height, width, depth, wbits, abits, image_chann
     check(network, random_image(rng, (height, width), image_channels))
 
 
+KINDS = ["unsigned", "signed", "ternary", "sign"]
+WEIGHTS = [("fixed", 1), ("fixed", 4), ("fixed", 12), ("ternary", 2), ("power", 4), ("power", 7)]
+
+
+@settings(max_examples=6)
+@pytest.mark.parametrize("activations", KINDS)
+@pytest.mark.parametrize(("weights", "wbits"), WEIGHTS)
+@given(
+    seed=st.integers(0, 1 << 32),
+    abits=st.integers(1, 12),
+    depth=st.integers(1, 2),
+    extreme=st.booleans(),
+    multipliers=st.booleans(),
+)
+def test_every_kind_equals_definition(
+    weights, wbits, activations, seed, abits, depth, extreme, multipliers
+):
+    rng = np.random.default_rng(seed)
+    network = random_network(
+        rng,
+        (2, 3)[:depth],
+        (5, 6),
+        wbits,
+        abits,
+        extreme=extreme,
+        weights=weights,
+        activations=activations,
+        end_weights=weights,
+        multipliers=multipliers,
+    )
+    check(network, random_image(rng, (5, 6)))
+
+
+def test_sign_border_is_minus_one():
+    """One pixel: all eight taps around it read the padding."""
+    codes, zero = np.ones((1, 1, 3, 3), np.int8), np.zeros(1, np.int64)
+    weight, names = WeightFormat(1), ("sign", "image", "sign")
+    sign = Conv(*names, weight, codes, zero, zero, SignActivation())
+    wide = Conv("sum", "sign", "sum", weight, codes, zero, zero, SignedActivation(8))
+    head = Head("head", "sum", "logit", weight, np.ones(1, np.int8), 0, 0)
+    network = Network(FixedFormat(8), 1, (sign, wide, head), (1, 1))
+    _, tensors = run_network(network, np.full((1, 1, 1), 200, np.uint8), keep=True)
+    assert tensors["sign"].tolist() == [[[1]]]
+    assert tensors["sum"].tolist() == [[[1 - 8]]]
+
+
+def test_negative_codes_pool_at_odd_ends():
+    pool = MaxPool("pool", "x", "pool")
+    info = [TensorInfo("x", 3, 3, 1, SignedActivation(4))]
+    x = np.full((3, 3, 1), -5)
+    assert run_op(pool, [x], info).tolist() == [[[-5], [-5]], [[-5], [-5]]]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (7, 11), (8, 8)])
 def test_odd_sizes_pool_what_there_is(size):
     rng = np.random.default_rng(1)
@@ -80,6 +135,19 @@ def test_random_networks_are_lively():
             assert 0.05 < (codes == 0).mean() < 0.95
             assert (codes == op.out.max).mean() < 0.6
         assert 0.02 < mask.mean() < 0.98
+
+
+@pytest.mark.parametrize("activations", KINDS)
+@pytest.mark.parametrize(("weights", "wbits"), WEIGHTS)
+def test_random_networks_of_other_kinds_are_lively(weights, wbits, activations):
+    rng = np.random.default_rng(wbits)
+    kinds = {"weights": weights, "activations": activations, "multipliers": True}
+    network = random_network(rng, (4, 6), (24, 24), wbits, 4, **kinds)
+    mask, tensors = run_network(network, random_image(rng, (24, 24)), keep=True)
+    for op in network.convs:
+        assert np.bincount(tensors[op.output].reshape(-1) - op.out.min).max() < 0.95 * 24 * 24 * 6
+        assert len(np.unique(tensors[op.output])) > 1
+    assert 0.02 < mask.mean() < 0.98
 
 
 def test_logits_alone_unless_kept():

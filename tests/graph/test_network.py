@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from fxhw.errors import FxhwError
-from fxhw.fixed import FixedFormat, WeightFormat
+from fxhw.fixed import (
+    FixedFormat,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+    WeightFormat,
+    normalize,
+)
 from fxhw.graph import Concat, Conv, Head, Network, UNetTopology
-from tests.networks import random_network
+from tests.networks import random_image, random_network
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +303,167 @@ def test_any_order_of_concatenation(network):
     swapped = replace(network, ops=tuple(ops))
     assert swapped.tensors()["cat0"] == network.tensors()["cat0"]
     assert all(isinstance(op, Conv) for op in swapped.convs)
+
+
+ACTIVATIONS = [SignedActivation(4, 2), TernaryActivation(1), SignActivation()]
+
+
+@pytest.mark.parametrize("kind", ["signed", "ternary", "sign"])
+@pytest.mark.parametrize("weights", ["fixed", "ternary", "power"])
+def test_other_kinds_are_networks(weights, kind):
+    network = random_network(
+        1, (2, 3), (9, 8), 4, 5, weights=weights, activations=kind, end_weights=weights
+    )
+    tensors = network.tensors()
+    assert {tensors[op.output].format.kind for op in network.convs} == {kind}
+    assert tensors["cat0"].format.kind == tensors["pool1"].format.kind == kind
+    accumulator = network.head.accumulator(tensors["dec0b"].format)
+    assert tensors["logit"].format.contains([accumulator.min, accumulator.max])
+
+
+@pytest.mark.parametrize("out", ACTIVATIONS, ids=str)
+def test_concat_of_different_kinds(network, out):
+    message = rf"^Layer cat1 concatenates up1 in format {out.name} with enc1b in u5\..*must agree$"
+    with pytest.raises(FxhwError, match=message):
+        changed(network, "midb", out=out)
+
+
+def test_concat_of_ternary_with_two_bits():
+    """One range of frac and width, but not the same codes."""
+    network = random_network(1, (2,), (8, 8), 4, 2, activations="signed")
+    op = conv(network, "midb")
+    with pytest.raises(FxhwError, match=r"^Layer cat0 concatenates up0 in format t\.-?\d+ with "):
+        changed(network, "midb", out=TernaryActivation(op.out.frac))
+
+
+def test_a_sign_takes_no_shift():
+    network = random_network(0, (2,), (8, 8), 1, 1, activations="sign")
+    tensors = network.tensors()
+    for op in network.convs:
+        source = tensors[op.input].format
+        assert op.shift(source).tolist() == [0] * op.out_channels
+        assert op.rounded_bias(source).tolist() == op.bias.tolist()
+        assert op.requantize(source).shift_width == 0
+    assert network.stored_bits()["shifts"] == 0
+
+
+def test_stored_bits_of_other_kinds():
+    network = random_network(0, (2, 3), (8, 8), 5, 4, weights="power", end_weights="ternary")
+    inner = sum(op.codes.size for op in network.convs[1:])
+    assert network.stored_bits()["weights"] == 18 * 2 + inner * 5 + 2 * 2
+    assert "multipliers" not in network.stored_bits()
+
+
+@pytest.mark.parametrize("extreme", [False, True])
+def test_multipliers_are_counted_and_fit(extreme):
+    for seed in range(6):
+        network = random_network(seed, (3,), (8, 8), 4, 5, extreme=extreme, multipliers=True)
+        tensors = network.tensors()
+        for op in network.convs:
+            source = tensors[op.input].format
+            plan = op.requantize(source)
+            assert plan.bias.contains(op.rounded_bias(source))
+            assert plan.acc.contains([op.accumulator(source).min, op.accumulator(source).max])
+            assert 1 <= op.multiplier.min() <= op.multiplier.max() <= plan.max_multiplier
+            assert op.shift(source).max() <= plan.max_shift
+        bits = [op.out_channels * int(op.multiplier.max()).bit_length() for op in network.convs]
+        assert network.stored_bits()["multipliers"] == sum(bits)
+
+
+@pytest.mark.parametrize("value", [0, -3, 1 << 16])
+def test_multiplier_out_of_range(network, value):
+    message = rf"^Layer mida, channel 1: the multiplier is {value}, but must lie in 1 \.\. 65535$"
+    with pytest.raises(FxhwError, match=message):
+        changed(network, "mida", multiplier=np.array([1, value, 65535]))
+
+
+def test_multiplier_of_wrong_shape(network):
+    message = r"^Layer mida has multiplier of shape \(2,\), but 3 output channels$"
+    with pytest.raises(FxhwError, match=message):
+        changed(network, "mida", multiplier=np.ones(2, np.int64))
+
+
+def wide_network(weight_bits, abits, multiplier=None):
+    """Two convolutions of one channel, the second as wide as asked."""
+    codes, zero = np.ones((1, 1, 3, 3), np.int64), np.zeros(1, np.int64)
+    weight = WeightFormat(*weight_bits)
+    out = FixedFormat(abits, 0)
+    first = Conv("first", "image", "a", WeightFormat(8), codes, zero, zero, out)
+    second = Conv("second", "a", "b", weight, codes, zero, zero, out, multiplier)
+    head = Head("head", "b", "logit", WeightFormat(8), np.ones(1, np.int64), 0, 0)
+    return Network(FixedFormat(8), 1, (first, second, head), (4, 4))
+
+
+def test_sums_beyond_floating_point():
+    """16-bit activations times 2**31 still fit; more channels than there are would not."""
+    network = wide_network((7, "power"), 16)
+    assert network.tensors()["a"].format.width == 16
+    second = network.convs[1]
+    codes = np.ones((1, 8, 3, 3), np.int64)
+    first = replace(network.convs[0], codes=np.ones((8, 1, 3, 3), np.int64))
+    first = replace(first, weight_frac=np.zeros(8, np.int64), bias=np.zeros(8, np.int64))
+    message = (
+        r"^Layer second adds up 72 products of pow7 weights and u16\.0 activations, up to \d+, "
+        r"but sums must stay within 2\*\*53; take narrower ones$"
+    )
+    with pytest.raises(FxhwError, match=message):
+        replace(network, ops=(first, replace(second, codes=codes), network.head))
+
+
+def test_head_sums_beyond_floating_point():
+    network = wide_network((8,), 16)
+    weight = WeightFormat(7, "power")
+    codes, count = np.ones((128, 1, 3, 3), np.int64), np.zeros(128, np.int64)
+    second = replace(network.convs[1], codes=codes, weight_frac=count, bias=count)
+    head = replace(network.head, weight=weight, codes=np.ones(128, np.int64))
+    with pytest.raises(FxhwError, match=r"^Layer head adds up 128 products of pow7 weights "):
+        replace(network, ops=(network.convs[0], second, head))
+
+
+def test_products_beyond_64_bits():
+    wide_network((7, "power"), 8, np.array([65535]))
+    message = (
+        r"^Layer second has sums too wide for its multipliers \(Requantize sum must take at most "
+        r"63 bits, not 70: .*\); take smaller multipliers or narrower weights$"
+    )
+    with pytest.raises(FxhwError, match=message):
+        wide_network((7, "power"), 16, np.array([65535]))
+
+
+def test_activations_too_wide():
+    message = r"^Layer first has activations of format u17\.0, but at most 16 bits are supported$"
+    with pytest.raises(FxhwError, match=message):
+        wide_network((4,), 17)
+
+
+def test_ternary_weights_outside_their_codes(network):
+    codes = np.clip(conv(network, "enc1a").codes, -2, 1)
+    codes[0, 0, 0, 0] = -2
+    with pytest.raises(FxhwError, match=r"^Layer enc1a .* -2 \.\. \d outside its format ternary$"):
+        changed(network, "enc1a", codes=codes, weight=WeightFormat(2, "ternary"))
+
+
+def test_prepare():
+    network = random_network(0, (2,), (8, 8), 4, 4, image_channels=3)
+    image = random_image(np.random.default_rng(1), (11, 7), 3)
+    assert network.prepare(image) is image
+    zscore = replace(network, normalization="zscore")
+    np.testing.assert_array_equal(zscore.prepare(image), normalize(image, "zscore"))
+    assert zscore.image.contains(zscore.prepare(image))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
+def test_prepare_an_image_of_wrong_shape(network, shape):
+    with pytest.raises(FxhwError, match=r"^Image must have shape \(height, width, 1\), not \("):
+        network.prepare(np.zeros(shape, np.uint8))
+
+
+def test_normalization_wrong(network):
+    with pytest.raises(FxhwError, match=r"^The normalization is 'minmax', but must be one of"):
+        replace(network, normalization="minmax")
+
+
+def test_normalization_of_narrow_images():
+    network = random_network(0, (2,), (8, 8), 4, 4, ibits=4)
+    with pytest.raises(FxhwError, match=r"^The image has format u4\.4, but zscore normalizes"):
+        replace(network, normalization="zscore")
