@@ -34,11 +34,13 @@ class Sample:
     id : file name without ``.png``.
     image : uint8 (height, width, channels).
     label : bool (height, width), true is foreground.
+    group : the subject it comes from; the id where the index names none.
     """
 
     id: str
     image: np.ndarray
     label: np.ndarray
+    group: str = ""
 
 
 def find_dataset(name_or_path: str | os.PathLike) -> "Dataset":
@@ -81,6 +83,7 @@ class Dataset:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self._splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+        self._groups: dict[str, str] = {}
         index = self.folder / "index.csv"
         try:
             with open(index, newline="", encoding="utf-8-sig") as file:
@@ -101,6 +104,7 @@ class Dataset:
                     "or is not a plain file name"
                 )
             seen.add(identifier)
+            self._groups[identifier] = row.get("group") or identifier
             self._splits[split].append(identifier)
 
     @property
@@ -146,4 +150,4 @@ class Dataset:
                 f"Label {path} is {label.shape[0]}x{label.shape[1]}, but its image is "
                 f"{image.shape[0]}x{image.shape[1]}; they must have the same size"
             )
-        return Sample(identifier, image, label)
+        return Sample(identifier, image, label, self._groups[identifier])

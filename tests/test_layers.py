@@ -16,6 +16,7 @@ BELOW = {
     "checkpoint": "graph",
     "golden": "graph",
     "quantize": "golden checkpoint",
+    "exchange": "golden checkpoint",
     "bundled": "errors",
     "dice": "errors",
     "images": "fixed",
@@ -28,17 +29,22 @@ BELOW = {
     "emit": "gateware checkpoint",
     "synth": "emit golden",
     "cosim": "emit dataset quantize",
-    "cli": "train synth cosim importers",
+    "studies": "train",
+    "cli": "train synth cosim importers exchange",
     "__main__": "cli",
     "__init__": "",
 }
 """Part of the package -> the parts right below it; what lies below those may be imported too."""
 
 ONLY_UNDER = {
-    "torch": ["fxhw/train", "tests/train"],
+    "torch": ["fxhw/train", "tests/train", "tests/exchange/data"],
+    "brevitas": ["tests/exchange/data"],
+    "onnx": ["fxhw/exchange", "tests/exchange"],
+    "qonnx": ["fxhw/exchange", "tests/exchange"],
     "amaranth": ["fxhw/gateware", "fxhw/emit", "tests/gateware", "tests/emit"],
     "cocotb": ["fxhw/cosim", "sim", "tests/cosim"],
     "cocotb_tools": ["fxhw/cosim", "sim", "tests/cosim"],
+    "matplotlib": ["fxhw/studies", "tests/studies"],
     "nibabel": ["fxhw/importers", "tests/importers"],
     "pydicom": ["fxhw/importers", "tests/importers"],
     "tifffile": ["fxhw/importers", "tests/importers"],

@@ -21,7 +21,10 @@ COMMANDS = {
     "info": ("fxhw.cli.info", "Describe a checkpoint or a generated folder."),
     "synth": ("fxhw.cli.synth", "Synthesize generated Verilog and report its size."),
     "train": ("fxhw.cli.train", "Train a quantized network on a folder of images."),
+    "quantize": ("fxhw.cli.quantize", "Quantize a trained float network without training."),
     "data": ("fxhw.cli.data", "Convert public data sets into folders to train on."),
+    "import": ("fxhw.cli.import_model", "Make a checkpoint of a QONNX model, as Brevitas writes."),
+    "export": ("fxhw.cli.export", "Write a checkpoint as a QONNX model."),
 }
 """Sub-command -> (module, one line of help), in the order of ``fxhw --help``."""
 
@@ -36,6 +39,9 @@ _EXTRAS = {
     "nibabel": "data",
     "pydicom": "data",
     "tifffile": "data",
+    "onnx": "exchange",
+    "google": "exchange",
+    "qonnx": "exchange",
 }
 """Optional module -> the extra of this package that installs it."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from ..plan import REGISTERS, Plan
+from ..plan import REGISTERS, Design, Plan
 from ..plan.program import Descriptor, Kind
 from ..plan.registers import CAUSE_TEXT, ERROR_TEXT
 
@@ -17,11 +17,14 @@ def markdown_table(rows: list[tuple]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def registers_page(top: str) -> str:
-    """The register map in Markdown."""
+def registers_page(top: str, mul_bits: int = 0) -> str:
+    """The register map in Markdown, of a design with multipliers of ``mul_bits``, or none."""
+    texts = {name: register.text for name, register in REGISTERS.items()}
+    if mul_bits:
+        texts["BUS_BITS"] += f" | bits of a multiplier ({mul_bits}) << 16"
     registers = [("offset", "register", "access", "holds")]
     registers += [
-        (f"0x{r.offset:02x}", r.name, r.access, r.text) for r in REGISTERS.values()
+        (f"0x{r.offset:02x}", r.name, r.access, texts[r.name]) for r in REGISTERS.values()
     ]
     errors = [("code", "name", "meaning")]
     errors += [(int(code), code.name, text) for code, text in ERROR_TEXT.items()]
@@ -41,11 +44,12 @@ def registers_page(top: str) -> str:
 
 
 def descriptor_fields(descriptor: Descriptor) -> dict:
-    """A descriptor's fields as JSON types, the kinds by name."""
+    """A descriptor's fields as JSON types, the kinds by name; no multiplier is left out."""
     entry = {}
     for field in fields(descriptor):
         value = getattr(descriptor, field.name)
-        entry[field.name] = value.name if field.name in ("kind", "kernel") else int(value)
+        if field.name != "multiplier_bits" or value:
+            entry[field.name] = value.name if field.name in ("kind", "kernel") else int(value)
     return entry
 
 
@@ -57,6 +61,7 @@ def program_listing(top: str, plan: Plan) -> str:
         f"parameters behind\nthem; {len(plan.beats)} beats of {plan.design.bus_bits} bits in all. "
         "Addresses of feature maps are in words\n"
         f"of {plan.design.pin} codes, load addresses in beats. Fields that are 0 are left out.\n"
+        f"{_requantization(plan.design)}"
     ]
     for index, descriptor in enumerate(plan.descriptors):
         parts.append(f"\n## {index}: {_title(plan, index, descriptor)}\n\n")
@@ -70,6 +75,19 @@ def program_listing(top: str, plan: Plan) -> str:
             lines.append("    " + " ".join(chunk))
         parts.append("\n" + "\n".join(lines) + "\n")
     return "".join(parts)
+
+
+def _requantization(design: Design) -> str:
+    """What a requantization word holds, where that is more than biases and shifts."""
+    if not design.mul_bits:
+        return ""
+    main, front = (spec.requantize for spec in (design.main, design.front))
+    return (
+        f"\nRequantization words hold the biases of {design.pout} lanes ({main.bias.width} bits "
+        f"each), their shifts\n({main.shift_width}) and their multipliers ({main.mul_bits}); the "
+        f"first convolution's those of {design.pin} lanes\n({front.bias.width}, "
+        f"{front.shift_width} and {front.mul_bits} bits).\n"
+    )
 
 
 def _title(plan: Plan, index: int, descriptor: Descriptor) -> str:

@@ -152,6 +152,8 @@ def _layer(op) -> dict:
         entry |= {"weight": op.weight.name, "weight_shape": list(op.codes.shape)}
     if isinstance(op, Conv):
         entry["out"] = op.out.name
+        if op.multiplier is not None:
+            entry["multiplier_bits"] = op.mul_bits
     return entry
 
 
@@ -227,6 +229,8 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
         ("content hash", manifest["content_hash"][:16]),
         ("changed files", ", ".join(changed) or "none"),
     ]
+    if design.get("mul_bits"):
+        facts.insert(4, ("multipliers", f"{design['mul_bits']} bits"))
     steps = [("step", "layer", "output", "MACs", "cycles", "utilization")]
     for step in manifest["steps"]:
         info = manifest["tensors"][step["output"]]

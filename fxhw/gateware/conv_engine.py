@@ -38,7 +38,7 @@ class ConvEngine(wiring.Component):
 
         i -> line buffer -> window -> issue -> MAC array -> accumulators -> requantizer -> fifo -> o
                                         |                        |
-                                  weight words           bias and shift words
+                                  weight words        bias, shift and multiplier words
 
     Issue holds a window for ``groups_out`` cycles, one weight word each; a pixel takes
     ``groups_in * groups_out`` cycles.  Behind issue nothing stalls: the last input group's cycle
@@ -68,6 +68,7 @@ class ConvEngine(wiring.Component):
     def __init__(self, spec: ConvSpec, bus_bits: int, banks: int = 1):
         self._spec = spec
         self._array = MacArray(spec)
+        self._requantizer = Requantizer(spec.requantize, spec.lanes_out)
         self._weights = WeightStore(spec.weight_bits, spec.weight_words, bus_bits, banks)
         self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, bus_bits, banks)
         super().__init__(
@@ -91,7 +92,7 @@ class ConvEngine(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a window's issue to its result's arrival in the fifo."""
-        return 1 + self._array.latency + 1 + Requantizer.LATENCY
+        return 1 + self._array.latency + 1 + self._requantizer.latency
 
     @property
     def fifo_depth(self) -> int:
@@ -107,7 +108,7 @@ class ConvEngine(wiring.Component):
         m.submodules.scales = scales = self._scales
         m.submodules.array = array = self._array
         m.submodules.accumulators = accumulators = Accumulators(spec)
-        m.submodules.requantizer = requantizer = Requantizer(spec.requantize, spec.lanes_out)
+        m.submodules.requantizer = requantizer = self._requantizer
         m.submodules.fifo = fifo = StreamFifo(spec.out_bits, self.fifo_depth)
 
         wiring.connect(m, wiring.flipped(self.i), lines.i)
@@ -160,6 +161,10 @@ class ConvEngine(wiring.Component):
         m.d.sync += held.eq(window.o.payload)
         m.d.comb += [array.window.eq(held), array.weights.eq(weights.word)]
 
+        record = [requantizer.i_bias, requantizer.i_shift]
+        if spec.mul_bits:
+            record.append(requantizer.i_multiplier)
+
         # What the sums belong to travels beside the array.
         tag = Cat(self.fire, group_in == 0, last_in, group_out)
         for stage in range(1 + array.latency):
@@ -174,7 +179,7 @@ class ConvEngine(wiring.Component):
             scales.address.eq(accumulators.group),
             requantizer.i_valid.eq(accumulators.o_valid),
             requantizer.i_acc.eq(accumulators.o),
-            Cat(requantizer.i_bias.as_value(), requantizer.i_shift.as_value()).eq(scales.word),
+            Cat(field.as_value() for field in record).eq(scales.word),
             fifo.i.valid.eq(requantizer.o_valid),
             fifo.i.payload.eq(requantizer.o),
         ]

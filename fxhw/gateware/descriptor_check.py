@@ -107,6 +107,10 @@ class DescriptorCheck(wiring.Component):
             check = check ^ words.word_select(word, 32)
         is_front, is_head = d.kind == Kind.FRONT, d.kind == Kind.HEAD
         is_conv = d.kind == Kind.CONV
+        kernel = Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3
+        other_width = (d.weight_bits != design.wbits) | (d.activation_bits != design.abits)
+        if design.mul_bits:
+            other_width |= d.multiplier_bits != design.mul_bits
         stores = d.store_full | d.store_pool
         outside = (
             (d.base_a >= design.feature_words)
@@ -123,7 +127,7 @@ class DescriptorCheck(wiring.Component):
             ((d.magic != MAGIC) | (check != 0), ErrorCode.CHECKSUM),
             (
                 ~(is_front | is_head | is_conv)
-                | (d.kernel != Kernel.CONV3X3)
+                | (d.kernel != kernel)
                 | (is_conv & ~stores & ~d.to_head),
                 ErrorCode.KIND,
             ),
@@ -135,10 +139,7 @@ class DescriptorCheck(wiring.Component):
                 | (~is_conv & d.last),
                 ErrorCode.ORDER,
             ),
-            (
-                (d.weight_bits != design.wbits) | (d.activation_bits != design.abits),
-                ErrorCode.FORMAT,
-            ),
+            (other_width, ErrorCode.FORMAT),
             (
                 (d.width == 0)
                 | (d.height == 0)

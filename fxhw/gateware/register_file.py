@@ -118,7 +118,7 @@ class RegisterFile(wiring.Component):
             "MAX_IMAGE": design.max_width | design.max_height << 16,
             "FEATURE_WORDS": design.feature_words,
             "PARAMETER_BEATS": design.parameter_beats,
-            "BUS_BITS": design.bus_bits,
+            "BUS_BITS": design.bus_bits | design.mul_bits << 16,
             "CYCLES": total,
             **{f"CYCLES_{cause.name}": causes[cause] for cause in Cause},
         }

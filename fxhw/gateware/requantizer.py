@@ -4,7 +4,8 @@ from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fxhw.fixed import Requantize
+from ..fixed import Requantize
+from ..plan.cycles import requantizer_latency
 
 __all__ = ["Requantizer"]
 
@@ -12,19 +13,23 @@ __all__ = ["Requantizer"]
 class Requantizer(wiring.Component):
     """Pipeline for :meth:`fxhw.fixed.Requantize.compute`, on ``lanes`` accumulators at a time.
 
-    ``o = clamp((i_acc + i_bias) >> i_shift, out.min, out.max)`` per lane, three register stages::
+    ``o = clamp((i_acc * i_multiplier + i_bias) >> i_shift, out.min, out.max)`` per lane.  Without
+    multipliers (``spec.mul_bits`` is 0) there are three register stages::
 
         i_acc ──┐
                 + ──▶ total ──▶ >> ──▶ low bits, overflow, sign ──▶ clamp ──▶ o
         i_bias ─┘                │
         i_shift ──▶ shift ───────┘
 
+    With multipliers there is one more in front, which holds the product, the bias and the shift.
+
     The shifter works on magnitudes (ones' complement), coarse steps first, and fills with zeros:
     each step keeps only the bits that a later one can still bring into the result, and the bits it
     leaves behind are the overflow.  An unsigned result needs no complement, since it is 0 whenever
     the sum is negative.  Shifts above ``spec.max_shift`` act like ``spec.max_shift``.
 
-    Latency: :attr:`LATENCY` cycles.  Throughput: 1 word per cycle, no back-pressure.
+    Latency: :attr:`latency` cycles, 3 or with multipliers 4.  Throughput: 1 word per cycle, no
+    back-pressure.
 
     Parameters
     ----------
@@ -37,11 +42,10 @@ class Requantizer(wiring.Component):
     i_acc : :py:`In(ArrayLayout(signed(spec.acc.width), lanes))`
     i_bias : :py:`In(ArrayLayout(signed(spec.bias.width), lanes))`
     i_shift : :py:`In(ArrayLayout(unsigned(spec.shift_width), lanes))`
+    i_multiplier : :py:`In(ArrayLayout(unsigned(spec.mul_bits), lanes))`, only if there is one
     o_valid : :py:`Out(1)`
     o : :py:`Out(ArrayLayout(Shape(spec.out.width, spec.out.signed), lanes))`
     """
-
-    LATENCY = 3
 
     def __init__(self, spec, lanes):
         if not isinstance(spec, Requantize):
@@ -51,11 +55,13 @@ class Requantizer(wiring.Component):
         self._spec = spec
         self._lanes = lanes
 
+        multiplier = data.ArrayLayout(unsigned(spec.mul_bits), lanes)
         super().__init__({
             "i_valid": In(1),
             "i_acc": In(data.ArrayLayout(signed(spec.acc.width), lanes)),
             "i_bias": In(data.ArrayLayout(signed(spec.bias.width), lanes)),
             "i_shift": In(data.ArrayLayout(unsigned(spec.shift_width), lanes)),
+            **({"i_multiplier": In(multiplier)} if spec.mul_bits else {}),
             "o_valid": Out(1),
             "o": Out(data.ArrayLayout(Shape(spec.out.width, spec.out.signed), lanes)),
         })
@@ -73,23 +79,37 @@ class Requantizer(wiring.Component):
     @property
     def latency(self):
         """Cycles from ``i_valid`` to ``o_valid``."""
-        return self.LATENCY
+        return requantizer_latency(self._spec.mul_bits)
 
     def elaborate(self, platform):
         m = Module()
 
+        operands_valid = self.i_valid
+        if self._spec.mul_bits:
+            operands_valid = Signal(name="product_valid")
+            m.d.sync += operands_valid.eq(self.i_valid)
         total_valid, shifted_valid = Signal(), Signal()
         m.d.sync += [
-            total_valid.eq(self.i_valid),
+            total_valid.eq(operands_valid),
             shifted_valid.eq(total_valid),
             self.o_valid.eq(shifted_valid),
         ]
         for n in range(self._lanes):
-            m.d.sync += self.o[n].eq(
-                self._lane(m, n, self.i_acc[n], self.i_bias[n], self.i_shift[n])
-            )
+            operands = self.i_acc[n], self.i_bias[n], self.i_shift[n]
+            if self._spec.mul_bits:
+                operands = self._multiply(m, n, *operands, self.i_multiplier[n])
+            m.d.sync += self.o[n].eq(self._lane(m, n, *operands))
 
         return m
+
+    def _multiply(self, m, n, i_acc, i_bias, i_shift, i_multiplier):
+        """Registers of lane ``n``: the multiplied accumulator, with its bias and shift."""
+        spec = self._spec
+        product = Signal(signed(spec.product_width), name=f"product_{n}", reset_less=True)
+        bias = Signal(signed(spec.bias.width), name=f"bias_{n}", reset_less=True)
+        shift = Signal(spec.shift_width, name=f"early_shift_{n}", reset_less=True)
+        m.d.sync += [product.eq(i_acc * i_multiplier), bias.eq(i_bias), shift.eq(i_shift)]
+        return product, bias, shift
 
     def _lane(self, m, n, i_acc, i_bias, i_shift):
         """Registers of lane ``n`` up to the last one, whose next value is returned."""

@@ -27,6 +27,7 @@ class ConvSpec:
     max_groups_out : most output groups (of ``lanes_out`` channels) per step.
     row_words : most words (pixels x input groups) in a row.
     weight_words : most weight words (input groups x output groups) in a step.
+    mul_bits : bits of the multipliers, 0 if there are none.
     """
 
     weight: WeightFormat
@@ -38,6 +39,7 @@ class ConvSpec:
     max_groups_out: int
     row_words: int
     weight_words: int
+    mul_bits: int = 0
 
     @property
     def accumulator(self) -> Accumulator:
@@ -52,7 +54,7 @@ class ConvSpec:
     @property
     def requantize(self) -> Requantize:
         """The requantizer behind the accumulators."""
-        return Requantize(self.accumulator.width, self.out)
+        return Requantize(self.accumulator.width, self.out, self.mul_bits)
 
     @property
     def word_bits(self) -> int:
@@ -71,8 +73,9 @@ class ConvSpec:
 
     @property
     def requantize_bits(self) -> int:
-        """Bits of one requantization word: bias and shift of ``lanes_out`` channels."""
-        return self.lanes_out * (self.requantize.bias.width + self.requantize.shift_width)
+        """Bits of one requantization word: bias, shift and multiplier of ``lanes_out`` channels."""
+        plan = self.requantize
+        return self.lanes_out * (plan.bias.width + plan.shift_width + plan.mul_bits)
 
     @property
     def macs_per_cycle(self) -> int:

@@ -13,22 +13,21 @@ from .design import Design
 from .program import DESCRIPTOR_WORDS, Descriptor
 from .schedule import Schedule
 
-__all__ = ["Estimate", "StepEstimate", "array_latency", "estimate_cycles"]
+__all__ = ["Estimate", "StepEstimate", "array_latency", "estimate_cycles", "requantizer_latency"]
 
 TREE_FAN_IN = 4
 """Terms summed between two registers of the MAC array's adder trees."""
 
-_PIPELINE = 12
+_PIPELINE = 9
 """Cycles from the first word wanted of the feature memory to the last result written, beside the
-array's latency and the filling of the line buffer: reader 3, line buffer 1, window 1, weights 1,
-accumulator 1, requantizer 3, queue 2."""
+latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 1,
+window 1, weights 1, accumulator 1, queue 2."""
 
-_FRONT_PIPELINE = 9
+_FRONT_PIPELINE = 6
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
 _LAUNCH = 1
 """Cycles between the last write of a step and the start of the next."""
-
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,11 @@ def array_latency(terms: int) -> int:
     return 1 + levels
 
 
+def requantizer_latency(mul_bits: int) -> int:
+    """Register stages of a requantizer: the product if there are multipliers, sum, shift, clamp."""
+    return 3 + (mul_bits > 0)
+
+
 def estimate_cycles(
     design: Design, schedule: Schedule, descriptors: tuple[Descriptor, ...], macs: int
 ) -> Estimate:
@@ -159,9 +163,11 @@ def _step(
     beat = 2 if groups_in * d.width == 1 else 1
     fill = beat * groups_in * (d.width + 1)
     interval = groups_in * max(d.groups_out, beat)
+    requantizer = requantizer_latency(design.mul_bits)
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
-        image_row = front.groups_a * (d.width + 1) + _FRONT_PIPELINE + array_latency(9)
+        latency = _FRONT_PIPELINE + array_latency(9) + requantizer
+        image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
         interval = max(interval, pace)
     writes = sum(
@@ -178,7 +184,7 @@ def _step(
         fill=fill,
         work=pixels * groups_in * d.groups_out,
         writes=writes + pixels * (interval - groups_in * d.groups_out),
-        drain=_PIPELINE + array_latency(9 * design.pin) + tail + _LAUNCH,
+        drain=_PIPELINE + array_latency(9 * design.pin) + requantizer + tail + _LAUNCH,
     )
 
 

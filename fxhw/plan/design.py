@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 from ..errors import FxhwError
-from ..fixed import Accumulator, ActivationFormat, FixedFormat, WeightFormat
+from ..fixed import MAX_MUL_BITS, Accumulator, ActivationFormat, FixedFormat, WeightFormat
 from .conv_spec import ConvSpec
 
 __all__ = ["Design"]
@@ -30,6 +30,7 @@ _RANGES = {
     "weight_words": (1, 1 << 15),
     "feature_words": (1, 1 << 28),
     "parameter_beats": (1, 1 << 28),
+    "mul_bits": (0, MAX_MUL_BITS),
 }
 
 
@@ -55,6 +56,7 @@ class Design:
     feature_words : depth of the feature memory, in words of ``pin`` codes.
     parameter_beats : depth of the parameter memory, in beats of ``bus_bits``.
     bus_bits : width of the parameter bus: 32, 64 or 128.
+    mul_bits : width of the requantizers' multipliers; 0 if they have none.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Design:
     feature_words: int
     parameter_beats: int
     bus_bits: int = 64
+    mul_bits: int = 0
 
     def __post_init__(self):
         for name, (low, high) in _RANGES.items():
@@ -105,6 +108,7 @@ class Design:
             max_groups_out=self.max_groups_out,
             row_words=self.row_words,
             weight_words=self.weight_words,
+            mul_bits=self.mul_bits,
         )
 
     @property
@@ -120,6 +124,7 @@ class Design:
             max_groups_out=self.front_groups,
             row_words=self.max_width * self.image_channels,
             weight_words=self.image_channels * self.front_groups,
+            mul_bits=self.mul_bits,
         )
 
     @property
@@ -186,14 +191,21 @@ class Design:
     @property
     def digest(self) -> str:
         """Content hash (hex) of the parameters; its first 32 bits stand in a register."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        text = json.dumps(self.to_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict:
-        """All parameters as JSON types."""
-        return asdict(self)
+        """All parameters as JSON types; ``mul_bits`` only where there are multipliers.
+
+        So a design without them has the digest, and therefore the Verilog, that it always had.
+        """
+        entry = asdict(self)
+        if not self.mul_bits:
+            del entry["mul_bits"]
+        return entry
 
     @classmethod
     def from_json(cls, entry: dict) -> "Design":
         """The inverse of :meth:`to_json`."""
+        entry = {"mul_bits": 0, **entry}
         return cls(**{f.name: int(entry[f.name]) for f in fields(cls)})

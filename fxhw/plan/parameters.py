@@ -1,8 +1,9 @@
-"""Weights, biases and shifts packed into the words the hardware reads, and those into beats.
+"""Weights, biases, shifts and multipliers packed into the words the hardware reads, in beats.
 
 A weight word holds all weights of one cycle, ``[lane out][tap][lane in]``, the last index in the
-lowest bits.  A requantization word holds the biases of the output lanes, then their shifts.  Each
-word is split into beats of the parameter bus, the last one zero-padded.
+lowest bits.  A requantization word holds the biases of the output lanes, then their shifts, then
+their multipliers if the hardware has any.  Each word is split into beats of the parameter bus, the
+last one zero-padded.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ def conv_beats(
 
     Raises
     ------
-    FxhwError if a bias or a shift does not fit the hardware, naming layer and channel.
+    FxhwError if a bias, shift or multiplier does not fit the hardware, naming layer and channel.
     """
     beats = []
     weights = _pad_weights(spec, conv, [count for count, _ in sources], first, channels)
@@ -44,14 +45,19 @@ def conv_beats(
             codes = spec.weight.encode(weights[group_out, group_in])
             word = codes_to_int(codes.reshape(-1), spec.weight.bits)
             beats += split_beats(word, spec.weight_bits, bus_bits)
-    bias, shift = _fit_requantize(spec, conv, sources[0][1], first, channels)
+    bias, shift, multiplier = _fit_requantize(spec, conv, sources[0][1], first, channels)
     requantize = spec.requantize
-    mask = (1 << requantize.bias.width) - 1
+    record = [
+        (bias & ((1 << requantize.bias.width) - 1), requantize.bias.width),
+        (shift, requantize.shift_width),
+    ]
+    if spec.mul_bits:
+        record.append((multiplier, spec.mul_bits))
     for lane in range(0, bias.size, spec.lanes_out):
-        lanes = slice(lane, lane + spec.lanes_out)
-        word = codes_to_int(bias[lanes] & mask, requantize.bias.width)
-        shifts = codes_to_int(shift[lanes], requantize.shift_width)
-        word |= shifts << spec.lanes_out * requantize.bias.width
+        word = position = 0
+        for values, bits in record:
+            word |= codes_to_int(values[lane : lane + spec.lanes_out], bits) << position
+            position += spec.lanes_out * bits
         beats += split_beats(word, spec.requantize_bits, bus_bits)
     return beats
 
@@ -107,22 +113,36 @@ def _pad_weights(
 
 def _fit_requantize(
     spec: ConvSpec, conv: Conv, in_format: FixedFormat, first: int, channels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Biases and shifts of the tile's channels, padded channels giving zero."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Biases, shifts and multipliers of the tile's channels, padded channels giving zero."""
     requantize, accumulator = spec.requantize, conv.accumulator(in_format)
     size = -(-channels // spec.lanes_out) * spec.lanes_out
     bias = np.zeros(size, np.int64)
     # The largest shift leaves the sign of the sum, which the clamp turns into zero.
     shift = np.full(size, requantize.max_shift, np.int64)
+    multiplier = np.ones(size, np.int64)
+    if conv.multiplier is not None:
+        multiplier[:channels] = conv.multiplier[first : first + channels]
     biases, shifts = conv.rounded_bias(in_format), conv.shift(in_format)
     for lane, channel in enumerate(range(first, first + channels)):
         wanted = int(biases[channel]), int(shifts[channel])
-        fitted = requantize.fit(*wanted, accumulator.min, accumulator.max)
+        factor = int(multiplier[lane])
+        if not 1 <= factor <= requantize.max_multiplier:
+            raise FxhwError(
+                f"Layer {conv.name}, channel {channel}: the multiplier is {factor}, but it must "
+                f"lie in 1 .. {requantize.max_multiplier} to fit the requantizer"
+            )
+        fitted = requantize.fit(*wanted, accumulator.min, accumulator.max, factor)
         if fitted is None:
+            beside = f"an accumulator of {requantize.acc_width} bits"
+            advice = "train this channel again"
+            if factor > 1:
+                beside += f" and multipliers of {requantize.mul_bits}"
+                advice = "take a smaller multiplier for this channel"
             raise FxhwError(
                 f"Layer {conv.name}, channel {channel}: bias {wanted[0]} and shift {wanted[1]} "
                 f"must fit {requantize.bias.width} signed bits and 0 .. {requantize.max_shift}, "
-                f"beside an accumulator of {requantize.acc_width} bits; train this channel again"
+                f"beside {beside}; {advice}"
             )
         bias[lane], shift[lane] = fitted
-    return bias, shift
+    return bias, shift, multiplier

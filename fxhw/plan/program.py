@@ -33,9 +33,14 @@ class Kind(enum.IntEnum):
 
 
 class Kernel(enum.IntEnum):
-    """Kernel of a CONV; 1x1 and 2x2 transposed are reserved."""
+    """Kernel and requantization of a program's convolutions; 1x1 and 2x2 transposed are reserved.
+
+    Programs whose requantization words hold multipliers have a kernel of their own, so that
+    hardware without multipliers refuses them.
+    """
 
     CONV3X3 = 0
+    CONV3X3_MULTIPLIER = 8
 
 
 FIELDS = (
@@ -70,7 +75,8 @@ FIELDS = (
     ("reserved1", 16),
     ("weight_bits", 8),
     ("activation_bits", 8),
-    ("reserved2", 16),
+    ("multiplier_bits", 8),
+    ("reserved2", 8),
     ("reserved3", 32),
     ("check", 32),
 )
@@ -97,7 +103,7 @@ class Descriptor:
     store_full, store_pool, to_head : which results are wanted.
     from_front : source A is the first convolution, straight from the image.
     last : the program ends after this step.
-    weight_bits, activation_bits : widths this step assumes.
+    weight_bits, activation_bits, multiplier_bits : widths this step assumes.
     """
 
     kind: Kind
@@ -127,6 +133,7 @@ class Descriptor:
     pixel_stride: int = 0
     weight_bits: int = 0
     activation_bits: int = 0
+    multiplier_bits: int = 0
 
     def encode(self) -> int:
         """The descriptor's 512 bits, checksum included.

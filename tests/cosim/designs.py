@@ -1,7 +1,7 @@
 """Random accelerators and the networks that run on them, for co-simulation."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from fxhw.cosim import Job, run_jobs
 from fxhw.emit.bundle import write_bundle
 from fxhw.errors import FxhwError
 from fxhw.plan import compile_network, design_for
+from fxhw.plan.memory_map import map_memory
+from fxhw.plan.schedule import schedule_network
 from tests.networks import random_network
 
 __all__ = ["Case", "cases", "check_case", "generate"]
@@ -20,7 +22,9 @@ __all__ = ["Case", "cases", "check_case", "generate"]
 class Case:
     """A network to generate an accelerator for, and how.
 
-    ``others`` are (channels, size) of networks to load as programs on the same accelerator.
+    ``others`` are (channels, size) of networks to load as programs on the same accelerator;
+    ``multipliers`` are the numbers of those networks that have multipliers, the accelerator's own
+    being number 0.
     """
 
     seed: int
@@ -35,28 +39,38 @@ class Case:
     stalls: bool = True
     logits: bool = False
     others: tuple = ()
+    multipliers: tuple[int, ...] = ()
 
-    def network(self, channels=None, size=None, seed=0):
-        """The case's network, or another of the same widths."""
-        return random_network(
-            self.seed + seed,
-            channels or self.channels,
-            size or self.size,
-            extreme=self.extreme,
-            **self.widths,
-        )
+    def networks(self):
+        """The accelerator's own network, and the others of the same widths."""
+        return [
+            random_network(
+                self.seed + number,
+                channels,
+                size,
+                extreme=self.extreme,
+                multipliers=number in self.multipliers,
+                **self.widths,
+            )
+            for number, (channels, size) in enumerate([(self.channels, self.size), *self.others])
+        ]
 
 
 @st.composite
 def cases(draw, others=2):
     """Depth, channels, size, every width, lanes, tiles, bus, extremes and stalls."""
     bits = st.integers(1, 8)
+    rarely = st.sampled_from([False, False, True])
     channels = tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)))
     size = (draw(st.integers(1, 18)), draw(st.integers(1, 18)))
+
+    def fitting(depth):
+        # The bottom has as many channels as the last level, and must fit where the next one was.
+        bottom = min(channels[depth - 1 : depth + 1])
+        return st.tuples(*(st.integers(1, n) for n in (*channels[: depth - 1], bottom)))
+
     smaller = st.tuples(
-        st.integers(1, len(channels)).flatmap(
-            lambda depth: st.tuples(*(st.integers(1, n) for n in channels[:depth]))
-        ),
+        st.integers(1, len(channels)).flatmap(fitting),
         st.tuples(st.integers(1, size[0]), st.integers(1, size[1])),
     )
     return Case(
@@ -79,20 +93,26 @@ def cases(draw, others=2):
         stalls=draw(st.booleans()),
         logits=draw(st.booleans()),
         others=tuple(draw(st.lists(smaller, min_size=others, max_size=others))),
+        multipliers=tuple(sorted(draw(st.sets(st.integers(0, others))))) if draw(rarely) else (),
     )
 
 
 def generate(case: Case, folder: Path) -> Path:
     """The accelerator's folder; tiles grow where the layers do not allow them that small."""
-    network = case.network()
+    network, *others = case.networks()
+    mul_bits = max((conv.mul_bits for other in others for conv in other.convs), default=0)
     for words in (case.weight_words, 60, None):
         try:
-            design = design_for(network, case.pin, case.pout, words, case.bus_bits)
+            design = design_for(network, case.pin, case.pout, words, case.bus_bits, mul_bits)
         except FxhwError as error:
             if "weight words" not in str(error):
                 raise
         else:
             break
+    # The order of placement matters, so that a smaller network may take a little more.
+    schedules = [schedule_network(n, case.pin, case.pout, design.weight_words) for n in others]
+    needs = [design.feature_words, *(map_memory(s, case.pin).words for s in schedules)]
+    design = replace(design, feature_words=max(needs))
     write_bundle(network, compile_network(network, design), folder / "dut")
     return folder / "dut"
 
@@ -107,10 +127,8 @@ def check_case(case: Case, folder: Path, simulator: str = "verilator") -> int:
     dut = generate(case, folder)
     rng = np.random.default_rng(case.seed)
     jobs = []
-    shapes = [(case.channels, case.size), *case.others]
-    for number, (channels, size) in enumerate(shapes):
-        network = case.network(channels, size, seed=number)
-        shape = (*size, network.image_channels)
+    for number, network in enumerate(case.networks()):
+        shape = (*network.size, network.image_channels)
         image = rng.integers(0, network.image.max, shape, endpoint=True).astype(np.uint8)
         if case.extreme and number % 2:
             image[:] = network.image.max
@@ -121,9 +139,9 @@ def check_case(case: Case, folder: Path, simulator: str = "verilator") -> int:
     for build in cache.glob(f"{simulator}-*"):
         shutil.rmtree(build)
     for number, result in enumerate(results):
-        assert result.passed, (number, shapes[number], case, result.problems)
+        assert result.passed, (number, case, result.problems)
         if not case.stalls and not case.logits:
             # These are tiny: a few cycles here and there weigh more than in a real network.
             off = result.plan.estimate.total - result.cycles
-            assert abs(off) <= 20 + 0.02 * result.cycles, (number, shapes[number], case, off)
+            assert abs(off) <= 20 + 0.02 * result.cycles, (number, case, off)
     return len(results)

@@ -128,6 +128,7 @@ def test_broken_descriptors(dut, plan, image):
         (ErrorCode.CHECKSUM, 0, {"magic": MAGIC ^ 1}),
         (ErrorCode.KIND, 3, {"kind": 9}),
         (ErrorCode.KIND, 3, {"kernel": 1}),
+        (ErrorCode.KIND, 3, {"kernel": 8, "multiplier_bits": 4}),
         (ErrorCode.KIND, 3, {"store_full": 0, "store_pool": 0}),
         (ErrorCode.ORDER, 1, {"kind": 3, "store_full": 1}),
         (ErrorCode.ORDER, 3, {"from_front": 1}),

@@ -50,6 +50,26 @@ def test_many(case, tmp_path_factory):
             Case(3, (4, 9), (8, 8), {"wbits": 1, "abits": 1}, 4, 2, weight_words=16, extreme=True),
             id="tiles of binary weights at the extremes",
         ),
+        pytest.param(
+            Case(4, (3, 5), (10, 9), {"wbits": 4, "abits": 6}, 2, 3, multipliers=(0,),
+                 stalls=False),
+            id="multipliers",
+        ),
+        pytest.param(
+            Case(5, (2, 3), (8, 12), {"wbits": 3, "abits": 4, "image_channels": 3}, 3, 2,
+                 weight_words=12, bus_bits=32, extreme=True, multipliers=(0,)),
+            id="multipliers at the extremes",
+        ),
+        pytest.param(
+            Case(6, (3, 4, 4), (12, 10), {"wbits": 8, "abits": 8}, 2, 2, multipliers=(0, 2),
+                 others=(((3, 4), (9, 10)), ((2, 3, 4), (12, 7)))),
+            id="overlay without and with multipliers",
+        ),
+        pytest.param(
+            Case(7, (3, 2), (6, 10), {"wbits": 2, "abits": 5}, 2, 3, multipliers=(1,),
+                 others=(((2, 2), (6, 6)),)),
+            id="multipliers for another network only",
+        ),
     ],
 )  # fmt: skip
 def test_named(case, tmp_path):

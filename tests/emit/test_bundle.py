@@ -99,6 +99,31 @@ def test_documents_name_every_layer_and_register(folder):
     assert "file_type: verilogSource" in (folder / "tiny.core").read_text()
 
 
+def test_documents_mention_multipliers(folder, tmp_path):
+    network = random_network(3, (2,), (6, 4), 3, 2, multipliers=True)
+    plan = compile_network(network, design_for(network, 1, 2))
+    bits = plan.design.mul_bits
+    write_bundle(network, plan, tmp_path / "tiny")
+    manifest = load_manifest(tmp_path / "tiny")
+    assert manifest["design"]["mul_bits"] == bits
+    assert Design.from_json(manifest["design"]) == plan.design
+    assert manifest["program"]["descriptors"][2]["multiplier_bits"] == bits
+    assert manifest["program"]["descriptors"][2]["kernel"] == "CONV3X3_MULTIPLIER"
+    of_layers = [layer.get("multiplier_bits", 0) for layer in manifest["layers"]]
+    assert max(of_layers) == bits
+    facts = dict(dict(describe(tmp_path / "tiny"))["Design"])
+    assert facts["multipliers"] == f"{bits} bits"
+    texts = {
+        "tiny.v": f"{bits}-bit multipliers, ",
+        "registers.md": f"bits of a beat \\| bits of a multiplier ({bits}) << 16",
+        "program.md": "their shifts\n",
+    }
+    for name, text in texts.items():
+        assert text in (tmp_path / "tiny" / name).read_text(), name
+        assert text not in (folder / name).read_text(), name
+    assert "mul" not in (folder / "manifest.json").read_text()
+
+
 def test_describe_is_made_of_tables(folder):
     tables = dict(describe(folder))
     assert list(tables) == ["Design", "Steps", "Memories", "Feature memory", "Files"]

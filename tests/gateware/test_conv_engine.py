@@ -1,5 +1,7 @@
 """ConvEngine == golden convolution and requantization, over shapes and flow control."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module
@@ -39,7 +41,9 @@ class Loaded(wiring.Component):
         return m
 
 
-def case(groups_in, groups_out, lanes_in, lanes_out, shape, wbits=4, abits=6, seed=0):
+def case(
+    groups_in, groups_out, lanes_in, lanes_out, shape, wbits=4, abits=6, seed=0, mul_bits=0
+):
     """(spec, conv, input codes) of a random layer whose channels do not fill the last groups."""
     rng = np.random.default_rng(seed)
     height, width = shape
@@ -55,6 +59,7 @@ def case(groups_in, groups_out, lanes_in, lanes_out, shape, wbits=4, abits=6, se
         max_groups_out=groups_out,
         row_words=width * groups_in,
         weight_words=groups_in * groups_out,
+        mul_bits=mul_bits,
     )
     codes = rng.integers(spec.weight.min, spec.weight.max + 1, (cout, cin, 3, 3))
     if spec.weight.binary:
@@ -69,6 +74,12 @@ def case(groups_in, groups_out, lanes_in, lanes_out, shape, wbits=4, abits=6, se
         rng.integers(-60, 60, cout),
         spec.out,
     )
+    if mul_bits:
+        multiplier = rng.integers(1, 1 << mul_bits, cout)
+        multiplier[0] = (1 << mul_bits) - 1
+        frac = conv.weight_frac + np.round(np.log2(multiplier)).astype(np.int64)
+        bias = conv.bias * multiplier
+        conv = replace(conv, weight_frac=frac, bias=bias, multiplier=multiplier)
     return spec, conv, rng.integers(0, 1 << abits, (height, width, cin))
 
 
@@ -123,13 +134,16 @@ def run_engine(spec, conv, x, **flow):
         background=[load, count],
         **flow,
     )
-    return run.outputs["o"], fired
+    return run.outputs["o"], fired, dut.engine
 
 
 def golden(spec, conv, x):
     acc = conv3x3(x, conv.codes, conv.accumulator(spec.activation))
+    multiplier = conv.multiplier
+    if multiplier is None and spec.mul_bits:
+        multiplier = 1
     y = spec.requantize.compute(
-        acc, conv.rounded_bias(spec.activation), conv.shift(spec.activation)
+        acc, conv.rounded_bias(spec.activation), conv.shift(spec.activation), multiplier
     )
     return pack_raster(y, spec.lanes_out, spec.out.width)
 
@@ -147,23 +161,40 @@ def golden(spec, conv, x):
 @pytest.mark.parametrize(("idle", "stall"), [(0, 0), (0.5, 0.7)])
 def test_layer(groups_in, groups_out, lanes_in, lanes_out, shape, idle, stall):
     spec, conv, x = case(groups_in, groups_out, lanes_in, lanes_out, shape)
-    words, _ = run_engine(spec, conv, x, idle=idle, stall=stall, seed=3)
+    words, *_ = run_engine(spec, conv, x, idle=idle, stall=stall, seed=3)
     assert words == golden(spec, conv, x)
 
 
 @pytest.mark.parametrize(("wbits", "abits"), [(1, 1), (1, 8), (8, 1), (8, 8), (2, 3)])
 def test_widths(wbits, abits):
     spec, conv, x = case(2, 1, 2, 2, (3, 3), wbits, abits)
-    words, _ = run_engine(spec, conv, x, idle=0.2, stall=0.2, seed=4)
+    words, *_ = run_engine(spec, conv, x, idle=0.2, stall=0.2, seed=4)
     assert words == golden(spec, conv, x)
 
 
-def test_a_window_every_cycle():
-    spec, conv, x = case(1, 1, 2, 2, (6, 8))
+@pytest.mark.parametrize("mul_bits", [2, 5, 16])
+@pytest.mark.parametrize(("idle", "stall"), [(0, 0), (0.5, 0.7)])
+def test_multipliers(mul_bits, idle, stall):
+    spec, conv, x = case(2, 2, 3, 2, (3, 4), mul_bits=mul_bits, seed=mul_bits)
+    words, *_ = run_engine(spec, conv, x, idle=idle, stall=stall, seed=5)
+    assert words == golden(spec, conv, x)
+
+
+def test_a_layer_without_multipliers_on_an_engine_with():
+    spec, conv, x = case(1, 2, 2, 3, (3, 4))
+    spec = replace(spec, mul_bits=7)
+    words, *_ = run_engine(spec, conv, x, idle=0.2, stall=0.2, seed=6)
+    assert words == golden(spec, conv, x)
+
+
+@pytest.mark.parametrize("mul_bits", [0, 4])
+def test_a_window_every_cycle(mul_bits):
+    spec, conv, x = case(1, 1, 2, 2, (6, 8), mul_bits=mul_bits)
     assert spec.weight_words == 1
-    words, fired = run_engine(spec, conv, x)
+    words, fired, engine = run_engine(spec, conv, x)
     assert words == golden(spec, conv, x)
     assert len(fired) == 48
     assert fired[-1] - fired[0] == 47, "no bubble from the first window to the last"
+    assert engine.fifo_depth - engine.latency == (6 if mul_bits else 7), "6 is the least there is"
 
 

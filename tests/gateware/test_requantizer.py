@@ -18,22 +18,31 @@ SPECS = [
     Requantize(6, FixedFormat(4, signed=True)),
     Requantize(6, FixedFormat(1, signed=True)),
     Requantize(1, FixedFormat(1)),
+    Requantize(20, FixedFormat(6), 4),
+    Requantize(9, FixedFormat(8, signed=True), 16),
+    Requantize(33, FixedFormat(8), 12),
+    Requantize(2, FixedFormat(8), 2),  # every sum fits
+    Requantize(1, FixedFormat(1), 1),  # one is the only multiplier
 ]
 
 
-def rtl(spec, acc, bias, shift, valid=None):
-    """Result words and valid flags of ``Requantizer(spec)``, ``LATENCY`` cycles later."""
+def rtl(spec, acc, bias, shift, multiplier=None, valid=None):
+    """Result words and valid flags of ``Requantizer(spec)``, ``latency`` cycles later."""
     dut = Requantizer(spec, acc.shape[1])
     valid = np.ones(len(acc), int) if valid is None else valid
+    ports = [dut.i_acc, dut.i_bias, dut.i_shift]
+    operands = [acc, bias, shift]
+    if multiplier is not None:
+        ports.append(dut.i_multiplier)
+        operands.append(multiplier)
     words, flags = [], []
 
     async def bench(ctx):
-        idle = [(0, *(np.zeros(acc.shape[1], int),) * 3)] * dut.latency
-        for cycle, (v, a, b, s) in enumerate([*zip(valid, acc, bias, shift), *idle]):
+        idle = [(0, *(np.zeros(acc.shape[1], int),) * len(ports))] * dut.latency
+        for cycle, (v, *codes) in enumerate([*zip(valid, *operands), *idle]):
             ctx.set(dut.i_valid, int(v))
-            ctx.set(dut.i_acc, a.tolist())
-            ctx.set(dut.i_bias, b.tolist())
-            ctx.set(dut.i_shift, s.tolist())
+            for port, code in zip(ports, codes):
+                ctx.set(port, code.tolist())
             _, _, flag, word = await ctx.tick().sample(dut.o_valid, dut.o)
             if cycle >= dut.latency:
                 flags.append(flag)
@@ -54,12 +63,14 @@ def corners(low, high):
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_extreme_operands(spec):
-    acc, bias, shift = np.meshgrid(
+    values = [
         corners(spec.acc.min, spec.acc.max),
         corners(spec.bias.min, spec.bias.max),
         range(spec.max_shift + 1),
-    )
-    operands = [a.reshape(-1, 1) for a in (acc, bias, shift)]
+    ]
+    if spec.mul_bits:
+        values.append(dict.fromkeys([1, spec.max_multiplier // 3 + 1, spec.max_multiplier]))
+    operands = [a.reshape(-1, 1) for a in np.meshgrid(*map(list, values))]
     words, _ = rtl(spec, *operands)
     np.testing.assert_array_equal(words, spec.compute(*operands))
 
@@ -71,10 +82,13 @@ def test_random_operands_with_gaps(spec, lanes):
     acc = rng.integers(spec.acc.min, spec.acc.max + 1, (100, lanes))
     bias = rng.integers(spec.bias.min, spec.bias.max + 1, (100, lanes))
     shift = rng.integers(0, spec.max_shift + 1, (100, lanes))
+    multiplier = None
+    if spec.mul_bits:
+        multiplier = rng.integers(1, spec.max_multiplier + 1, (100, lanes))
     valid = rng.integers(0, 2, 100)
-    words, flags = rtl(spec, acc, bias, shift, valid)
+    words, flags = rtl(spec, acc, bias, shift, multiplier, valid)
     np.testing.assert_array_equal(flags, valid)
-    np.testing.assert_array_equal(words, spec.compute(acc, bias, shift))
+    np.testing.assert_array_equal(words, spec.compute(acc, bias, shift, multiplier))
 
 
 def test_rounding_bias_rounds_half_up():
@@ -91,6 +105,21 @@ def test_shift_above_maximum_is_harmless():
     acc = np.array([[-8, 7]])
     words, _ = rtl(spec, acc, np.zeros_like(acc), np.full_like(acc, 7))
     assert words.tolist() == [[-1, 0]]
+
+
+def test_three_quarters_by_multiplier():
+    spec = Requantize(8, FixedFormat(8, signed=True), 2)
+    acc = np.array([[-6, -2, -1, 1, 2, 4, 127, -128]])
+    shift = np.full_like(acc, 2)
+    words, _ = rtl(spec, acc, spec.rounding_bias(shift), shift, np.full_like(acc, 3))
+    assert words.tolist() == [[-4, -1, -1, 1, 2, 3, 95, -96]]
+
+
+def test_latency_and_ports_follow_the_multiplier():
+    plain, multiplied = (Requantizer(Requantize(8, FixedFormat(4), bits), 1) for bits in (0, 3))
+    assert (plain.latency, multiplied.latency) == (3, 4)
+    assert "i_multiplier" not in plain.signature.members
+    assert not hasattr(plain, "i_multiplier")
 
 
 def test_spec_wrong():

@@ -1,5 +1,7 @@
 """Descriptors and parameters: every bit where the format says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from fxhw.errors import FxhwError
 from fxhw.fixed import int_to_codes
 from fxhw.plan import compile_network, design_for
 from fxhw.plan.parameters import conv_beats, head_beats
-from fxhw.plan.program import CHECK, FIELDS, Descriptor, Kind, checksum
+from fxhw.plan.program import CHECK, FIELDS, Descriptor, Kernel, Kind, checksum
 from fxhw.plan.registers import ERROR_TEXT, REGISTERS, ErrorCode
 from tests.networks import random_network
 
@@ -91,6 +93,72 @@ def test_head_beats():
     width = design.head_bias.width
     bias = sum(beat << (64 * n) for n, beat in enumerate(beats[2:]))
     assert (bias ^ (1 << (width - 1))) - (1 << (width - 1)) == network.head.bias
+
+
+def lanes(word, spec):
+    """(biases, shifts, multipliers) of a requantization word."""
+    plan, fields = spec.requantize, []
+    for bits in (plan.bias.width, plan.shift_width, plan.mul_bits):
+        size = spec.lanes_out * bits
+        fields.append(int_to_codes(word & ((1 << size) - 1), bits, spec.lanes_out).tolist())
+        word >>= size
+    assert word == 0
+    sign = 1 << (plan.bias.width - 1)
+    fields[0] = [(bias ^ sign) - sign for bias in fields[0]]
+    return fields
+
+
+@pytest.mark.parametrize("multipliers", [True, False])
+def test_requantization_words_hold_biases_shifts_and_multipliers(multipliers):
+    network = random_network(4, (3,), (8, 8), 4, 6, multipliers=multipliers)
+    design = design_for(network, 2, 2, mul_bits=5)
+    conv, source = network.convs[1], network.convs[0].out
+    spec = design.main
+    assert spec.mul_bits == (max(c.mul_bits for c in network.convs) if multipliers else 5)
+    beats = conv_beats(spec, 64, conv, [(3, source)], 0, 3)
+    per_word = -(-spec.requantize_bits // 64)
+    factors = conv.multiplier.tolist() if multipliers else [1, 1, 1]
+    bias, shift = conv.rounded_bias(source).tolist(), conv.shift(source).tolist()
+    for group, (first, last) in enumerate([(0, 2), (2, 3)]):
+        begin = len(beats) + (group - 2) * per_word
+        word = sum(b << (64 * n) for n, b in enumerate(beats[begin : begin + per_word]))
+        missing = 2 - (last - first)
+        assert lanes(word, spec) == [
+            bias[first:last] + [0] * missing,
+            shift[first:last] + [spec.requantize.max_shift] * missing,
+            factors[first:last] + [1] * missing,
+        ]
+
+
+def test_programs_with_multipliers_name_a_kernel_that_others_refuse():
+    network = random_network(4, (3,), (8, 8), 4, 6, multipliers=True)
+    plan = compile_network(network, design_for(network, 2, 2))
+    assert {d.kernel for d in plan.descriptors} == {Kernel.CONV3X3_MULTIPLIER}
+    assert {d.multiplier_bits for d in plan.descriptors} == {plan.design.mul_bits}
+
+
+def test_a_multiplier_that_does_not_fit_the_engine_is_refused_by_layer_and_channel():
+    network = random_network(4, (3,), (8, 8), 4, 6, multipliers=True)
+    conv = network.convs[1]
+    conv.multiplier[:] = 1, 8, 1
+    spec = replace(design_for(network, 2, 2).main, mul_bits=3)
+    with pytest.raises(FxhwError, match=r"enc0b, channel 1: .* is 8, but it must lie in 1 \.\. 7"):
+        conv_beats(spec, 64, conv, [(3, network.convs[0].out)], 0, 3)
+
+
+def test_a_multiplied_bias_that_does_not_fit():
+    network = random_network(4, (3,), (8, 8), 4, 6, multipliers=True)
+    conv, source = network.convs[1], network.convs[0].out
+    spec = design_for(network, 2, 2).main
+    # Beyond the largest sum by so much that the result is a constant: replaced.
+    conv.bias[0] = 1 << 44
+    conv.multiplier[0] = 3
+    conv_beats(spec, 64, conv, [(3, source)], 0, 3)
+    # At the threshold between 0 and 1: refused.
+    conv.bias[0] = (1 << 38) - 500
+    conv.weight_frac[0] += 39 - conv.shift(source)[0]
+    with pytest.raises(FxhwError, match=r"channel 0: .* and multipliers of \d+; take a smaller"):
+        conv_beats(spec, 64, conv, [(3, source)], 0, 3)
 
 
 def test_a_bias_that_does_not_fit_is_refused_by_layer_and_channel():

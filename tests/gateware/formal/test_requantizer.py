@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 from amaranth.asserts import AnySeq
-from amaranth.hdl import Assert, Elaboratable, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Shape, Signal, Value, signed
 from amaranth.sim import Simulator
 
 from fxhw.fixed import FixedFormat, Requantize
@@ -14,9 +14,9 @@ from fxhw.gateware.requantizer import Requantizer
 from .prover import prove
 
 
-def naive(spec, acc, bias, shift):
+def naive(spec, acc, bias, shift, multiplier=None):
     """The equation of :class:`Requantize`, as it is written there."""
-    rounded = (acc + bias) >> shift
+    rounded = ((acc if multiplier is None else acc * multiplier) + bias) >> shift
     low, high = spec.out.min, spec.out.max
     return Mux(rounded < low, low, Mux(rounded > high, high, rounded))
 
@@ -33,7 +33,12 @@ class RequantizerSpec(Elaboratable):
         m.submodules.dut = dut = self.dut
         spec = dut.spec
         m.d.comb += dut.i_valid.eq(AnySeq(1))
-        for port in dut.i_acc, dut.i_bias, dut.i_shift:
+        ports = [dut.i_acc, dut.i_bias, dut.i_shift]
+        if spec.mul_bits:
+            ports.append(dut.i_multiplier)
+            for lane in range(dut.lanes):
+                m.d.comb += Assume(dut.i_multiplier[lane] >= 1)
+        for port in ports:
             m.d.comb += Value.cast(port).eq(AnySeq(len(Value.cast(port))))
 
         stages = [dut.i_valid]
@@ -44,7 +49,7 @@ class RequantizerSpec(Elaboratable):
 
         for lane in range(dut.lanes):
             result = Signal(Shape(spec.out.width, spec.out.signed), name=f"naive_{lane}")
-            operands = dut.i_acc[lane], dut.i_bias[lane], dut.i_shift[lane]
+            operands = [port[lane] for port in ports]
             m.d.comb += result.eq(self.expression(spec, *operands))
             for n in range(dut.latency):
                 later = Signal.like(result, name=f"naive_{lane}_{n}")
@@ -74,34 +79,63 @@ def test_pipeline_equals_naive_expression(acc_width, out, lanes):
     prove(RequantizerSpec(Requantizer(Requantize(acc_width, out), lanes)), 4, "induction")
 
 
-@pytest.mark.parametrize("out", [FixedFormat(1), FixedFormat(3), FixedFormat(3, signed=True)])
-def test_naive_expression_equals_compute(out):
-    spec = Requantize(5, out)
-    acc, bias, shift = (
-        a.reshape(-1)
-        for a in np.meshgrid(
-            np.arange(spec.acc.min, spec.acc.max + 1),
-            np.arange(spec.bias.min, spec.bias.max + 1),
-            np.arange(spec.max_shift + 1),
-        )
-    )
-    a, b = Signal(signed(spec.acc.width)), Signal(signed(spec.bias.width))
-    s = Signal(spec.shift_width)
-    y = Signal(Shape(out.width, out.signed))
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("acc_width", "out", "mul_bits", "lanes"),
+    [
+        (8, FixedFormat(4), 3, 1),
+        (8, FixedFormat(4, signed=True), 3, 1),
+        (3, FixedFormat(8), 4, 1),
+        (1, FixedFormat(1), 1, 1),
+        (5, FixedFormat(2), 2, 2),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_pipeline_with_multipliers_equals_naive_expression(acc_width, out, mul_bits, lanes):
+    dut = Requantizer(Requantize(acc_width, out, mul_bits), lanes)
+    prove(RequantizerSpec(dut), 5, "induction")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Requantize(5, FixedFormat(1)),
+        Requantize(5, FixedFormat(3)),
+        Requantize(5, FixedFormat(3, signed=True)),
+        Requantize(3, FixedFormat(3), 2),
+        Requantize(3, FixedFormat(3, signed=True), 2),
+        Requantize(1, FixedFormat(1), 1),
+    ],
+    ids=str,
+)
+def test_naive_expression_equals_compute(spec):
+    ranges = [
+        np.arange(spec.acc.min, spec.acc.max + 1),
+        np.arange(spec.bias.min, spec.bias.max + 1),
+        np.arange(spec.max_shift + 1),
+    ]
+    signals = [
+        Signal(signed(spec.acc.width)), Signal(signed(spec.bias.width)), Signal(spec.shift_width)
+    ]  # fmt: skip
+    if spec.mul_bits:
+        ranges.append(np.arange(1, spec.max_multiplier + 1))
+        signals.append(Signal(spec.mul_bits))
+    codes = [a.reshape(-1) for a in np.meshgrid(*ranges)]
+    y = Signal(Shape(spec.out.width, spec.out.signed))
     m = Module()
-    m.d.comb += y.eq(naive(spec, a, b, s))
+    m.d.comb += y.eq(naive(spec, *signals))
     results = []
 
     async def bench(ctx):
-        for operands in zip(acc.tolist(), bias.tolist(), shift.tolist()):
-            for signal, value in zip((a, b, s), operands):
+        for operands in zip(*(a.tolist() for a in codes)):
+            for signal, value in zip(signals, operands):
                 ctx.set(signal, value)
             results.append(ctx.get(y))
 
     simulator = Simulator(m)
     simulator.add_testbench(bench)
     simulator.run()
-    np.testing.assert_array_equal(results, spec.compute(acc, bias, shift))
+    np.testing.assert_array_equal(results, spec.compute(*codes))
 
 
 @pytest.mark.formal
@@ -124,3 +158,30 @@ def test_refutes_a_clamp_that_wraps():
         prove(
             RequantizerSpec(dut, lambda spec, acc, bias, shift: (acc + bias) >> shift), 4, "bmc"
         )
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        lambda spec, acc, bias, shift, mul: naive(spec, acc, bias, shift),
+        lambda spec, acc, bias, shift, mul: naive(spec, acc + bias, 0, shift, mul),
+        lambda spec, acc, bias, shift, mul: naive(spec, acc, bias, shift, mul.as_signed()),
+    ],
+    ids=["no product", "bias multiplied too", "signed multiplier"],
+)
+def test_refutes_a_wrong_product(mutant):
+    dut = Requantizer(Requantize(6, FixedFormat(4), 3), 1)
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(RequantizerSpec(dut, mutant), 5, "bmc")
+
+
+@pytest.mark.formal
+def test_refutes_a_bias_that_does_not_wait_for_the_product():
+    class Hasty(Requantizer):
+        def _multiply(self, m, n, i_acc, i_bias, i_shift, i_multiplier):
+            product, _, shift = super()._multiply(m, n, i_acc, i_bias, i_shift, i_multiplier)
+            return product, i_bias, shift
+
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(RequantizerSpec(Hasty(Requantize(6, FixedFormat(4), 3), 1)), 5, "bmc")
