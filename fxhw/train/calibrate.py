@@ -1,123 +1,73 @@
-"""Choice of the binary points: least squared error, per tensor and per output channel.
+"""First choice of the binary points: least squared error on what the network computes.
 
-The two tensors of a concatenation share one format, and a convolution's result never has more
-fraction bits than its accumulator (the shift stays at least 0).
+Weights have one per output channel, tensors one each; the two tensors of a concatenation share
+theirs.  Training goes on from there.
 """
 
 import torch
 
-from ..fixed import FixedFormat, WeightFormat
-from ..graph import Concat, UNetTopology
-from ..graph.unet import ConvShape
-from .quantizers import activation_code, power_of_two, weight_code
-from .unet import IMAGE, QuantUNet
+from .quantizers import ActivationQuantizer
+from .unet import QuantUNet, UNet, format_groups
 
-__all__ = ["best_activation_frac", "best_weight_frac", "calibrate", "format_groups"]
-
-_MAX_SHIFT = 24
-"""Bounds the weights' binary point; a channel with smaller weights is as good as zero."""
-
-_ACTIVATION_FRACS = range(-8, 17)
+__all__ = ["calibrate", "calibrate_activations"]
 
 _SAMPLES = 1 << 16
 """Values of a tensor that its binary point is chosen on."""
 
 
-def best_activation_frac(values: torch.Tensor, fmt: FixedFormat) -> int:
-    """Fraction bits of least squared error for ``relu(values)``; the fewest of equals."""
-    positive = values.double().clamp(min=0)
-    errors = [
-        float(
-            (activation_code(positive, frac, fmt) / power_of_two(frac, positive) - positive)
-            .square()
-            .sum()
-        )
-        for frac in _ACTIVATION_FRACS
-    ]
-    return _ACTIVATION_FRACS[errors.index(min(errors))]
+def calibrate(network: QuantUNet, images: torch.Tensor) -> None:
+    """Choose every format of ``network`` from its weights and what it computes for ``images``.
 
-
-def best_weight_frac(weight: torch.Tensor, fmt: WeightFormat, low: int, high: int) -> torch.Tensor:
-    """int64 (out,): fraction bits of least squared error per output channel, in low .. high."""
-    w = weight.detach().double().flatten(1)
-    candidates = range(low, high + 1)
-    errors = torch.stack(
-        [
-            (weight_code(w, frac, fmt) / power_of_two(frac, w) - w).square().sum(dim=1)
-            for frac in candidates
-        ]
-    )
-    return errors.argmin(dim=0) + low
-
-
-def format_groups(topology: UNetTopology) -> list[list[str]]:
-    """Convolutions whose results share one format, in order of the first of each group."""
-    source = {"image": "image"}
-    group = {}
-    for layer in topology.layers:
-        if isinstance(layer, ConvShape):
-            source[layer.output] = layer.name
-            group[layer.name] = [layer.name]
-        elif isinstance(layer, Concat):
-            up, skip = (source[name] for name in layer.inputs)
-            group[skip] = group[up] = [skip, up]
-        else:
-            source[layer.output] = source[layer.input]
-    groups = []
-    for members in group.values():
-        if members not in groups:
-            groups.append(members)
-    return groups
+    Then every bias is corrected, layer by layer, so that each channel keeps the mean it had with
+    real numbers.
+    """
+    wanted = calibrate_activations(network, images)
+    for block in network.blocks.values():
+        block.start()
+    network.head.start()
+    _centre(network, wanted, images)
 
 
 @torch.no_grad()
-def calibrate(network: QuantUNet, images: torch.Tensor) -> None:
-    """Choose every format of ``network`` from its weights and what it computes for ``images``."""
-    seen = _observe(network, images)
-    topology = network.topology
-    fracs = {"image": IMAGE.frac}
-    for group in format_groups(topology):
-        fmt = network.blocks[group[0]].out_format
-        frac = best_activation_frac(torch.cat([seen[name] for name in group]), fmt)
-        fracs |= dict.fromkeys(group, frac)
-    for layer in topology.layers:
-        if isinstance(layer, ConvShape):
-            block = network.blocks[layer.name]
-            in_frac, out_frac = fracs[layer.input], fracs[layer.name]
-            low = out_frac - in_frac
-            weight_frac = best_weight_frac(
-                block.weight, block.weight_format, low, low + _MAX_SHIFT
-            )
-            block.set_formats(in_frac, out_frac, weight_frac)
-            fracs[layer.output] = out_frac
-        else:
-            name = layer.inputs[0] if isinstance(layer, Concat) else layer.input
-            fracs[layer.output] = fracs[name]
-    head = network.head
-    in_frac = fracs[topology.head_input]
-    head.set_formats(
-        in_frac, int(best_weight_frac(head.weight, head.weight_format, -8, _MAX_SHIFT)[0])
-    )
+def calibrate_activations(network: UNet, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Choose the formats of the activations, and quantize them from now on.
+
+    Returns the mean of every channel before its activation, by layer name.
+    """
+    seen, means = {}, {}
+
+    def look(name, block, x):
+        values = block.accumulate(x)
+        means[name] = values.mean((0, 2, 3))
+        values = values.flatten()
+        seen[name] = values[:: max(1, len(values) // _SAMPLES)]
+
+    _walk(network, images, look)
+    for group in format_groups(network.topology):
+        activation = network.blocks[group[0]].activation
+        if isinstance(activation, ActivationQuantizer):
+            activation.calibrate(torch.cat([seen[name] for name in group]))
+    return means
 
 
-def _observe(network: QuantUNet, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Values before requantization of every convolution, by layer name, thinned out."""
-    seen, hooks = {}, []
+@torch.no_grad()
+def _centre(network: QuantUNet, wanted: dict[str, torch.Tensor], images: torch.Tensor) -> None:
+    def correct(name, block, x):
+        block.bias -= block.accumulate(x).mean((0, 2, 3)) - wanted[name]
 
-    def watch(name):
-        def hook(block, inputs):
-            values = block.accumulate(inputs[0]).flatten()
-            seen[name] = values[:: max(1, len(values) // _SAMPLES)]
+    _walk(network, images, correct)
 
-        return hook
 
-    for name, block in network.blocks.items():
-        hooks.append(block.register_forward_pre_hook(watch(name)))
+def _walk(network: UNet, images: torch.Tensor, visit) -> None:
+    """Run ``network``; ``visit(name, block, input)`` comes before each convolution."""
+    hooks = [
+        block.register_forward_pre_hook(
+            lambda block, inputs, name=name: visit(name, block, inputs[0])
+        )
+        for name, block in network.blocks.items()
+    ]
     try:
-        network(images)
+        network.eval()(images)
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
-
-

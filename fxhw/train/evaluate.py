@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import torch
 
-from ..dice import dice_both
+from ..dice import Scores, score
 from ..golden import run_network, run_tiled
 from ..graph import Network
-from .quantizers import power_of_two
+from .quantizers.straight import power_of_two
 from .unet import QuantUNet, image_tensor
 
 __all__ = ["evaluate", "evaluate_golden", "exact_logits", "predict"]
@@ -16,7 +16,7 @@ __all__ = ["evaluate", "evaluate_golden", "exact_logits", "predict"]
 
 @torch.no_grad()
 def predict(network, image: np.ndarray) -> np.ndarray:
-    """Mask (bool) of a uint8 (height, width, channels) image by a torch network, float32."""
+    """Mask (bool) of a prepared uint8 (height, width, channels) image by torch, float32."""
     network.eval()
     device = next(network.parameters()).device
     return (network(image_tensor(image[None], device))[0, 0] >= 0).cpu().numpy()
@@ -26,7 +26,7 @@ def predict(network, image: np.ndarray) -> np.ndarray:
 def exact_logits(network: QuantUNet, image: np.ndarray) -> np.ndarray:
     """Logit codes (int64, height x width) of a calibrated network, computed in float64.
 
-    They equal those of the golden model for the exported network.
+    They equal those of the golden model for the exported network; ``image`` is prepared.
     """
     device = next(network.parameters()).device
     double = copy.deepcopy(network).double().eval()
@@ -35,20 +35,22 @@ def exact_logits(network: QuantUNet, image: np.ndarray) -> np.ndarray:
     return (logits * power_of_two(frac, logits)).to(torch.int64).cpu().numpy()
 
 
-def evaluate(network, samples) -> tuple[float, float]:
-    """Mean dice of foreground and background over ``samples``, in percent, by torch."""
-    return _mean_dice(samples, lambda image: predict(network, image))
+def evaluate(network, samples) -> Scores:
+    """Dice of a torch network over prepared ``samples``."""
+    return _score(samples, lambda image: predict(network, image))
 
 
-def evaluate_golden(network: Network, samples) -> dict[str, tuple[float, float]]:
+def evaluate_golden(network: Network, samples) -> dict[str, Scores]:
     """:func:`evaluate` by the golden model: ``whole`` images, and ``tiled`` at its own size."""
     return {
-        "whole": _mean_dice(samples, lambda image: run_network(network, image)[0]),
-        "tiled": _mean_dice(samples, lambda image: run_tiled(network, image)),
+        "whole": _score(samples, lambda image: run_network(network, image)[0]),
+        "tiled": _score(samples, lambda image: run_tiled(network, image)),
     }
 
 
-def _mean_dice(samples, segment) -> tuple[float, float]:
-    scores = [dice_both(segment(sample.image), sample.label) for sample in samples]
-    foreground, background = np.mean(scores, axis=0)
-    return float(foreground), float(background)
+def _score(samples, segment) -> Scores:
+    return score(
+        (segment(sample.image) for sample in samples),
+        (sample.label for sample in samples),
+        (sample.group for sample in samples),
+    )

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ..fixed import ActivationFormat
 from ..graph import Conv, Head, Network
 from ..graph.unet import ConvShape
-from .quantizers import bias_code, weight_code
+from .quantizers.straight import bias_code
 from .unet import IMAGE, QuantUNet
 
 __all__ = ["export"]
@@ -20,6 +19,7 @@ def export(
     size: tuple[int, int],
     calibration: np.ndarray | None = None,
     meta: Mapping | None = None,
+    normalization: str = "none",
 ) -> Network:
     """The integer network with the codes that ``network`` computes with.
 
@@ -29,6 +29,7 @@ def export(
     size : (height, width) the network is meant for.
     calibration : uint8 (n, height, width, channels) image codes kept with the network.
     meta : facts about the training, JSON types only.
+    normalization : of the images, as in :class:`~fxhw.graph.Network`.
 
     Raises
     ------
@@ -44,34 +45,37 @@ def export(
     channels = network.topology.image_channels
     if calibration is None:
         calibration = np.zeros((0, 1, 1, channels), np.uint8)
-    return Network(IMAGE, channels, tuple(ops), size, calibration, dict(meta or {}))
+    return Network(IMAGE, channels, tuple(ops), size, calibration, dict(meta or {}), normalization)
 
 
 def _conv(layer: ConvShape, block) -> Conv:
-    weight = block.weight.double()
-    codes = weight_code(weight, block.weight_frac.view(-1, 1, 1, 1), block.weight_format)
-    bias = bias_code(block.bias.double(), block.weight_frac + block.in_frac)
+    weight, frac = block.weight.double(), block.weight_frac
+    codes = block.weights.codes(weight, frac.view(-1, 1, 1, 1))
+    bias = bias_code(block.bias.double(), frac + block.in_frac, block.whole)
+    fmt = block.weights.format
     return Conv(
         layer.name,
         layer.input,
         layer.output,
-        block.weight_format,
-        codes.cpu().numpy().astype(np.int8),
-        block.weight_frac.cpu().numpy().astype(np.int64),
+        fmt,
+        codes.cpu().numpy().astype(fmt.dtype),
+        frac.cpu().numpy().astype(np.int64),
         bias.cpu().numpy().astype(np.int64),
-        ActivationFormat(block.out_format.width, int(block.out_frac)),
+        block.activation.format,
     )
 
 
 def _head(source: str, head) -> Head:
-    codes = weight_code(head.weight.double().flatten(), head.weight_frac, head.weight_format)
-    bias = bias_code(head.bias.double(), head.weight_frac + head.in_frac)
+    weight, (frac,) = head.weight.double(), head.weight_frac
+    codes = head.weights.codes(weight, frac).flatten()
+    bias = bias_code(head.bias.double(), frac + head.in_frac, False)
+    fmt = head.weights.format
     return Head(
         "head",
         source,
         "logits",
-        head.weight_format,
-        codes.cpu().numpy().astype(np.int8),
-        int(head.weight_frac),
+        fmt,
+        codes.cpu().numpy().astype(fmt.dtype),
+        int(frac),
         int(bias),
     )

@@ -1,4 +1,4 @@
-"""The training run: real numbers with batch-norm, folding, then quantized fine-tuning.
+"""The training run: real numbers with batch-norm, then the phases of the recipe's quantizer.
 
 Every random choice comes from a generator seeded with (seed, phase, epoch), so a run resumed at
 an epoch's start goes on exactly as it would have without the break.
@@ -7,7 +7,7 @@ an epoch's start goes on exactly as it would have without the break.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +15,43 @@ import torch
 
 from ..checkpoint import save_checkpoint
 from ..dataset import Dataset
+from ..dice import Scores
 from ..errors import FxhwError
+from ..fixed import normalize
 from ..graph import Network
 from ..synthetic import make_sample
 from .augment import crop_size, draw_batch
-from .calibrate import calibrate
+from .calibrate import calibrate_activations
 from .evaluate import evaluate, evaluate_golden
 from .export import export
-from .fold import fold
 from .loss import segmentation_loss
-from .recipe import Recipe
-from .state import load_state, metrics_path, save_state, state_path, write_metrics
+from .norm import NormUNet, PaperUNet
+from .pretrained import load_float_network, new_float_network
+from .quantizers.inq import SHARES, PowerWeights
+from .recipe import Phase, Recipe
+from .state import (
+    float_path,
+    load_state,
+    metrics_path,
+    save_float,
+    save_state,
+    state_path,
+    write_metrics,
+)
 from .unet import FloatUNet, QuantUNet, image_tensor
 
 __all__ = ["Epoch", "Result", "train"]
 
-PHASES = ("float", "qat")
+_STREAMS = {
+    "float": 0, "qat": 1, "calibration": 2, "norm": 3, "tune": 4, "dropout": 5, "paper": 6
+}
+"""Numbers that keep the random choices of different purposes apart."""
 
 _CALIBRATION_BATCHES = 4
 _STORED_CROPS, _STORED_SIDE = 2, 64
+
+_STEP_RATE = 3
+"""Learned binary points move this many times faster than weights: a whole one is far."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +66,9 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: the exported network, its golden-model dice and the whole metrics."""
+    """A finished run: its metrics, and the exported network unless it needs real numbers."""
 
-    network: Network
+    network: Network | None
     metrics: dict
 
 
@@ -61,18 +79,21 @@ def train(
     *,
     resume: bool = False,
     device: str = "cpu",
+    float_from: Path | None = None,
     synthetic_calibration: bool = False,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Result:
     """Train on the data set's ``train`` images and write checkpoint, metrics and state.
 
-    The checkpoint goes to ``output``, the others beside it.  The last epoch is kept whatever its
-    validation dice: ``val`` images choose nothing.
+    The checkpoint goes to ``output``, the others beside it: the network with real numbers
+    (``.float.pt``), the metrics (``.metrics.json``) and the state to resume from (``.state.pt``).
+    The last epoch is kept whatever its validation dice: ``val`` images choose nothing.
 
     Parameters
     ----------
     resume : go on from the state beside ``output``, if there is one.
     device : ``cpu`` or ``cuda``.
+    float_from : network with real numbers of another run, in place of the first phase.
     synthetic_calibration : keep made-up images in the checkpoint instead of crops of the data, so
         that it can be given away where the data cannot.
     progress : called after every epoch, resumed ones included.
@@ -91,7 +112,7 @@ def train(
             "images have 1; leave --synthetic-calibration out"
         )
     run.synthetic_calibration = synthetic_calibration
-    run.start(load_state(state_path(run.output), run.identity) if resume else None)
+    run.start(load_state(state_path(run.output), run.identity) if resume else None, float_from)
     return run.finish()
 
 
@@ -101,33 +122,61 @@ class _Run:
     def __init__(self, dataset, recipe, output, device, progress):
         self.recipe, self.output, self.device, self.progress = recipe, output, device, progress
         self.dataset = dataset
-        self.samples, self.val = dataset.load("train"), dataset.load("val")
+        self.samples, self.val = (
+            [
+                replace(sample, image=normalize(sample.image, recipe.normalization))
+                for sample in dataset.load(split)
+            ]
+            for split in ("train", "val")
+        )
         self.channels = self.samples[0].image.shape[2]
         self.topology = recipe.topology(self.channels)
         self.crop = crop_size([sample.image for sample in self.samples], recipe.crop)
         self._check()
         self.identity = recipe.to_json() | {"dataset": dataset.name, "device": device}
         self.history: list[Epoch] = []
+        self.scores: Scores | None = None
         self.synthetic_calibration = False
+        self.teacher: FloatUNet | None = None
 
-    def start(self, state: dict | None) -> None:
+    def start(self, state: dict | None, float_from: Path | None) -> None:
         """Train from the beginning or from ``state`` to the end of the last phase."""
-        phase, epoch = PHASES[0], 0
+        phases = list(self.recipe.phases)
+        names = [phase.name for phase in phases]
+        first = 0
+        source = float_from or float_path(self.output)
         if state is not None:
-            phase, epoch = state["phase"], state["epoch"]
+            first = names.index(state["phase"])
             self.history = [
                 Epoch(entry["phase"], entry["epoch"], entry["loss"], tuple(entry["dice"]))
                 for entry in json.loads(state["history"])
             ]
             for entry in self.history:
                 self._report(entry)
-        if phase == "float":
-            self.network = self._float_network()
-            self._run_phase("float", epoch, self.recipe.epochs, self.recipe.learning_rate, state)
-            self.network, state, epoch = self._quantized(calibrated=True), None, 0
-        else:
-            self.network = self._quantized(calibrated=False)
-        self._run_phase("qat", epoch, self.recipe.qat_epochs, self.recipe.qat_learning_rate, state)
+        elif float_from is not None:
+            first = 1
+            self.network = self._load_float(source)
+        for index, phase in enumerate(phases[first:], start=first):
+            fresh = state is None
+            if fresh and index:
+                self.network.cpu()
+            if not fresh:
+                self.network = None
+                for name in names[: index + 1]:
+                    self.network = self._next_network(name, calibrated=False)
+            elif index or float_from is None:
+                self.network = self._next_network(phase.name, calibrated=True)
+            if index and self.recipe.distillation:
+                self.teacher = self._load_float(source).eval().to(self.device)
+            self._run_phase(phase, state)
+            state = None
+            if phase.name == "float":
+                save_float(
+                    self.network.state_dict(), self.recipe.float_json(), float_path(self.output)
+                )
+
+    def _load_float(self, path: Path) -> FloatUNet:
+        return load_float_network(path, self.recipe, self.channels)
 
     def _check(self) -> None:
         """Refuse data the network cannot be trained on."""
@@ -146,57 +195,115 @@ class _Run:
             )
 
     def finish(self) -> Result:
-        """Export, judge by the golden model, write checkpoint and metrics."""
-        network = export(self.network, self.recipe.size, self._stored_crops())
-        golden = evaluate_golden(network, self.val)
-        meta = {
-            "dataset": self.dataset.name,
-            "recipe": self.recipe.to_json(),
-            "dice": {name: [round(value, 2) for value in pair] for name, pair in golden.items()},
-            "licence": _LICENCES.get(self.dataset.name, "see the terms of the data set"),
-        }
-        network = export(self.network, self.recipe.size, network.calibration, meta)
-        save_checkpoint(network, self.output)
-        metrics = self._metrics() | {"golden": golden}
+        """Export if there is an integer network, judge it, write checkpoint and metrics."""
+        if self.scores is None:
+            self.scores = evaluate(self.network, self.val)
+        metrics = self._metrics() | {"torch": self.scores.to_json()}
+        network = None
+        if self.recipe.exports:
+            network = self._export()
+            golden = evaluate_golden(network, self.val)
+            golden = {name: scores.to_json() for name, scores in golden.items()}
+            network = replace(network, meta=self._facts(golden))
+            save_checkpoint(network, self.output)
+            metrics |= {
+                "golden": golden,
+                "stored_bits": network.stored_bits(),
+                "peak_activation_bits": network.peak_activation_bits(),
+            }
         write_metrics(metrics, metrics_path(self.output))
         return Result(network, metrics)
 
-    def _run_phase(self, phase, first, epochs, rate, state) -> None:
-        network = self.network.to(self.device, memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    def _export(self) -> Network:
+        return export(
+            self.network, self.recipe.size, self._stored_crops(),
+            normalization=self.recipe.normalization,
+        )
+
+    def _facts(self, golden: dict) -> dict:
+        """What the checkpoint says of itself."""
+        return {
+            "dataset": self.dataset.name,
+            "recipe": self.recipe.to_json(),
+            "dice": {
+                name: [round(value, 2) for value in scores["slices"]]
+                for name, scores in golden.items()
+            },
+            "licence": _LICENCES.get(self.dataset.name, "see the terms of the data set"),
+        }
+
+    def _run_phase(self, phase: Phase, state) -> None:
+        self.network.to(self.device, memory_format=torch.channels_last)
+        optimizer = self._optimizer(phase)
+        first = 0
         if state is not None:
-            network.load_state_dict(state["network"])
+            first = state["epoch"]
+            self.network.load_state_dict(state["network"])
             optimizer.load_state_dict(state["optimizer"])
-        for epoch in range(first, epochs):
-            loss = self._train_epoch(phase, epoch, epochs, rate, optimizer)
-            self.history.append(Epoch(phase, epoch, loss, evaluate(network, self.val)))
+        stages = _InqStages(self.network, phase.epochs)
+        for epoch in range(first, phase.epochs):
+            if stages.begin(epoch):
+                optimizer = self._optimizer(phase)
+            loss = self._train_epoch(phase, epoch, optimizer, stages.share_done)
+            stages.end(epoch)
+            self.scores = evaluate(self.network, self.val)
+            self.history.append(Epoch(phase.name, epoch, loss, self.scores.slices))
             self._save(phase, epoch + 1, optimizer)
             self._report(self.history[-1])
+        if phase.epochs == 0:
+            stages.end(-1)
 
-    def _train_epoch(self, phase, epoch, epochs, rate, optimizer) -> float:
-        rng = np.random.default_rng([self.recipe.seed, PHASES.index(phase), epoch])
+    def _optimizer(self, phase: Phase):
+        exponents = [p for name, p in self.network.named_parameters() if "exponent" in name]
+        others = [p for name, p in self.network.named_parameters() if "exponent" not in name]
+        decay = self.recipe.weight_decay if phase.name in ("float", "tune") else 0.0
+        groups = [
+            {"params": others, "rate": phase.learning_rate, "weight_decay": decay},
+            {"params": exponents, "rate": phase.learning_rate * _STEP_RATE, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW([group for group in groups if group["params"]])
+
+    def _train_epoch(self, phase: Phase, epoch: int, optimizer, share_done) -> float:
+        rng = np.random.default_rng([self.recipe.seed, _STREAMS[phase.name], epoch])
         order = self._order(rng)
         steps = math.ceil(len(order) / self.recipe.batch)
         self.network.train()
         total = 0.0
-        for step in range(steps):
-            done = (epoch + step / steps) / epochs
-            for group in optimizer.param_groups:
-                group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2
-            chosen = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-            images, labels = draw_batch([self.samples[i] for i in chosen], self.crop, rng)
-            optimizer.zero_grad()
-            logits = self.network(image_tensor(images, self.device))
-            loss = segmentation_loss(logits, torch.as_tensor(labels, device=self.device))
-            loss.backward()
-            optimizer.step()
-            total += float(loss.detach())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_mixed(self.recipe.seed, _STREAMS["dropout"], len(self.history)))
+            for step in range(steps):
+                done = share_done(epoch + step / steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = group["rate"] * (1 + math.cos(math.pi * done)) / 2
+                chosen = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
+                total += self._step([self.samples[i] for i in chosen], optimizer, rng)
         if not math.isfinite(total):
             raise FxhwError(
-                f"Training diverged in {phase} epoch {epoch + 1}: the loss is {total / steps}; "
-                f"lower the learning rate ({rate})"
+                f"Training diverged in {phase.name} epoch {epoch + 1}: the loss is "
+                f"{total / steps}; lower the learning rate ({phase.learning_rate})"
             )
         return total / steps
+
+    def _step(self, samples, optimizer, rng) -> float:
+        images, labels = draw_batch(samples, self.crop, rng, self.recipe.augmentation)
+        optimizer.zero_grad()
+        images = image_tensor(images, self.device)
+        target = self._target(images, torch.as_tensor(labels, device=self.device))
+        loss = segmentation_loss(self.network(images), target, self.recipe.loss)
+        loss.backward()
+        optimizer.step()
+        if isinstance(self.network, NormUNet | QuantUNet):
+            self.network.restrict()
+        return float(loss.detach())
+
+    def _target(self, images, labels) -> torch.Tensor:
+        """Labels (n, h, w), mixed with what the network of real numbers makes of the images."""
+        if self.teacher is None:
+            return labels
+        with torch.no_grad():
+            known = torch.sigmoid(self.teacher(images))[:, 0]
+        share = self.recipe.distillation
+        return (1 - share) * labels.to(known.dtype) + share * known
 
     def _order(self, rng) -> np.ndarray:
         """Indices of the images to crop from: each as often as crops cover it, shuffled."""
@@ -204,32 +311,49 @@ class _Run:
         counts = [math.ceil(sample.label.size / area) for sample in self.samples]
         return rng.permutation(np.repeat(np.arange(len(counts)), counts))
 
-    def _float_network(self) -> FloatUNet:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.recipe.seed)
-            return FloatUNet(self.topology)
+    def _next_network(self, phase: str, calibrated: bool):
+        """The network of ``phase`` made from that of the phase before.
 
-    def _quantized(self, calibrated: bool) -> QuantUNet:
-        """The folded network; not ``calibrated``, it is one whose state is still to be loaded."""
-        source = self.network if calibrated else self._float_network()
+        Not ``calibrated``, it is one whose state is still to be loaded.
+        """
         recipe = self.recipe
+        if phase == "float":
+            return new_float_network(recipe, self.channels)
+        if phase == "tune":
+            return self.network
+        if phase == "paper":
+            return PaperUNet(self.network, recipe.wbits, recipe.abits)
+        if phase == "norm":
+            network = NormUNet(
+                self.network, recipe.wbits, recipe.abits, recipe.first_wbits, recipe.quantizer,
+                recipe.activation,
+            )
+            if calibrated:
+                calibrate_activations(network, self._calibration_images())
+                network.start()
+            return network
         network = QuantUNet(
-            self.topology, fold(source.cpu()), recipe.wbits, recipe.abits,
-            recipe.first_wbits, recipe.last_wbits,
+            self.topology, self.network.fold(), recipe.wbits, recipe.abits,
+            recipe.first_wbits, recipe.last_wbits, recipe.quantizer, recipe.activation,
+            recipe.dropout,
         )
         if calibrated:
-            rng = np.random.default_rng([recipe.seed, len(PHASES)])
-            count = _CALIBRATION_BATCHES * recipe.batch
-            chosen = [self.samples[i] for i in rng.integers(len(self.samples), size=count)]
-            calibrate(network, image_tensor(draw_batch(chosen, self.crop, rng)[0]))
+            self.network.hand_over(network)
         return network
+
+    def _calibration_images(self) -> torch.Tensor:
+        rng = np.random.default_rng([self.recipe.seed, _STREAMS["calibration"]])
+        count = _CALIBRATION_BATCHES * self.recipe.batch
+        chosen = [self.samples[i] for i in rng.integers(len(self.samples), size=count)]
+        return image_tensor(draw_batch(chosen, self.crop, rng, self.recipe.augmentation)[0])
 
     def _stored_crops(self) -> np.ndarray:
         """uint8 (n, side, side, channels): corners of training images, or made-up images."""
         height, width = (min(side, _STORED_SIDE) for side in self.crop)
         if self.synthetic_calibration:
             seeds = range(1, _STORED_CROPS + 1)
-            return np.stack([make_sample(height, width, seed)[0] for seed in seeds])
+            images = [make_sample(height, width, seed)[0] for seed in seeds]
+            return np.stack([normalize(image, self.recipe.normalization) for image in images])
         chosen = np.linspace(0, len(self.samples) - 1, _STORED_CROPS).astype(int)
         return np.stack([self.samples[i].image[:height, :width] for i in chosen])
 
@@ -237,11 +361,11 @@ class _Run:
         epochs = [vars(epoch) | {"dice": list(epoch.dice)} for epoch in self.history]
         return {"run": self.identity, "epochs": epochs}
 
-    def _save(self, phase, epoch, optimizer) -> None:
+    def _save(self, phase: Phase, epoch: int, optimizer) -> None:
         metrics = self._metrics()
         state = {
             "run": json.dumps(self.identity),
-            "phase": phase,
+            "phase": phase.name,
             "epoch": epoch,
             "network": self.network.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -253,6 +377,49 @@ class _Run:
     def _report(self, epoch: Epoch) -> None:
         if self.progress:
             self.progress(epoch)
+
+
+class _InqStages:
+    """The stages of an ``inq`` network: what is frozen when; with other quantizers, nothing.
+
+    Each stage is one restart of the learning rate and the optimizer.  After the last epoch all
+    weights are quantized.
+    """
+
+    def __init__(self, network, epochs: int):
+        self.epochs = epochs
+        blocks = network.blocks.values() if isinstance(network, NormUNet) else ()
+        self.blocks = [block for block in blocks if isinstance(block.weights, PowerWeights)]
+        stages = min(len(SHARES), epochs) if self.blocks else 1
+        self.starts = [epochs * stage // stages for stage in range(stages)] if epochs else []
+
+    def begin(self, epoch: int) -> bool:
+        """Freeze what the stage that starts with ``epoch`` freezes; whether one starts."""
+        if not self.blocks or epoch not in self.starts:
+            return False
+        share = SHARES[self.starts.index(epoch) + len(SHARES) - len(self.starts)]
+        for block in self.blocks:
+            if epoch == 0:
+                block.weights.thaw()
+            block.weights.freeze(block.weight, share, block.weight_low)
+        return True
+
+    def end(self, epoch: int) -> None:
+        """After the last epoch, freeze all."""
+        if epoch + 1 >= self.epochs:
+            for block in self.blocks:
+                block.weights.freeze(block.weight, 1.0, block.weight_low)
+
+    def share_done(self, position: float) -> float:
+        """How much of the present stage is over at ``position`` (in epochs), 0 .. 1."""
+        start = max(begin for begin in self.starts if begin <= position)
+        later = [begin for begin in self.starts if begin > position]
+        return (position - start) / ((later[0] if later else self.epochs) - start)
+
+
+def _mixed(*numbers: int) -> int:
+    """One seed from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 _LICENCES = {

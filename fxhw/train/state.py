@@ -9,7 +9,16 @@ import torch
 
 from ..errors import FxhwError
 
-__all__ = ["load_state", "metrics_path", "save_state", "state_path", "write_metrics"]
+__all__ = [
+    "float_path",
+    "load_float",
+    "load_state",
+    "metrics_path",
+    "save_float",
+    "save_state",
+    "state_path",
+    "write_metrics",
+]
 
 
 def state_path(output: Path) -> Path:
@@ -20,6 +29,52 @@ def state_path(output: Path) -> Path:
 def metrics_path(output: Path) -> Path:
     """Where the run that writes checkpoint ``output`` puts its metrics."""
     return output.with_suffix(".metrics.json")
+
+
+def float_path(output: Path) -> Path:
+    """Where the run that writes checkpoint ``output`` puts its network with real numbers."""
+    return output.with_suffix(".float.pt")
+
+
+def save_float(network: dict, recipe: dict, path: Path) -> None:
+    """Write the state dict of a float network with the options that made it.
+
+    Raises
+    ------
+    FxhwError if the file cannot be written; a file already there is left as it was.
+    """
+    save_state({"recipe": json.dumps(recipe), "network": network}, path)
+
+
+def load_float(path: Path, recipe: dict) -> dict:
+    """The state dict of the float network at ``path``.
+
+    Parameters
+    ----------
+    recipe : the options a float network must have been made with.
+
+    Raises
+    ------
+    FxhwError if there is no such file, if it is damaged or was made with other options.
+    """
+    if not path.is_file():
+        raise FxhwError(f"Float network {path} does not exist; 'fxhw train' leaves one")
+    state = _load(path, "Float network", "train it again")
+    try:
+        other = json.loads(state["recipe"])
+        different = sorted(key for key in recipe if recipe[key] != other.get(key))
+        network = state["network"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FxhwError(
+            f"Float network {path} was not written by 'fxhw train' ({type(error).__name__}: "
+            f"{error}); for other float networks there is 'fxhw quantize'"
+        ) from error
+    if different:
+        shown = ", ".join(f"{key} {other.get(key)} (now {recipe[key]})" for key in different)
+        raise FxhwError(
+            f"Float network {path} was trained with {shown}; give the same options or train anew"
+        )
+    return network
 
 
 def save_state(state: dict, path: Path) -> None:
@@ -45,15 +100,12 @@ def load_state(path: Path, run: dict) -> dict | None:
     """
     if not path.exists():
         return None
+    state = _load(path, "Training state", "delete it and train from the start")
     try:
-        # Nothing but tensors and plain types is loaded; the file cannot execute anything.
-        state = torch.load(path, map_location="cpu", weights_only=True)
         other = json.loads(state["run"])
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError,
-            pickle.UnpicklingError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (KeyError, TypeError, ValueError) as error:
         raise FxhwError(
-            f"Training state {path} is damaged ({type(error).__name__}: {reason}); "
+            f"Training state {path} is damaged ({type(error).__name__}: {error}); "
             "delete it and train from the start"
         ) from error
     different = sorted(key for key in run | other if run.get(key) != other.get(key))
@@ -64,6 +116,18 @@ def load_state(path: Path, run: dict) -> dict | None:
             "or train from the start without --resume"
         )
     return state
+
+
+def _load(path: Path, what: str, remedy: str):
+    """Tensors and plain types from ``path``; the file cannot execute anything."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError,
+            pickle.UnpicklingError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise FxhwError(
+            f"{what} {path} is damaged ({type(error).__name__}: {reason}); {remedy}"
+        ) from error
 
 
 def write_metrics(metrics: dict, path: Path) -> None:

@@ -18,6 +18,7 @@ from fxhw.images import read_image  # noqa: E402
 from fxhw.synthetic import make_sample  # noqa: E402
 from fxhw.train import loop, state  # noqa: E402
 from fxhw.train.loop import train  # noqa: E402
+from fxhw.train.presets import preset  # noqa: E402
 from fxhw.train.recipe import Recipe  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -34,7 +35,7 @@ def test_a_run_learns_and_leaves_a_checkpoint_and_metrics(cells, tmp_path):
     output = tmp_path / "net.safetensors"
     recipe = Recipe(**TINY, epochs=24, qat_epochs=8, learning_rate=1e-2)
     result = train(cells, recipe, output, progress=epochs.append)
-    assert [epoch.phase for epoch in epochs] == ["float"] * 24 + ["qat"] * 8
+    assert [epoch.phase for epoch in epochs] == ["float"] * 24 + ["norm"] * 6 + ["qat"] * 2
     for last in (epochs[23], epochs[-1]):
         assert last.loss < 0.7 * epochs[0].loss
         assert last.dice[0] > 90
@@ -51,8 +52,8 @@ def test_a_run_learns_and_leaves_a_checkpoint_and_metrics(cells, tmp_path):
     metrics = json.loads(state.metrics_path(output).read_text())
     assert len(metrics["epochs"]) == 32
     # The golden model on whole images scores what torch scored after the last epoch.
-    assert metrics["golden"]["whole"] == pytest.approx(epochs[-1].dice)
-    assert tuple(metrics["golden"]["whole"]) == result.metrics["golden"]["whole"]
+    assert metrics["golden"]["whole"]["slices"] == pytest.approx(epochs[-1].dice)
+    assert metrics["golden"] == result.metrics["golden"]
     sample = cells.load("val")[0]
     np.testing.assert_array_equal(
         run_network(network, sample.image)[0], run_network(result.network, sample.image)[0]
@@ -64,7 +65,7 @@ def test_low_widths_train(cells, tmp_path, wbits, abits):
     recipe = Recipe(**TINY, epochs=4, qat_epochs=6, wbits=wbits, abits=abits)
     epochs = []
     train(cells, recipe, tmp_path / "net.safetensors", progress=epochs.append)
-    losses = [epoch.loss for epoch in epochs if epoch.phase == "qat"]
+    losses = [epoch.loss for epoch in epochs if epoch.phase == "norm"]
     assert losses[-1] < losses[0]
 
 
@@ -131,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_refused(cells, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(cells, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "segmentation_loss", lambda logits, _: logits.mean() * float("nan"))
+    monkeypatch.setattr(loop, "segmentation_loss", lambda logits, *_: logits.mean() * float("nan"))
     with pytest.raises(FxhwError, match="diverged in float epoch 1"):
         train(cells, Recipe(**TINY, epochs=1, qat_epochs=0), tmp_path / "net.safetensors")
 
@@ -149,11 +150,108 @@ def test_a_missing_device_is_refused(cells, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("wbits", 9), ("abits", 0), ("batch", 0), ("crop", 7), ("depth", 9)]
+    ("option", "value"),
+    [("abits", 0), ("abits", 17), ("first_wbits", 17), ("batch", 0), ("crop", 7), ("depth", 9)],
 )
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(FxhwError, match=f"option {option} must lie in"):
         Recipe(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantizer": "ternary", "wbits": 3}, r"ternary has weights of 2 \.\. 2 bits, not 3"),
+        ({"quantizer": "inq", "wbits": 8}, r"inq has weights of 3 \.\. 7 bits, not 8"),
+        ({"wbits": 32}, r"fixed has weights of 1 \.\. 16 bits, not 32"),
+        ({"quantizer": "int8"}, "quantizer must be one of fixed, paper,"),
+        ({"activation": "gelu"}, "activation must be one of relu, tanh"),
+        ({"activation": "tanh", "abits": 1}, r"abits must lie in 2 \.\. 16, not 1"),
+        ({"normalization": "mean"}, "normalization must be one of none, zscore"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options, message):
+    with pytest.raises(FxhwError, match=message):
+        Recipe(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantizer": "ternary"},
+        {"quantizer": "ternary", "activation": "relu", "abits": 6},
+        {"quantizer": "binary"},
+        {"quantizer": "inq"},
+        {"quantizer": "fixed", "activation": "tanh", "dropout": 0.1},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_every_quantizer_trains_resumes_and_exports(cells, tmp_path, options):
+    recipe = Recipe(**TINY, epochs=2, qat_epochs=6, normalization="zscore", **options)
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    result = train(cells, recipe, whole)
+    # Sums of these small networks are exact in float32, so torch and golden agree in every pixel.
+    assert result.metrics["golden"]["whole"] == result.metrics["torch"]
+    assert load_checkpoint(whole).normalization == "zscore"
+    for killed_after in (3, 6, 7):
+        count = 0
+
+        def kill(_, killed_after=killed_after):
+            nonlocal count
+            count += 1
+            if count == killed_after:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(cells, recipe, broken, progress=kill)
+        train(cells, recipe, broken, resume=True)
+        assert broken.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantizer": "float"},
+        {"quantizer": "paper"},
+        {"quantizer": "paper", "activation": "tanh"},
+        {"first_wbits": 32, "last_wbits": 32},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_real_numbers_leave_metrics_and_no_checkpoint(cells, tmp_path, options):
+    output = tmp_path / "net.safetensors"
+    result = train(cells, Recipe(**TINY, epochs=1, qat_epochs=2, **options), output)
+    assert result.network is None
+    assert not output.exists()
+    metrics = json.loads(state.metrics_path(output).read_text())
+    assert set(metrics["torch"]) == {"slices", "subjects"}
+    assert len(metrics["epochs"]) == 3
+
+
+def test_a_run_starts_from_the_real_numbers_of_another(cells, tmp_path):
+    first, second, other = (tmp_path / f"{name}.safetensors" for name in "abc")
+    train(cells, Recipe(**TINY, epochs=2, qat_epochs=2), first)
+    source = state.float_path(first)
+    train(cells, Recipe(**TINY, epochs=2, qat_epochs=2), second, float_from=source)
+    assert [op.codes.tolist() for op in load_checkpoint(first).convs] == [
+        op.codes.tolist() for op in load_checkpoint(second).convs
+    ]
+    with pytest.raises(FxhwError, match=r"trained with epochs 2 \(now 3\)"):
+        train(cells, Recipe(**TINY, epochs=3), other, float_from=source)
+    with pytest.raises(FxhwError, match="does not exist"):
+        train(cells, Recipe(**TINY), other, float_from=tmp_path / "none.pt")
+    source.write_bytes(source.read_bytes()[:200])
+    with pytest.raises(FxhwError, match=r"a\.float\.pt is damaged"):
+        train(cells, Recipe(**TINY, epochs=2), other, float_from=source)
+    torch.save({"weights": 1}, source)
+    with pytest.raises(FxhwError, match="was not written by 'fxhw train'"):
+        train(cells, Recipe(**TINY, epochs=2), other, float_from=source)
+
+
+def test_a_data_sets_recipe_yields_to_options():
+    recipe = preset("gm", crop=96, wbits=None)
+    assert (recipe.normalization, recipe.crop, recipe.wbits) == ("zscore", 96, 4)
+    assert preset("cells") == Recipe()
 
 
 def test_the_command_trains(cells, tmp_path):
@@ -161,7 +259,7 @@ def test_the_command_trains(cells, tmp_path):
     arguments = [str(cells.folder), *options.split(), "-o", str(tmp_path / "runs")]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert result.exit_code == 0
-    assert "golden model, whole: dice" in result.output
+    assert "golden model, whole  dice per slice" in result.output
     network = load_checkpoint(tmp_path / "runs" / "cells_w2a6.safetensors")
     assert network.size == (128, 128)
 

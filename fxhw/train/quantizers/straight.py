@@ -1,36 +1,25 @@
-"""Fake quantizers: real-valued tensors whose forward values are codes of the number contract.
+"""Roundings with straight-through gradients, and exact powers of two.
 
 The forward result is ``code * 2**-frac`` with the very code that export writes and the golden
-model computes; the backward pass takes the rounding for the identity (straight-through) and lets
-no gradient through where the code is clamped.  Scaling by powers of two is exact, and so is a
-convolution of such values as long as its sums fit the mantissa: always in float64, in float32
-while the accumulator stays below 2**24.
+model computes.  The backward pass takes the rounding for the identity where the code is not
+clamped, and gives the binary point the gradient of the step it stands for (learned step size,
+Esser et al. 2020, with the step held to a power of two).  Scaling by powers of two is exact, and
+so is a convolution of such values as long as its sums fit the mantissa: always in float64, in
+float32 while the accumulator stays below 2**24.
 """
 
 import math
 
 import torch
 
-from ..fixed import FixedFormat, WeightFormat
-
-__all__ = ["activation_code", "bias_code", "power_of_two", "quantize", "weight_code"]
-
-_BINARY_WINDOW = 3.0
-"""A binary weight keeps its gradient up to this many steps from zero."""
-
-
-class _Straight(torch.autograd.Function):
-    """The value of ``exact`` with the gradient of ``x`` clamped to ``low`` .. ``high``."""
-
-    @staticmethod
-    def forward(ctx, x, exact, low, high):
-        ctx.save_for_backward((x >= low) & (x <= high))
-        return exact
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (inside,) = ctx.saved_tensors
-        return gradient * inside, None, None, None
+__all__ = [
+    "bias_code",
+    "power_of_two",
+    "quantize_bias",
+    "round_half_even",
+    "round_half_up",
+    "straight_through",
+]
 
 
 def power_of_two(exponent, like: torch.Tensor) -> torch.Tensor:
@@ -43,42 +32,71 @@ def power_of_two(exponent, like: torch.Tensor) -> torch.Tensor:
     return ((exponent + 1023) << 52).view(torch.float64).to(like.dtype)
 
 
-def activation_code(x: torch.Tensor, frac, fmt: FixedFormat) -> torch.Tensor:
-    """Code of ``x`` after ReLU: rounded half up and clamped, as clamp/shift with its rounding bias.
+def round_half_up(x: torch.Tensor) -> torch.Tensor:
+    """Nearest integer, halves upward: what clamp/shift does with its rounding bias."""
+    whole = torch.floor(x)
+    return whole + (x - whole >= 0.5)  # x + 0.5 would be rounded itself
 
-    ``frac`` is an integer or an integer tensor; ``fmt`` gives the code range alone.
+
+def round_half_even(x: torch.Tensor) -> torch.Tensor:
+    """Nearest integer, halves to the even one."""
+    return torch.round(x)
+
+
+class _Straight(torch.autograd.Function):
+    """``codes * 2**-frac`` with the gradient of ``x`` inside ``low`` .. ``high`` (in codes).
+
+    ``exponent`` is the real number that ``frac`` was rounded from; it broadcasts against ``x``.
     """
-    return torch.floor(x * power_of_two(frac, x) + 0.5).clamp(fmt.min, fmt.max)
+
+    @staticmethod
+    def forward(ctx, x, exponent, frac, codes, low, high):
+        ctx.save_for_backward(x, exponent, frac, codes)
+        ctx.range = low, high
+        return codes * power_of_two(-frac, x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, exponent, frac, codes = ctx.saved_tensors
+        low, high = ctx.range
+        scaled = x * power_of_two(frac, x)
+        inside = (scaled >= low) & (scaled <= high)
+        to_x = gradient * inside
+        to_exponent = None
+        if ctx.needs_input_grad[1]:
+            # d(step * round(x / step)) / d(step) is round(v) - v inside the range, the code at
+            # its ends; the step is 2**-exponent.
+            error = torch.where(inside, codes - scaled, codes)
+            to_step = (gradient * error).sum_to_size(exponent.shape)
+            to_exponent = -math.log(2) * power_of_two(-frac, x) * to_step
+        return to_x, to_exponent, None, None, None, None
 
 
-def weight_code(w: torch.Tensor, frac, fmt: WeightFormat) -> torch.Tensor:
-    """Code of weights: rounded half to even and clamped; binary weights take their sign."""
-    if fmt.binary:
-        return torch.where(w < 0, -1.0, 1.0).to(w.dtype)
-    return torch.round(w * power_of_two(frac, w)).clamp(fmt.min, fmt.max)
-
-
-def bias_code(b: torch.Tensor, frac) -> torch.Tensor:
-    """Code of a bias in accumulator units: rounded half to even, not clamped."""
-    return torch.round(b * power_of_two(frac, b))
-
-
-def quantize(x: torch.Tensor, frac, fmt: FixedFormat | WeightFormat | None) -> torch.Tensor:
-    """``x`` as ``code * 2**-frac``, straight-through in the backward pass.
+def straight_through(x, exponent, frac, codes, low: float, high: float) -> torch.Tensor:
+    """``codes * 2**-frac``, straight-through.
 
     Parameters
     ----------
-    x : values.
-    frac : fraction bits, an integer or an integer tensor that broadcasts against ``x``.
-    fmt : code range: of an activation, of weights, or None for a bias.
+    x : the values that ``codes`` were rounded from.
+    exponent : real fraction bits, which get a gradient if they want one; broadcasts against ``x``.
+    frac : int64, the fraction bits in use; the shape of ``exponent``.
+    codes : integers, the shape and type of ``x``.
+    low, high : range of ``x`` in codes in which it gets a gradient.
     """
-    step = power_of_two(-torch.as_tensor(frac), x)
-    if fmt is None:
-        return _Straight.apply(x, bias_code(x, frac) * step, -math.inf, math.inf)
-    if isinstance(fmt, FixedFormat):
-        code, low, high = activation_code(x, frac, fmt), fmt.min, fmt.max
-    else:
-        code, low, high = weight_code(x, frac, fmt), fmt.min, fmt.max
-        if fmt.binary:
-            low, high = -_BINARY_WINDOW, _BINARY_WINDOW
-    return _Straight.apply(x, code * step, low * step, high * step)
+    return _Straight.apply(x, exponent, frac, codes.detach(), low, high)
+
+
+def bias_code(bias: torch.Tensor, frac, half) -> torch.Tensor:
+    """Code of a bias in accumulator units of ``2**-frac``, not clamped: rounded down.
+
+    Sums are whole numbers of these units, and what comes after rounds their sum with the bias
+    down to a coarser one, so a fraction of the bias plays no part.  Where nothing coarser comes
+    after, ``half`` is true, and the bias is rounded to the nearest.
+    """
+    return torch.floor(bias.detach() * power_of_two(frac, bias) + 0.5 * half)
+
+
+def quantize_bias(bias: torch.Tensor, frac: torch.Tensor, half) -> torch.Tensor:
+    """``bias`` as its code times ``2**-frac``; straight-through."""
+    codes = bias_code(bias, frac, half)
+    return _Straight.apply(bias, frac.to(bias.dtype), frac, codes, -math.inf, math.inf)

@@ -1,0 +1,92 @@
+"""``python -m fxhw.studies NAME``: run a study and write its results."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import FxhwError
+from . import activation_time, dropout, ends, full_size, table1, table1_report, weights
+from .jobs import run_jobs, with_sources
+
+
+def _announce(job, seconds, count, total):
+    click.echo(f"{count:3} of {total}  {job.name}  {seconds:.0f} s", err=True)
+
+
+@click.group(help=__doc__)
+def main():
+    pass
+
+
+def _study(name, help):
+    """A command with the options that all share."""
+
+    def decorate(function):
+        for option in (
+            click.option("--work", type=click.Path(path_type=Path), default=Path("runs"),
+                         show_default=True, help="Folder of the trainings."),
+            click.option("--results", type=click.Path(path_type=Path),
+                         default=Path("docs/results"), show_default=True,
+                         help="Folder to write to."),
+            click.option("--processes", type=click.IntRange(1), default=2, show_default=True,
+                         help="Trainings at a time."),
+        ):
+            function = option(function)
+        return main.command(name, help=help)(function)
+
+    return decorate
+
+
+@_study("table1", "Dice of every quantizer on every data set: hours, goes on after a break.")
+@click.option("--dataset", "datasets", multiple=True, type=click.Choice(table1.DATASETS),
+              help="Only this data set; may be given more than once.")
+@click.option("--match", default="", help="Only trainings with this in their name.")
+@click.option("--report-only", is_flag=True, help="Write the table of what is finished.")
+def _table1(work, results, processes, datasets, match, report_only):
+    if not report_only:
+        jobs = with_sources(table1.jobs(datasets or table1.DATASETS))
+        run_jobs([job for job in jobs if match in job.name], work / "table1", processes, _announce)
+    table1_report.write_report(table1.collect(work / "table1"), results)
+
+
+@_study("weights", "Distribution of a float network's weights, as in the paper's S.1.")
+def _weights(work, results, processes):
+    run_jobs(weights.JOBS, work / "studies", processes, _announce)
+    weights.write(work / "studies", results)
+
+
+@_study("dropout", "Dropout with and without quantization, as in the paper's S.3.")
+def _dropout(work, results, processes):
+    run_jobs(dropout.JOBS, work / "studies", processes, _announce)
+    dropout.write(work / "studies", results)
+
+
+@_study("ends", "First and last layer at 4 and 8 bits and at full precision.")
+def _ends(work, results, processes):
+    run_jobs(ends.JOBS, work / "studies", processes, _announce)
+    ends.write(work / "studies", results)
+
+
+@_study("activation-time", "Run time of ReLU and tanh on this CPU, as in the paper's Table 2.")
+def _activation_time(work, results, processes):
+    activation_time.write(results)
+
+
+@_study("full-size", "One epoch of the paper's 64-channel network: time and memory.")
+def _full_size(work, results, processes):
+    full_size.write(work / "studies", results)
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except FxhwError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
