@@ -7,6 +7,9 @@ import click
 
 __all__ = ["command"]
 
+_TRAINED_BELOW = 3
+"""Weight bits below which much is lost without training (EM, base 8, membranes: 10 points)."""
+
 
 @click.command(short_help="Quantize a trained float network without training.")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -51,6 +54,8 @@ def command(model, calib, module, module_args, normalization, size, no_dice, out
         if error.name != "torch":
             raise
         raise FxhwError("Quantizing needs torch; get it by: pip install 'fxhw[train]'") from error
+    from rich.console import Console
+
     from ..checkpoint import save_checkpoint
     from ..train.calibration_images import SYNTHETIC, find_images
 
@@ -63,14 +68,11 @@ def command(model, calib, module, module_args, normalization, size, no_dice, out
     path = _checkpoint_path(output, model, options)
     source, normalization = _source(model, module, module_args, normalization, scale)
     images = find_images(calib, source.topology.image_channels, normalization)
-    if calib == SYNTHETIC:
-        click.echo(
-            "Note: calibrated on made-up images of cells; masks of other images may suffer. "
-            "Give some of yours with --calib.", err=True,
+    with Console(stderr=True).status("Choosing the steps"):
+        result = quantize(
+            source, images.crops, size, **options, stored=images.stored,
+            normalization=normalization,
         )
-    result = quantize(
-        source, images.crops, size, **options, stored=images.stored, normalization=normalization
-    )
     scores = {} if no_dice else _scores(result, images.val)
     network = _with_facts(result.network, model, images.name, scores, options)
     try:
@@ -79,7 +81,19 @@ def command(model, calib, module, module_args, normalization, size, no_dice, out
         raise FxhwError(f"Folder {path.parent} cannot be made: {error.strerror}") from error
     save_checkpoint(network, path)
     _print(result, scores)
-    _print_notes(network, options)
+    notes = _notes(network, options)
+    if calib == SYNTHETIC:
+        notes.append(
+            "calibrated on made-up images of cells; masks of other images may suffer. Give some "
+            "of yours with --calib"
+        )
+    if module and (scale["mean"] or normalization == "zscore"):
+        notes.append(
+            "the input's mean is folded into the first convolution, exact but for the image's "
+            "outermost pixels"
+        )
+    for note in notes:
+        click.echo(f"Note: {note}.", err=True)
     click.echo(f"wrote {path}")
 
 
@@ -123,13 +137,7 @@ def _source(model: Path, module, module_args, normalization, scale: dict):
         _numbers("--input-mean", scale["mean"], (0.0,) if scale["scale"] else usual.mean),
         _numbers("--input-std", scale["std"], usual.std),
     )
-    network = scale_input(load_module(model, module, arguments), scale)
-    if any(scale.mean):
-        click.echo(
-            "Note: the input's mean is folded into the first convolution, exact but for the "
-            "image's outermost pixels.", err=True,
-        )
-    return network, normalization
+    return scale_input(load_module(model, module, arguments), scale), normalization
 
 
 def _arguments(text: str | None) -> dict:
@@ -216,17 +224,19 @@ def _print(result, scores: dict) -> None:
         click.echo(f"{name:20} dice {foreground:6.2f} foreground, {background:6.2f} background")
 
 
-def _print_notes(network, options: dict) -> None:
+def _notes(network, options: dict) -> list[str]:
     """What to know before going on."""
     from ..errors import FxhwError
     from ..plan import compile_network, design_for
 
-    if options["wbits"] < 4:
-        click.echo(
-            f"Note: {options['wbits']}-bit weights made without training rarely segment well; "
-            "see 'fxhw train'.", err=True,
+    notes = []
+    if options["wbits"] < _TRAINED_BELOW:
+        notes.append(
+            f"{options['wbits']}-bit weights made without training rarely segment well; "
+            "'fxhw train' makes them with it"
         )
     try:
         compile_network(network, design_for(network))
     except FxhwError as error:
-        click.echo(f"Note: the accelerator cannot run this network: {error}", err=True)
+        notes.append(f"the accelerator cannot run this network: {error}")
+    return notes

@@ -29,6 +29,9 @@ __all__ = ["FloatNetwork", "load_float_unet", "load_module"]
 _WRAPPERS = ("state_dict", "model_state_dict", "network", "model", "net", "params", "weights")
 """Entries of a file that may hold the state dict."""
 
+_PREFIXES = {"", "module", "_orig_mod", "model", "net", "network", "unet"}
+"""What wrappers put before a tensor's name, a dot after each."""
+
 _FLOAT_PHASES = ("float", "tune")
 """Phases of this package's training whose state is a network of real numbers."""
 
@@ -239,12 +242,17 @@ def _load_state(network: nn.Module, tensors: dict, path: Path, what: str) -> Non
 
 
 def _without_prefix(tensors: dict, wanted: dict) -> dict:
-    """``tensors`` without what stands before all wanted names, as DataParallel's ``module.``."""
+    """``tensors`` without what stands before all wanted names, as DataParallel's ``module.``.
+
+    Other tensors beside them, as a loss has, are left out.
+    """
     names = [name for name in wanted if not name.endswith("_tracked")]
     if not names or all(name in tensors for name in names):
         return tensors
     for prefix in [name.removesuffix(names[0]) for name in tensors if name.endswith(names[0])]:
-        if all(prefix + name in tensors for name in names):
+        # A name of the network's own could be a part of it, which is another network.
+        known = set(prefix.split(".")) <= _PREFIXES
+        if known and all(prefix + name in tensors for name in names):
             return {
                 name.removeprefix(prefix): tensor for name, tensor in tensors.items()
                 if name.startswith(prefix)

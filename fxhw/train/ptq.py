@@ -1,7 +1,8 @@
 """Post-training quantization: from a network of real numbers to integers, without retraining.
 
 Steps are powers of two of least squared error, per output channel for weights, per tensor for
-activations; then each bias, the head's included, absorbs what rounding did to its channel's mean.
+activations.  Then each bias absorbs what rounding did to its channel's mean, and the head's keeps
+the share of foreground.
 """
 
 import copy
@@ -22,6 +23,9 @@ __all__ = ["InputScale", "LayerFigures", "Quantized", "quantize", "scale_input"]
 
 _ZSCORE_MEAN = 128 / CODES_PER_DEVIATION
 """Value of a zscore image's middle code, in standard deviations."""
+
+_LARGEST = 255 << 8
+"""What activations of 8 bits reach at their least fraction bits, -8."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +149,25 @@ def quantize(
     ).eval()
     quantized = copy.deepcopy(real)
     values = image_tensor(images)
+    _check_range(real, values)
     calibrate(quantized, values)
     _fit_biases(quantized, size)
     _correct_biases(quantized, real, values)
     network = export(quantized, size, stored, normalization=normalization)
     return Quantized(network, _figures(network, real, quantized, values), real, quantized)
+
+
+@torch.no_grad()
+def _check_range(network: QuantUNet, values: torch.Tensor) -> None:
+    """Refuse a network whose feature maps no format reaches."""
+    for name, output in _outputs(network, values[:1]).items():
+        peak = float(output.abs().max())
+        if name != "head" and not peak <= _LARGEST:
+            raise FxhwError(
+                f"Layer {name} computes values up to {peak:.3g}, but activations reach "
+                f"{_LARGEST} at most; was the network trained on images scaled otherwise "
+                "(--input-scale)?"
+            )
 
 
 @torch.no_grad()
@@ -175,7 +193,9 @@ def _fit_biases(network: QuantUNet, size: tuple[int, int]) -> None:
 def _correct_biases(network: QuantUNet, real: QuantUNet, values: torch.Tensor) -> None:
     """Bring every channel's mean before its activation back to that of ``real``.
 
-    Layer by layer, so that what a layer sees is what its corrected predecessors give.
+    Layer by layer, so that what a layer sees is what its corrected predecessors give.  The head,
+    whose sign alone counts, gets the share of foreground back in place of the mean: far from a
+    contour logits are large, and their errors would move it.
     """
     wanted = {}
 
@@ -185,8 +205,10 @@ def _correct_biases(network: QuantUNet, real: QuantUNet, values: torch.Tensor) -
     def correct(name, block, x):
         block.bias -= block.accumulate(x).mean((0, 2, 3)) - wanted[name]
 
-    logit = _walk(real, values, look).mean()
-    network.head.bias -= _walk(network, values, correct).mean() - logit
+    background = int((_walk(real, values, look) < 0).sum())
+    logits = _walk(network, values, correct).flatten().sort().values
+    if 0 < background < len(logits):
+        network.head.bias -= (logits[background - 1] + logits[background]) / 2
 
 
 def _walk(network: QuantUNet, values: torch.Tensor, visit) -> torch.Tensor:
