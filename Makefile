@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
 
 .PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
-  lint sample clean
+  table1 studies lint sample clean
 
 help:
 	@echo "make generate   Verilog of the bundled network, in $(DESIGN)"
@@ -16,6 +16,8 @@ help:
 	@echo "make synth      its size on three FPGA families"
 	@echo "make test       the tests that take seconds each; test-slow: the others"
 	@echo "make formal     the proofs; grid: all widths; fuzz: random networks; train-test: PyTorch"
+	@echo "make table1     the paper's Table 1, trained here: hours, goes on after a break"
+	@echo "make studies    the smaller studies; results of both in docs/results"
 	@echo "make lint       the linters"
 	@echo "make sample     renew the committed sample, $(SAMPLE)"
 	@echo "make venv       $(VENV) with the pinned packages; train-venv: with PyTorch too"
@@ -61,7 +63,14 @@ fuzz: $(VENV)/.stamp
 	$(PYTEST) tests/cosim/test_random_networks.py -k many
 
 train-test: train-venv
-	$(PYTEST) -n $(JOBS) tests/train
+	$(PYTEST) -n $(JOBS) tests/train tests/studies
+
+table1: train-venv
+	$(BIN)/python -m fxhw.studies table1 --processes $(JOBS)
+
+studies: train-venv
+	for study in weights dropout ends activation-time full-size; do \
+	  $(BIN)/python -m fxhw.studies $$study --processes $(JOBS) || exit; done
 
 lint: $(VENV)/.stamp
 	$(BIN)/ruff check fxhw tests sim examples

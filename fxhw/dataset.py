@@ -9,6 +9,7 @@
 
 import csv
 import os
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,13 +96,14 @@ class Dataset:
             identifier, split = row.get("id"), row.get("split")
             if not identifier or split not in SPLITS:
                 raise FxhwError(
-                    f"Data set index {index}, line {line}: id {identifier!r} with split "
-                    f"{split!r}; each line needs an id and a split, train or val"
+                    f"Data set index {index}, line {line}: id {reprlib.repr(identifier)} with "
+                    f"split {reprlib.repr(split)}; each line needs an id and a split, train or val"
                 )
-            if identifier in seen or Path(identifier).name != identifier:
+            plain = Path(identifier).name == identifier and identifier.isprintable()
+            if identifier in seen or not plain:
                 raise FxhwError(
-                    f"Data set index {index}, line {line}: id {identifier!r} is there twice "
-                    "or is not a plain file name"
+                    f"Data set index {index}, line {line}: id {reprlib.repr(identifier)} is there "
+                    "twice or is not a plain file name"
                 )
             seen.add(identifier)
             self._groups[identifier] = row.get("group") or identifier

@@ -1,5 +1,6 @@
 """Images and masks as files: 8-bit pixels in, black-and-white PNGs out."""
 
+import contextlib
 import os
 import struct
 from pathlib import Path
@@ -65,9 +66,9 @@ def read_image(path: str | os.PathLike, channels: int | None = None) -> np.ndarr
     FxhwError if the file is missing, not an image, damaged, deeper than 8 bits or a stack.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FxhwError(f"Image {path} does not exist or is not a file")
     try:
+        if not path.is_file():
+            raise FxhwError(f"Image {path} does not exist or is not a file")
         with Image.open(path) as image:
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
@@ -84,6 +85,8 @@ def read_image(path: str | os.PathLike, channels: int | None = None) -> np.ndarr
     except Image.DecompressionBombError as error:
         raise FxhwError(f"Image {path} is too large to open: {error}") from error
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FxhwError(f"Image {path} cannot be read: {error.strerror}") from error
         raise FxhwError(f"Image {path} is damaged or truncated ({error})") from error
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     if channels == 3 and pixels.shape[2] == 1:
@@ -134,5 +137,7 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray) -> None:
         image.save(temporary, format="PNG")
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise FxhwError(f"Mask {path} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -40,6 +40,20 @@ def test_samples_come_by_split_in_the_order_of_the_index(folder):
     np.testing.assert_array_equal(sample.label, stored == 255)
 
 
+def test_samples_name_the_group_they_come_from(folder):
+    data = find_dataset(folder)
+    assert [(sample.id, sample.group) for sample in data.load("train")] == [
+        ("000", "a"), ("002", "b")
+    ]
+    assert data.load("val")[0].group == "a"
+
+
+@pytest.mark.parametrize("index", ["id,split\n000,train\n", "id,group,split\n000,,train\n"])
+def test_an_image_without_group_is_its_own(folder, index):
+    (folder / "index.csv").write_text(index)
+    assert find_dataset(folder).load("train")[0].group == "000"
+
+
 def test_rgb_images_have_three_channels(folder):
     for name in ("000", "002"):
         save(folder / "images" / f"{name}.png", np.zeros((6, 9, 3)))
@@ -73,6 +87,8 @@ def test_folders_without_index_are_refused(tmp_path):
         ("id,group,split\n000,a,val\n000,a,train\n", "line 3: id '000' is there twice"),
         ("id,group,split\n../000,a,val\n", "line 2: id '../000' .*not a plain file name"),
         (b"\xff\xfe\x00", "cannot be read"),
+        ('id,group,split\n"000\n001",a,val\n', r"line 2: id '000\\n001' .*not a plain file name"),
+        (f"id,group,split\n000,a,{'val' * 99}\n", "line 2: .* split 'valvalvalval\\.\\.\\.lval"),
     ],
 )
 def test_bad_indexes_are_refused(folder, index, message):
@@ -116,6 +132,12 @@ def test_a_truncated_png_is_refused(folder, kind):
 def test_a_missing_png_is_refused(folder, kind):
     (folder / kind / "001.png").unlink()
     with pytest.raises(FxhwError, match=r"001\.png"):
+        find_dataset(folder).load("val")
+
+
+def test_a_name_that_no_file_can_have_is_refused(folder):
+    (folder / "index.csv").write_text(f"id,group,split\n{'0' * 300},a,val\n")
+    with pytest.raises(FxhwError, match="cannot be read: File name too long"):
         find_dataset(folder).load("val")
 
 

@@ -1,16 +1,25 @@
 """The synthetic images: the same everywhere, and like the data they imitate."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fxhw.bundled import bundled_checkpoint, bundled_image, bundled_label
+from fxhw.bundled import (
+    BUNDLED,
+    bundled_checkpoint,
+    bundled_image,
+    bundled_label,
+    find_checkpoint,
+)
 from fxhw.checkpoint import load_checkpoint
 from fxhw.dice import dice_both
 from fxhw.errors import FxhwError
+from fxhw.fixed import normalize
 from fxhw.golden import run_network
 from fxhw.images import read_image, read_label
+from fxhw.quantize import widths
 from fxhw.synthetic import make_sample
 
 
@@ -62,7 +71,24 @@ def test_the_bundled_network_segments_the_bundled_image():
     assert membrane > 75
 
 
-def test_bundled_checkpoint_holds_made_up_images_only():
-    network = load_checkpoint(bundled_checkpoint())
-    expected = np.stack([make_sample(64, 64, seed)[0] for seed in (1, 2)])
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_checkpoint_holds_made_up_images_only(name):
+    network = load_checkpoint(bundled_checkpoint(name))
+    made_up = np.stack([make_sample(64, 64, seed)[0] for seed in (1, 2)])
+    expected = [normalize(image, network.normalization) for image in made_up]
     np.testing.assert_array_equal(network.calibration, expected)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_checkpoint_is_small_and_of_the_widths_its_name_says(name):
+    assert bundled_checkpoint(name).stat().st_size < 300_000
+    assert widths(load_checkpoint(bundled_checkpoint(name))) == (4, 6)
+
+
+def test_names_of_bundled_networks_yield_to_files(tmp_path, monkeypatch):
+    assert find_checkpoint(None) == bundled_checkpoint("em")
+    assert find_checkpoint(Path("gm")) == bundled_checkpoint("gm")
+    assert find_checkpoint(Path("other")) == Path("other")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gm").touch()
+    assert find_checkpoint(Path("gm")) == Path("gm")

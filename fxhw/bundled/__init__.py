@@ -1,15 +1,28 @@
-"""What ships inside the package: a trained network and a synthetic image to try it on."""
+"""What ships inside the package: trained networks and a synthetic image to try them on."""
 
 from pathlib import Path
 
-__all__ = ["bundled_checkpoint", "bundled_image", "bundled_label"]
+__all__ = ["BUNDLED", "bundled_checkpoint", "bundled_image", "bundled_label", "find_checkpoint"]
 
 _HERE = Path(__file__).parent
 
+BUNDLED = ("em", "gm", "pancreas")
+"""Names of the networks: membranes in electron microscopy, grey matter of the spinal cord, and
+the pancreas in CT; all with 4-bit weights and 6-bit activations."""
 
-def bundled_checkpoint() -> Path:
-    """The default network: membranes in electron microscopy, 4-bit weights, 6-bit activations."""
-    return _HERE / "em_w4a6.safetensors"
+
+def bundled_checkpoint(name: str = BUNDLED[0]) -> Path:
+    """The network called ``name``, one of :data:`BUNDLED`."""
+    return _HERE / f"{name}_w4a6.safetensors"
+
+
+def find_checkpoint(given: Path | None) -> Path:
+    """The file that a user means: a path, a name in :data:`BUNDLED`, or the default by None."""
+    if given is None:
+        return bundled_checkpoint()
+    if str(given) in BUNDLED and not given.exists():
+        return bundled_checkpoint(str(given))
+    return given
 
 
 def bundled_image() -> Path:

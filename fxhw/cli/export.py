@@ -22,10 +22,11 @@ def command(checkpoint, output, size, inexact):
     is image codes times their step (pixels / 256), already normalized where the network asks for
     that; the outputs are the logit and the mask.
     """
+    from ..bundled import find_checkpoint
     from ..checkpoint import load_checkpoint
     from ..exchange import save_qonnx
 
-    network = load_checkpoint(checkpoint)
+    network = load_checkpoint(find_checkpoint(checkpoint))
     if size:
         network = network.resized(size)
     save_qonnx(network, output, inexact)

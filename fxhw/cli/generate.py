@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ..bundled import bundled_checkpoint
+from ..bundled import find_checkpoint
 from ..checkpoint import load_checkpoint
 from ..emit.bundle import check_target, top_name, write_bundle
 from ..errors import FxhwError
@@ -42,7 +42,7 @@ def parse_size(text: str) -> tuple[int, int]:
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="The network.  [default: the bundled one]",
+    help="The network: a file, or em, gm or pancreas, which ship.  [default: em]",
 )
 @click.option(
     "--pin", type=click.IntRange(1, 16), default=8, show_default=True, help="Channels in per cycle."
@@ -84,7 +84,7 @@ def command(
     A network of other widths is requantized first, without training; the folder holds the result.
     """
     size = parse_size(image_size) if image_size else None
-    network = load_checkpoint(checkpoint or bundled_checkpoint())
+    network = load_checkpoint(find_checkpoint(checkpoint))
     present = widths(network)
     wanted = wbits or present[0], abits or present[1]
     output = output or Path("rtl_out") / f"unet_w{wanted[0]}a{wanted[1]}"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ..bundled import bundled_checkpoint
+from ..bundled import find_checkpoint
 from ..checkpoint import load_checkpoint
 from ..dataset import SPLITS, Dataset
 from ..dice import dice_both
@@ -44,7 +44,7 @@ class _Case:
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="The network to run.  [default: the bundled one]",
+    help="The network to run: a file, or em, gm or pancreas, which ship.  [default: em]",
 )
 @click.option(
     "--labels",
@@ -76,7 +76,8 @@ def command(images, checkpoint, labels, output, overlap, split, wbits, abits):
     """
     cases = _find_cases(images, labels, split)
     _check_output(output, cases)
-    network = load_checkpoint(checkpoint or bundled_checkpoint())
+    path = find_checkpoint(checkpoint)
+    network = load_checkpoint(path)
     if wbits or abits:
         present = widths(network)
         network = requantize(network, wbits or present[0], abits or present[1])
@@ -84,7 +85,7 @@ def command(images, checkpoint, labels, output, overlap, split, wbits, abits):
     with _folder_in_place(output) as folder:
         results = _segment(network, cases, folder, overlap)
         metrics = {
-            "checkpoint": str(checkpoint or bundled_checkpoint().name),
+            "checkpoint": str(checkpoint or path.name),
             "wbits": widths(network)[0],
             "abits": widths(network)[1],
             "images": results,

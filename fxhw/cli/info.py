@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..bundled import find_checkpoint
 from ..checkpoint import load_checkpoint
 from ..errors import FxhwError
 from ..graph import Concat, Conv, Head
@@ -22,10 +23,12 @@ __all__ = ["command"]
 def command(file, as_json):
     """Describe a checkpoint or a folder that 'fxhw generate' wrote.
 
-    Of a checkpoint: the kinds of its weights and activations, how images are normalized, every
-    layer with shapes and formats, the exact bits its parameters take, the multiply-accumulates per
-    image, the most feature map bits alive at once, and where it comes from.
+    FILE may also be em, gm or pancreas, which ship.  Of a checkpoint: the kinds of its weights and
+    activations, how images are normalized, every layer with shapes and formats, the exact bits its
+    parameters take, the multiply-accumulates per image, the most feature map bits alive at once,
+    and where it comes from.
     """
+    file = find_checkpoint(file)
     if not file.exists():
         raise FxhwError(f"{file} does not exist; give a checkpoint or a generated folder")
     if file.is_dir():

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ..bundled import bundled_image, bundled_label
+from ..bundled import bundled_image, bundled_label, find_checkpoint
 from ..checkpoint import load_checkpoint
 from ..dataset import find_dataset
 from ..dice import dice_both
@@ -66,7 +66,7 @@ def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, ma
 
     check_simulator(simulator)
     opened = Folder.open(folder)
-    network = load_checkpoint(checkpoint) if checkpoint else opened.network
+    network = load_checkpoint(find_checkpoint(checkpoint)) if checkpoint else opened.network
     limits = opened.design.max_height, opened.design.max_width
     picture = _own_picture(network, image, label) if image else _default_picture(network)
     height, width = picture.codes.shape[:2]

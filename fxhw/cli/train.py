@@ -38,6 +38,8 @@ def _preset(flag: str, kind, help: str, **more):
 @_preset("--learning-rate", float, "Rate at the start, with real numbers.")
 @_preset("--qat-learning-rate", float, "Rate at the start, with quantized numbers.")
 @_preset("--dropout", float, "Share of channels that training drops.")
+@_preset("--distillation", float,
+         "Share of the network of real numbers in the targets of quantized training.")
 @_preset("--normalization", click.Choice(["none", "zscore"]), "Of every image, before all else.")
 @_preset("--size", (int, int), "Image size the network is meant for.", metavar="HEIGHT WIDTH")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -102,18 +104,11 @@ def _show(metrics: dict) -> None:
 
 
 def _checkpoint_path(output: Path, dataset: str, recipe) -> Path:
-    """File to write; its folder is made if need be."""
-    from ..errors import FxhwError
-
-    path = output
-    if output.is_dir() or output.suffix != ".safetensors":
-        kind = "" if recipe.quantizer == "fixed" else f"_{recipe.quantizer}"
-        path = output / f"{dataset}{kind}_w{recipe.wbits}a{recipe.abits}.safetensors"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FxhwError(f"Folder {path.parent} cannot be made: {error.strerror}") from error
-    return path
+    """File to write."""
+    if output.suffix == ".safetensors" and not output.is_dir():
+        return output
+    kind = "" if recipe.quantizer == "fixed" else f"_{recipe.quantizer}"
+    return output / f"{dataset}{kind}_w{recipe.wbits}a{recipe.abits}.safetensors"
 
 
 class _Progress:
@@ -141,6 +136,7 @@ class _Progress:
             TextColumn("{task.fields[facts]}"),
             TimeRemainingColumn(),
             console=self._console,
+            disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task(
             "", total=sum(phase.epochs for phase in phases), phase="float", facts=""

@@ -84,6 +84,14 @@ if __name__ == "__main__":
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("torch", "matplotlib"):
+            raise
+        click.echo(
+            f"error: studies need {error.name}; get it by: pip install 'fxhw[train,plots]'",
+            err=True,
+        )
+        sys.exit(2)
     except FxhwError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

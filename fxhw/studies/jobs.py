@@ -2,11 +2,11 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from pathlib import Path
 
 from ..errors import FxhwError
@@ -44,16 +44,27 @@ class Job:
 
 
 def load_metrics(job: Job, work: Path) -> dict | None:
-    """Metrics of a job that is finished, else None."""
+    """Metrics of a job that is finished, else None; those of another recipe are not its own."""
+    metrics = _read_metrics(job, work)
+    finished = metrics is not None and "torch" in metrics and _is_of(job, metrics)
+    return metrics if finished else None
+
+
+def _read_metrics(job: Job, work: Path) -> dict | None:
+    """What lies where the job puts its metrics, None if nothing or if it is damaged."""
     from ..train.state import metrics_path
 
-    path = metrics_path(job.output(work))
-    if not path.is_file():
+    try:
+        metrics = json.loads(metrics_path(job.output(work)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+    return metrics if isinstance(metrics, dict) and "run" in metrics else None
+
+
+def _is_of(job: Job, metrics: dict) -> bool:
+    """Whether ``metrics`` are of the job's recipe."""
     wanted = json.loads(json.dumps(job.recipe().to_json()))
-    same = all(metrics["run"].get(name) == value for name, value in wanted.items())
-    return metrics if same and "torch" in metrics else None
+    return all(metrics["run"].get(name) == value for name, value in wanted.items())
 
 
 def load_weights(job: Job, work: Path) -> dict:
@@ -68,6 +79,8 @@ def load_weights(job: Job, work: Path) -> dict:
 
 def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> None:
     """Train every job that is not finished, and whatever it starts from.
+
+    What a break has left is resumed, what other options have left is trained anew.
 
     Parameters
     ----------
@@ -87,8 +100,8 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
     finished = total - len(todo)
     failed: dict[str, str] = {}
     threads = max(1, (os.cpu_count() or 1) // processes)
-    with ProcessPoolExecutor(processes, get_context("spawn"), _use_threads, (threads,)) as pool:
-        running = {}
+    running: dict[str, _Training] = {}
+    try:
         while todo or running:
             for job in list(todo):
                 if job.after is not None and job.after.name in failed:
@@ -96,18 +109,18 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
                     failed[job.name] = f"{job.after.name}, which it starts from, failed"
                 elif len(running) < processes and not _waits(job, todo, running):
                     todo.remove(job)
-                    running[pool.submit(_run, job, work)] = job, time.monotonic()
-            if not running:
-                continue
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                job, began = running.pop(future)
-                error = future.exception()
-                if error is not None:
-                    failed[job.name] = str(error)
+                    running[job.name] = _Training(job, work, threads)
+            for name in _ended(running):
+                training = running.pop(name)
+                reason = training.reason()
+                if reason is not None:
+                    failed[name] = reason
                 finished += 1
                 if report:
-                    report(job, time.monotonic() - began, finished, total)
+                    report(training.job, time.monotonic() - training.began, finished, total)
+    finally:
+        for training in running.values():
+            training.interrupt()
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise FxhwError(f"{len(failed)} of {total} trainings failed ({reasons})")
@@ -117,29 +130,83 @@ def with_sources(jobs: Iterable[Job]) -> list[Job]:
     """``jobs``, each after the one it starts from, none twice."""
     ordered: dict[str, Job] = {}
     for job in jobs:
-        if job.after is not None:
-            ordered.setdefault(job.after.name, job.after)
-        ordered.setdefault(job.name, job)
+        chain = [job]
+        while chain[-1].after is not None:
+            chain.append(chain[-1].after)
+        for link in reversed(chain):
+            ordered.setdefault(link.name, link)
     return list(ordered.values())
 
 
 def _waits(job: Job, todo, running) -> bool:
     """Whether what ``job`` starts from is still to come."""
-    pending = [other for other, _ in running.values()]
-    return job.after is not None and any(job.after.name == o.name for o in (*todo, *pending))
+    pending = {other.name for other in todo} | set(running)
+    return job.after is not None and job.after.name in pending
 
 
-def _use_threads(count: int) -> None:
-    # The process is fresh: torch, imported later, takes its threads from here.
-    os.environ["OMP_NUM_THREADS"] = str(count)
+class _Training:
+    """A job in a process of its own, so that one killed for memory takes no other along."""
+
+    def __init__(self, job: Job, work: Path, threads: int):
+        self.job, self.began = job, time.monotonic()
+        context = get_context("spawn")
+        self.result, sender = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_run, args=(job, work, threads, sender), daemon=True
+        )
+        self._process.start()
+        sender.close()
+
+    def reason(self) -> str | None:
+        """Why it failed, None if it did not; waits for its end."""
+        try:
+            reason = self.result.recv()
+        except EOFError:
+            reason = "its process was killed"
+        self._process.join()
+        return reason
+
+    def interrupt(self) -> None:
+        """End it as Ctrl-C would."""
+        self._process.join(1)  # Ctrl-C in a terminal reaches it without this
+        if self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGINT)
+        self._process.join()
 
 
-def _run(job: Job, work: Path) -> None:
+def _ended(running: dict[str, _Training]) -> list[str]:
+    """Names of trainings that ended, as soon as there are any."""
+    if not running:
+        return []
+    ready = connection.wait([training.result for training in running.values()])
+    return [name for name, training in running.items() if training.result in ready]
+
+
+def _run(job: Job, work: Path, threads: int, sender) -> None:
+    # The process is fresh: torch, imported from here on, takes its threads from this.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        _train(job, work)
+    except KeyboardInterrupt:
+        sender.send("interrupted")
+    except FxhwError as error:
+        sender.send(str(error))
+    except Exception as error:
+        sender.send(f"{type(error).__name__}: {error}")
+    else:
+        sender.send(None)
+
+
+def _train(job: Job, work: Path) -> None:
     from ..dataset import find_dataset
     from ..train.loop import train
     from ..train.state import float_path
 
-    source = None if job.after is None else float_path(job.after.output(work))
+    old = _read_metrics(job, work)
     train(
-        find_dataset(job.dataset), job.recipe(), job.output(work), resume=True, float_from=source
+        find_dataset(job.dataset),
+        job.recipe(),
+        job.output(work),
+        resume=old is None or _is_of(job, old),
+        float_from=None if job.after is None else float_path(job.after.output(work)),
     )

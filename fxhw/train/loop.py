@@ -32,6 +32,7 @@ from .recipe import Phase, Recipe
 from .state import (
     float_path,
     load_state,
+    make_folder,
     metrics_path,
     save_float,
     save_state,
@@ -85,9 +86,10 @@ def train(
 ) -> Result:
     """Train on the data set's ``train`` images and write checkpoint, metrics and state.
 
-    The checkpoint goes to ``output``, the others beside it: the network with real numbers
-    (``.float.pt``), the metrics (``.metrics.json``) and the state to resume from (``.state.pt``).
-    The last epoch is kept whatever its validation dice: ``val`` images choose nothing.
+    The checkpoint goes to ``output``, whose folder is made if need be, the others beside it: the
+    network with real numbers (``.float.pt``), the metrics (``.metrics.json``) and the state to
+    resume from (``.state.pt``).  The last epoch is kept whatever its validation dice: ``val``
+    images choose nothing.
 
     Parameters
     ----------
@@ -151,11 +153,10 @@ class _Run:
                 Epoch(entry["phase"], entry["epoch"], entry["loss"], tuple(entry["dice"]))
                 for entry in json.loads(state["history"])
             ]
-            for entry in self.history:
-                self._report(entry)
         elif float_from is not None:
             first = 1
             self.network = self._load_float(source)
+        make_folder(self.output)
         for index, phase in enumerate(phases[first:], start=first):
             fresh = state is None
             if fresh and index:
@@ -238,8 +239,9 @@ class _Run:
         first = 0
         if state is not None:
             first = state["epoch"]
-            self.network.load_state_dict(state["network"])
-            optimizer.load_state_dict(state["optimizer"])
+            self._restore(state, optimizer)
+            for entry in self.history:
+                self._report(entry)
         stages = _InqStages(self.network, phase.epochs)
         for epoch in range(first, phase.epochs):
             if stages.begin(epoch):
@@ -252,6 +254,18 @@ class _Run:
             self._report(self.history[-1])
         if phase.epochs == 0:
             stages.end(-1)
+
+    def _restore(self, state: dict, optimizer) -> None:
+        """Put the state's tensors where they belong."""
+        try:
+            self.network.load_state_dict(state["network"])
+            optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = str(error).strip().split("\n")[-1].strip()
+            raise FxhwError(
+                f"Training state {state_path(self.output)} does not have this network's layers "
+                f"({reason}); if its images had other channels, train from the start"
+            ) from error
 
     def _optimizer(self, phase: Phase):
         exponents = [p for name, p in self.network.named_parameters() if "exponent" in name]

@@ -97,7 +97,7 @@ class Recipe:
     qat_learning_rate: float = 1e-3
     weight_decay: float = 0.0
     dropout: float = 0.0
-    distillation: float = 0.7
+    distillation: float = 0.0
     loss: str = "both"
     normalization: str = "none"
     augmentation: Augmentation = Augmentation()

@@ -1,8 +1,11 @@
 """Files of a run besides its checkpoint: the state to resume from and the metrics."""
 
+import contextlib
+import io
 import json
 import os
 import pickle
+import tempfile
 from pathlib import Path
 
 import torch
@@ -13,12 +16,16 @@ __all__ = [
     "float_path",
     "load_float",
     "load_state",
+    "make_folder",
     "metrics_path",
     "save_float",
     "save_state",
     "state_path",
     "write_metrics",
 ]
+
+_STATE = ("phase", "epoch", "network", "optimizer", "history")
+"""What a state holds besides what identifies its run."""
 
 
 def state_path(output: Path) -> Path:
@@ -34,6 +41,24 @@ def metrics_path(output: Path) -> Path:
 def float_path(output: Path) -> Path:
     """Where the run that writes checkpoint ``output`` puts its network with real numbers."""
     return output.with_suffix(".float.pt")
+
+
+def make_folder(output: Path) -> None:
+    """Make the folder of checkpoint ``output``, before hours are spent on what is to go there.
+
+    Raises
+    ------
+    FxhwError if it cannot be made, or no file in it.
+    """
+    folder = output.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FxhwError(
+            f"Folder {folder} cannot be written: {error.strerror or error}; give another with -o"
+        ) from error
 
 
 def save_float(network: dict, recipe: dict, path: Path) -> None:
@@ -84,7 +109,11 @@ def save_state(state: dict, path: Path) -> None:
     ------
     FxhwError if the file cannot be written; a file already there is left as it was.
     """
-    _replace(path, lambda temporary: torch.save(state, temporary))
+    # By way of memory: torch names the archive after the file it writes to itself, and reports a
+    # full disk by the source line it noticed it in.
+    memory = io.BytesIO()
+    torch.save(state, memory)
+    _replace(path, memory.getbuffer())
 
 
 def load_state(path: Path, run: dict) -> dict | None:
@@ -103,6 +132,8 @@ def load_state(path: Path, run: dict) -> dict | None:
     state = _load(path, "Training state", "delete it and train from the start")
     try:
         other = json.loads(state["run"])
+        for entry in _STATE:
+            state[entry]
     except (KeyError, TypeError, ValueError) as error:
         raise FxhwError(
             f"Training state {path} is damaged ({type(error).__name__}: {error}); "
@@ -133,14 +164,16 @@ def _load(path: Path, what: str, remedy: str):
 def write_metrics(metrics: dict, path: Path) -> None:
     """Write ``metrics`` as JSON: a temporary file first, then a rename."""
     text = json.dumps(metrics, indent=1, sort_keys=True) + "\n"
-    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    _replace(path, text.encode())
 
 
-def _replace(path: Path, write) -> None:
+def _replace(path: Path, data) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        write(temporary)
+        temporary.write_bytes(data)
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        raise FxhwError(f"File {path} cannot be written: {error}") from error
+    except OSError as error:
+        raise FxhwError(f"File {path} cannot be written: {error.strerror or error}") from error
+    finally:  # an interrupted write leaves nothing either
+        with contextlib.suppress(OSError):
+            temporary.unlink()

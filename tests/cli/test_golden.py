@@ -184,7 +184,7 @@ def test_colour_network_takes_grey_images(tmp_path):
 
 
 def test_default_checkpoint_is_the_bundled_one(tmp_path, net, monkeypatch):
-    monkeypatch.setattr("fxhw.cli.golden.bundled_checkpoint", lambda: net)
+    monkeypatch.setattr("fxhw.bundled.bundled_checkpoint", lambda: net)
     make_image(tmp_path / "x.png")
     golden(tmp_path / "x.png", "-o", tmp_path / "out")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -62,7 +62,7 @@ def test_a_run_learns_and_leaves_a_checkpoint_and_metrics(cells, tmp_path):
 
 @pytest.mark.parametrize(("wbits", "abits"), [(1, 1), (1, 8), (2, 2), (8, 1)])
 def test_low_widths_train(cells, tmp_path, wbits, abits):
-    recipe = Recipe(**TINY, epochs=4, qat_epochs=6, wbits=wbits, abits=abits)
+    recipe = Recipe(**TINY, epochs=4, qat_epochs=12, wbits=wbits, abits=abits)
     epochs = []
     train(cells, recipe, tmp_path / "net.safetensors", progress=epochs.append)
     losses = [epoch.loss for epoch in epochs if epoch.phase == "norm"]
@@ -126,7 +126,8 @@ def test_a_state_that_would_execute_code_is_refused(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_refused(cells, tmp_path):
-    output = tmp_path / "nowhere" / "net.safetensors"
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "net.safetensors"
     with pytest.raises(FxhwError, match="cannot be written"):
         train(cells, Recipe(**TINY, epochs=1, qat_epochs=0), output)
 

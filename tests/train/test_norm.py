@@ -76,10 +76,15 @@ def test_folding_changes_no_code(kind, seed):
     folded = QuantUNet(network.topology, network.fold(), wbits, abits, 8, 8, quantizer, activation)
     network.hand_over(folded)
     before, after = outputs(network), outputs(folded)
+    compared = 0
     for name, values in before.items():
-        # Where the shift would be negative, and where real numbers round, codes may differ.
-        if (folded.blocks[name].weights.exponent >= folded.blocks[name].weight_low).all():
-            assert (values != after[name]).float().mean() < 1e-3
+        block = folded.blocks[name]
+        if (block.weights.exponent.round() < block.weight_low).any():
+            break  # a shift must not be negative, so codes change from here on
+        # Real numbers before a threshold round to either side, but hardly ever.
+        assert (values != after[name]).double().mean() < 1e-3
+        compared += 1
+    assert compared > 0
 
 
 def test_the_scale_is_a_power_of_two_and_positive():
