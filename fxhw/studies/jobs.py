@@ -86,7 +86,7 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
     ----------
     jobs : in the order in which they matter.
     work : folder of checkpoints, metrics and states.
-    processes : trainings at a time; they share the cores.
+    processes : trainings at a time, one thread each.
     report : called with (job, seconds, jobs done, jobs in all) after each.
 
     Raises
@@ -99,7 +99,6 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
     todo = [job for job in todo if load_metrics(job, work) is None]
     finished = total - len(todo)
     failed: dict[str, str] = {}
-    threads = max(1, (os.cpu_count() or 1) // processes)
     running: dict[str, _Training] = {}
     try:
         while todo or running:
@@ -109,7 +108,7 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
                     failed[job.name] = f"{job.after.name}, which it starts from, failed"
                 elif len(running) < processes and not _waits(job, todo, running):
                     todo.remove(job)
-                    running[job.name] = _Training(job, work, threads)
+                    running[job.name] = _Training(job, work)
             for name in _ended(running):
                 training = running.pop(name)
                 reason = training.reason()
@@ -147,12 +146,12 @@ def _waits(job: Job, todo, running) -> bool:
 class _Training:
     """A job in a process of its own, so that one killed for memory takes no other along."""
 
-    def __init__(self, job: Job, work: Path, threads: int):
+    def __init__(self, job: Job, work: Path):
         self.job, self.began = job, time.monotonic()
         context = get_context("spawn")
         self.result, sender = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_run, args=(job, work, threads, sender), daemon=True
+            target=_run, args=(job, work, sender), daemon=True
         )
         self._process.start()
         sender.close()
@@ -182,9 +181,10 @@ def _ended(running: dict[str, _Training]) -> list[str]:
     return [name for name, training in running.items() if training.result in ready]
 
 
-def _run(job: Job, work: Path, threads: int, sender) -> None:
-    # The process is fresh: torch, imported from here on, takes its threads from this.
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+def _run(job: Job, work: Path, sender) -> None:
+    # The process is fresh: torch, imported from here on, takes its threads from this.  One each
+    # is the most trainings per hour, and sums come out the same wherever they run.
+    os.environ["OMP_NUM_THREADS"] = "1"
     try:
         _train(job, work)
     except KeyboardInterrupt:

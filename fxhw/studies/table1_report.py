@@ -96,7 +96,7 @@ def _bits_table(entries) -> str:
         "## Stored bits", "",
         "Parameters exactly as the checkpoint and the hardware store them; feature maps alive at "
         "once at most, for one image of the size the network is meant for (128x128, 200x200, "
-        "176x112).", "",
+        "112x176).", "",
         "| row | data set | weights | biases | shifts | all, KiB | peak feature maps, KiB |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]

@@ -39,7 +39,7 @@ PRESETS: dict[str, dict] = {
             symmetries=1, scale=1.35, stretch=1.25, bend=4.0, gain=1.4, offset=30, gamma=1.3,
             shading=0.2, blurred=0.3,
         ),
-        "size": (176, 112),
+        "size": (112, 176),
     },
 }
 """Data set's name -> options of its recipe that differ from the defaults."""

@@ -133,6 +133,19 @@ def test_a_killed_process_takes_no_other_along(cells, real, tmp_path):
     assert load_metrics(after, tmp_path)
 
 
+def test_an_interruption_ends_all_trainings(real, tmp_path):
+    endless = Job("endless", real.dataset, real.options | {"epochs": 100_000})
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs([endless, real], tmp_path, 2, interrupt)
+    assert not multiprocessing.active_children()
+    assert not list(tmp_path.glob(".*"))
+    assert load_metrics(real, tmp_path)
+
+
 def test_metrics_of_other_options_do_not_count(cells, real, tmp_path):
     run_jobs([real], tmp_path, 1)
     longer = Job("real", real.dataset, real.options | {"epochs": 3})

@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from fxhw.studies import activation_time, dropout, ends, table1, table1_report, weights
+from fxhw.studies import (
+    activation_time,
+    dropout,
+    ends,
+    full_size,
+    table1,
+    table1_report,
+    weights,
+)
 from fxhw.studies.jobs import Job
 from tests.networks import random_network
 
@@ -161,6 +169,26 @@ def test_activation_time(tmp_path, monkeypatch):
     assert list(files) == ["activation_time.json", "activation_time.md", "activation_time.svg"]
     page = files["activation_time.md"].decode()
     assert "| 1x64x200x200 | 100 | 250 | 100 | 2.5 |" in page
+
+
+@pytest.mark.train
+def test_full_size(tmp_path, cells, monkeypatch):
+    """With a network that is not."""
+    pytest.importorskip("torch")
+    from fxhw import dataset
+    from fxhw.train import presets
+    from fxhw.train.recipe import Recipe
+
+    tiny = Recipe(base_channels=2, depth=1, crop=32, epochs=1, qat_epochs=1, size=(32, 32))
+    monkeypatch.setattr(dataset, "find_dataset", lambda name: cells)
+    monkeypatch.setattr(presets, "preset", lambda name, **_: tiny)
+    full_size.write(tmp_path / "work", tmp_path / "results")
+    found = json.loads((tmp_path / "results" / "full_size.json").read_text())
+    assert [row["phase"] for row in found["epochs"]] == ["float", "norm"]
+    assert found["peak_memory_gib"] > 0.05
+    assert f"{found['parameters']:,} weights" in (
+        tmp_path / "results" / "full_size.md"
+    ).read_text()
 
 
 def test_jobs_of_one_name_are_one_training():
