@@ -8,9 +8,10 @@ import numpy as np
 
 from ..errors import FxhwError
 from ..graph import Network
+from .draft import Draft
 from .model_file import ModelFile, read_model
 from .resolve import LayerImport, resolve
-from .walk import Draft, walk
+from .walk import walk
 
 __all__ = ["ImportReport", "import_qonnx"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import FxhwError
 from ..fixed import FixedFormat, Requantize, WeightFormat
 from ..graph import Concat, Conv, Head, MaxPool, UNetTopology, Upsample
+from .draft import Draft, DraftConv, DraftLink, Quantizer
 from .scales import fixed_scale, sum_range
-from .walk import Draft, DraftConv, DraftLink, Quantizer
 
 __all__ = ["LayerImport", "Resolved", "resolve"]
 

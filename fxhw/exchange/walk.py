@@ -5,161 +5,23 @@ a :class:`Feature` map of codes with a scale, or a :class:`Sum` that no quantize
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import FxhwError
 from .constants import FOLDABLE, fold
+from .draft import Draft, DraftConv, DraftLink, Feature, Pixels, Quantizer, Sum, Weights
 from .model_file import ModelFile, Node
+from .quant_nodes import plain, quantize_constant, read_quantizer, signless_rounding
 
-__all__ = ["Draft", "DraftConv", "DraftLink", "Quantizer", "Weights", "walk"]
+__all__ = ["walk"]
 
 SUPPORTED = (
     "Quant, BipolarQuant, Conv, BatchNormalization, Relu, MaxPool, Resize, Upsample, Concat, Pad, "
     "Slice, and Mul, Add, Sub, Div by constants"
 )
 """Operators on feature maps."""
-
-_ROUNDINGS = {
-    "ROUND": "HALF_EVEN",
-    "HALF_EVEN": "HALF_EVEN",
-    "HALF_UP": "HALF_UP",
-    "HALF_DOWN": "HALF_DOWN",
-    "FLOOR": "FLOOR",
-    "CEIL": "CEIL",
-    "UP": "UP",
-    "DOWN": "DOWN",
-}
-
-
-@dataclass(frozen=True)
-class Quantizer:
-    """A quantizer of feature maps: ``clamp(round(x / scale), low, high)``.
-
-    Parameters
-    ----------
-    scale : one step.
-    bits : bits of a code.
-    kind : as :attr:`fxhw.fixed.FixedFormat.kind`.
-    rounding : ``HALF_EVEN``, ``HALF_UP``, ``HALF_DOWN``, ``FLOOR`` or ``CEIL``.
-    """
-
-    scale: float
-    bits: int
-    kind: str
-    rounding: str = "HALF_UP"
-
-    @property
-    def max(self) -> int:
-        """Largest code."""
-        if self.kind in ("sign", "ternary"):
-            return 1
-        return (1 << (self.bits - (self.kind == "signed"))) - 1
-
-    @property
-    def min(self) -> int:
-        """Smallest code."""
-        if self.kind in ("sign", "ternary"):
-            return -1
-        return -(1 << (self.bits - 1)) if self.kind == "signed" else 0
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """Constants behind a quantizer: ``codes * scale``, which broadcast together."""
-
-    codes: np.ndarray
-    scale: np.ndarray
-    bits: int
-    kind: str
-
-    @property
-    def array(self) -> np.ndarray:
-        return self.codes * self.scale
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """The image before its quantizer: ``factor`` times the model's input."""
-
-    shape: tuple[int, int, int]
-    factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A feature map of codes, (channels, height, width); with a border if it is padded."""
-
-    tensor: str
-    shape: tuple[int, int, int]
-    border: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """``gain * conv + offset`` per output channel, before its quantizer; or the logit."""
-
-    node: Node
-    source: Feature
-    weights: Weights
-    gain: np.ndarray
-    offset: np.ndarray
-    shape: tuple[int, int, int]
-    relu: bool = False
-    logit: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class DraftConv:
-    """A convolution with its quantizer (None: the head).
-
-    The sum's value is ``scale(input) * gain * (weights * input codes) + offset``.
-    """
-
-    name: str
-    input: str
-    output: str
-    codes: np.ndarray
-    bits: int
-    kind: str
-    gain: np.ndarray
-    offset: np.ndarray
-    out: Quantizer | None
-
-
-@dataclass(frozen=True)
-class DraftLink:
-    """A pooling, upsampling or concatenation: all its tensors share one format."""
-
-    kind: str
-    name: str
-    inputs: tuple[str, ...]
-    output: str
-
-
-@dataclass
-class Draft:
-    """A network before its integers are chosen.
-
-    Parameters
-    ----------
-    image : the image's quantizer, or what stands for it.
-    image_shape : (channels, height, width).
-    ops : convolutions and links in order; the last is the head.
-    shapes : (channels, height, width) of every tensor.
-    tensors : the model's name of every convolution's result.
-    wanted : (node, quantizer) of quantizers that read quantized tensors, by tensor.
-    image_factor : what the model multiplies its input by before the image's quantizer.
-    """
-
-    image: Quantizer
-    image_shape: tuple[int, int, int]
-    ops: list = field(default_factory=list)
-    shapes: dict = field(default_factory=dict)
-    tensors: dict = field(default_factory=dict)
-    wanted: dict = field(default_factory=dict)
-    image_factor: float = 1.0
 
 
 def walk(model: ModelFile, size: tuple[int, int] | None, input_scale: float | None) -> Draft:
@@ -219,9 +81,9 @@ class _Walk:
 
     def constant(self, node: Node, inputs: list):
         if node.kind in ("Quant", "IntQuant", "BipolarQuant"):
-            return _quantize_constant(node, inputs)
+            return quantize_constant(node, inputs)
         if node.kind == "Shape":
-            return np.array(np.shape(_plain(inputs[0])), np.int64)
+            return np.array(np.shape(plain(inputs[0])), np.int64)
         if node.kind not in FOLDABLE:
             raise FxhwError(
                 f"{node} works on constants, which is supported of {', '.join(FOLDABLE)}, Quant "
@@ -229,13 +91,13 @@ class _Walk:
             )
         if node.kind in ("Identity", "Cast") and isinstance(inputs[0], Weights):
             return inputs[0]
-        return fold(node, [_plain(value) for value in inputs])
+        return fold(node, [plain(value) for value in inputs])
 
     # The operators, in the order of a network.
 
     def quant(self, node: Node, inputs: list):
         x = inputs[0]
-        quantizer = _quantizer(node, inputs)
+        quantizer = read_quantizer(node, inputs)
         if isinstance(x, Pixels):
             return self.image(node, x, quantizer)
         if isinstance(x, Feature):
@@ -248,7 +110,7 @@ class _Walk:
             quantizer = replace(quantizer, kind="unsigned", bits=quantizer.bits - 1)
         elif x.relu and quantizer.kind != "unsigned":
             raise FxhwError(f"{node} makes {quantizer.kind} codes behind a Relu; remove the Relu")
-        quantizer = _rounding(node, quantizer)
+        quantizer = signless_rounding(node, quantizer)
         tensor = self.fresh(node.outputs[0])
         self.result.shapes[tensor] = x.shape
         self.result.tensors[tensor] = node.outputs[0]
@@ -351,7 +213,7 @@ class _Walk:
             raise FxhwError(f"{node} divides by a feature map, which is not supported")
         x, constant = inputs[1 - constants[0]], inputs[constants[0]]
         if isinstance(x, Pixels):
-            number = np.asarray(_plain(constant), np.float64)
+            number = np.asarray(plain(constant), np.float64)
             if node.kind not in ("Mul", "Div") or number.size != 1 or number.min() <= 0:
                 raise FxhwError(
                     f"{node} changes the image by more than one positive factor; quantize first"
@@ -382,7 +244,7 @@ class _Walk:
 
     def threshold(self, node: Node, inputs: list):
         x = inputs[0]
-        if not isinstance(x, Sum) or not x.logit or not np.all(_plain(inputs[1]) == 0):
+        if not isinstance(x, Sum) or not x.logit or not np.all(plain(inputs[1]) == 0):
             raise FxhwError(f"{node} must compare the logit with 0")
         return x
 
@@ -436,7 +298,7 @@ class _Walk:
 
     def resize_numbers(self, node: Node, inputs: list):
         """(scales, sizes) of a Resize or Upsample, one of them None."""
-        parts = [None if v is None or not np.size(_plain(v)) else _plain(v) for v in inputs[1:]]
+        parts = [None if v is None or not np.size(plain(v)) else plain(v) for v in inputs[1:]]
         if node.kind == "Upsample":
             scales = parts[0] if parts else node.attributes.get("scales")
             return scales, None
@@ -474,8 +336,8 @@ class _Walk:
     def slice(self, node: Node, inputs: list):
         """The crop behind an upsampling."""
         x = self.feature(node, inputs[0])
-        starts, ends = (np.ravel(_plain(v)).astype(int).tolist() for v in inputs[1:3])
-        rest = [None if v is None else np.ravel(_plain(v)).tolist() for v in inputs[3:]]
+        starts, ends = (np.ravel(plain(v)).astype(int).tolist() for v in inputs[1:3])
+        rest = [None if v is None else np.ravel(plain(v)).tolist() for v in inputs[3:]]
         axes = rest[0] if rest and rest[0] is not None else list(range(len(starts)))
         steps = rest[1] if len(rest) > 1 and rest[1] is not None else [1] * len(starts)
         shape = [1, *x.shape]
@@ -508,10 +370,10 @@ class _Walk:
         x = self.feature(node, inputs[0])
         pads = node.attributes.get("pads")
         if pads is None:
-            pads = np.ravel(_plain(inputs[1])).astype(int).tolist()
+            pads = np.ravel(plain(inputs[1])).astype(int).tolist()
         fill = node.attributes.get("value", 0.0)
         if len(inputs) > 2 and inputs[2] is not None:
-            fill = float(np.ravel(_plain(inputs[2]))[0])
+            fill = float(np.ravel(plain(inputs[2]))[0])
         if len(inputs) > 3 and inputs[3] is not None:
             raise FxhwError(f"{node} names axes; pads of all four are supported")
         if node.attributes.get("mode", "constant") != "constant":
@@ -659,15 +521,11 @@ def _image_shape(model: ModelFile, size) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _plain(value):
-    return value.array if isinstance(value, Weights) else value
-
-
 def _channels(node: Node, value, count: int, shape) -> np.ndarray:
     """float64 (count,): a constant that is one number per channel, or one for all."""
     if not isinstance(value, np.ndarray | Weights):
         raise FxhwError(f"{node} needs a constant per channel, not a feature map")
-    array = np.asarray(_plain(value), np.float64)
+    array = np.asarray(plain(value), np.float64)
     target = tuple(count if n == -1 else n for n in shape)
     try:
         return np.broadcast_to(array, target).reshape(count).copy()
@@ -676,84 +534,3 @@ def _channels(node: Node, value, count: int, shape) -> np.ndarray:
             f"{node} has a constant of shape {array.shape}, expected one number per channel, "
             f"{target}"
         ) from None
-
-
-def _quant_inputs(node: Node, inputs: list):
-    """(scale, bits, signed, narrow, rounding) of a Quant or BipolarQuant."""
-    constants = []
-    for value in inputs[1:]:
-        if not isinstance(value, np.ndarray | Weights):
-            raise FxhwError(f"{node} has a scale, zero point or width that is no constant")
-        constants.append(np.asarray(_plain(value)))
-    scale = constants[0].astype(np.float32)
-    if not scale.min(initial=1) > 0:
-        raise FxhwError(f"{node} has the scale {scale.min():g}; it must be positive")
-    if node.kind == "BipolarQuant":
-        return scale, 1, True, False, "FLOOR"
-    zero, bits = constants[1], constants[2]
-    if np.any(zero != 0):
-        raise FxhwError(f"{node} has a zero point of {zero.reshape(-1)[0]}; 0 is supported")
-    bits = np.unique(bits)
-    if bits.size != 1 or bits[0] != int(bits[0]) or not 1 <= bits[0] <= 64:
-        raise FxhwError(f"{node} has the bit width {bits.tolist()}; one of 1 to 64 is supported")
-    rounding = node.attributes.get("rounding_mode", "ROUND").upper()
-    if rounding not in _ROUNDINGS:
-        raise FxhwError(
-            f"{node} has rounding_mode {rounding}; supported are {', '.join(_ROUNDINGS)}"
-        )
-    signed, narrow = (bool(node.attributes.get(name, 1)) for name in ("signed", "narrow"))
-    return scale, int(bits[0]), signed, narrow, _ROUNDINGS[rounding]
-
-
-def _quantizer(node: Node, inputs: list) -> Quantizer:
-    scale, bits, signed, narrow, rounding = _quant_inputs(node, inputs)
-    if scale.size != 1:
-        raise FxhwError(f"{node} has a scale per channel; activations have one for the tensor")
-    kind = "signed" if signed else "unsigned"
-    if signed and bits == 1:
-        kind = "sign"
-    elif signed and narrow and bits == 2:
-        kind = "ternary"
-    elif narrow:
-        raise FxhwError(
-            f"{node} has narrow=1 with {bits} {kind} bits; activations use every code, narrow=0"
-        )
-    if bits > 16:
-        raise FxhwError(f"{node} has {bits}-bit activations; at most 16 bits are supported")
-    return Quantizer(float(scale.reshape(-1)[0]), bits, kind, rounding)
-
-
-def _rounding(node: Node, quantizer: Quantizer) -> Quantizer:
-    """``quantizer`` with a rounding that does not depend on the sign."""
-    rounding = quantizer.rounding
-    if rounding in ("UP", "DOWN"):
-        if quantizer.kind != "unsigned":
-            raise FxhwError(f"{node} has rounding_mode {rounding} with signed codes; ROUND, FLOOR "
-                            "and CEIL are supported")
-        rounding = "CEIL" if rounding == "UP" else "FLOOR"
-    return replace(quantizer, rounding=rounding)
-
-
-def _quantize_constant(node: Node, inputs: list) -> Weights:
-    """The codes of constants, in the very arithmetic of QONNX."""
-    scale, bits, signed, narrow, rounding = _quant_inputs(node, inputs)
-    x = np.asarray(_plain(inputs[0])).astype(np.float32)
-    with np.errstate(over="ignore"):
-        scaled = x / scale
-    if signed and bits == 1:
-        return Weights(np.where(scaled >= 0, 1, -1), scale.astype(np.float64), 1, "binary")
-    low = -(1 << (bits - 1)) + narrow if signed else 0
-    high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
-    scaled = np.clip(scaled.astype(np.float64), low, high)
-    magnitude, sign = np.abs(scaled), np.sign(scaled)
-    codes = {
-        "HALF_EVEN": lambda: np.rint(scaled),
-        "HALF_UP": lambda: sign * np.floor(magnitude + 0.5),
-        "HALF_DOWN": lambda: sign * np.ceil(magnitude - 0.5),
-        "FLOOR": lambda: np.floor(scaled),
-        "CEIL": lambda: np.ceil(scaled),
-        "UP": lambda: sign * np.ceil(magnitude),
-        "DOWN": lambda: np.fix(scaled),
-    }[rounding]().astype(np.int64)
-    kind = "ternary" if signed and narrow and bits == 2 else "fixed"
-    return Weights(codes, scale.astype(np.float64), bits + (not signed), kind)

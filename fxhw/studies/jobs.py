@@ -1,5 +1,6 @@
 """Many trainings on all cores: each in a process of its own, resumed after a break."""
 
+import contextlib
 import json
 import os
 import signal
@@ -185,16 +186,17 @@ def _run(job: Job, work: Path, sender) -> None:
     # The process is fresh: torch, imported from here on, takes its threads from this.  One each
     # is the most trainings per hour, and sums come out the same wherever they run.
     os.environ["OMP_NUM_THREADS"] = "1"
+    reason = None
     try:
         _train(job, work)
     except KeyboardInterrupt:
-        sender.send("interrupted")
+        reason = "interrupted"
     except FxhwError as error:
-        sender.send(str(error))
+        reason = str(error)
     except Exception as error:
-        sender.send(f"{type(error).__name__}: {error}")
-    else:
-        sender.send(None)
+        reason = f"{type(error).__name__}: {error}"
+    with contextlib.suppress(BrokenPipeError):  # nobody listens once the parent was killed
+        sender.send(reason)
 
 
 def _train(job: Job, work: Path) -> None:

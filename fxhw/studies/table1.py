@@ -21,7 +21,7 @@ EPOCHS = {"em": (15, 6), "gm": (7, 3), "pancreas": (35, 16)}
 SEEDS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A line of the table.
 
@@ -43,11 +43,15 @@ class Row:
     published: str | None = None
 
 
+_REAL = "real"
+"""Key of the row of the networks that all others start from."""
+
 _WIDE = {"first_wbits": 16, "last_wbits": 16}
 _BOTH = ("relu", "tanh")
 
 ROWS = (
     Row("float", "float", {"quantizer": "float"}, _BOTH, True, "full precision"),
+    Row("float, not fine-tuned", _REAL, {}, _BOTH, True),
     Row("w16 a16", "w16a16", {"wbits": 16, "abits": 16, **_WIDE}, _BOTH, False, "Q8.8, Q8.8"),
     Row("w8 a8", "w8a8", {"wbits": 8, "abits": 8}, _BOTH, False, "Q8.0, Q0.8"),
     Row("w4 a6", "w4a6", {"wbits": 4, "abits": 6}, _BOTH, True, "Q6.0, Q0.4"),
@@ -78,28 +82,36 @@ def job(dataset: str, row: Row, activation: str, seed: int) -> Job:
         dataset,
         common | {"quantizer": "float", "activation": real, "qat_epochs": 0},
     )
+    if row.key == _REAL:
+        return source
     options = common | row.options | {"activation": activation}
     return Job(f"{dataset}_{row.key}_{activation}_s{seed}", dataset, options, source)
+
+
+def planned(datasets=DATASETS) -> dict[tuple[Row, str, str], list[int]]:
+    """(row, data set, activation) -> seeds: every cell of the table.
+
+    Tanh columns are of EM and GM, as in the paper, and of one seed.
+    """
+    cells = {}
+    for row in ROWS:
+        for dataset in datasets:
+            for activation in row.activations:
+                if activation != "tanh":
+                    cells[row, dataset, activation] = list(range(SEEDS if row.claim else 1))
+                elif dataset != "pancreas":
+                    cells[row, dataset, activation] = [0]
+    return cells
 
 
 def jobs(datasets=DATASETS) -> list[Job]:
     """Every training of the table, what matters most first.
 
-    Seed 0 of the rows that carry a claim, of the others, then the claims' other seeds; tanh
-    columns, which the paper has for EM and GM, come last.
+    Seed 0 of the rows that carry a claim, of the others, then the claims' other seeds, then tanh.
     """
-    first, seeds, tanh = [], [], []
-    for row in sorted(ROWS, key=lambda row: not row.claim):
-        for dataset in datasets:
-            for activation in row.activations:
-                if activation == "tanh":
-                    if dataset != "pancreas":
-                        tanh.append(job(dataset, row, activation, 0))
-                    continue
-                first.append(job(dataset, row, activation, 0))
-                count = SEEDS if row.claim else 1
-                seeds += [job(dataset, row, activation, seed) for seed in range(1, count)]
-    return first + sorted(seeds, key=lambda job: job.options["seed"]) + tanh
+    cells = [(*cell, seed) for cell, seeds in planned(datasets).items() for seed in seeds]
+    cells.sort(key=lambda cell: (cell[2] == "tanh", cell[3], not cell[0].claim))
+    return [job(dataset, row, activation, seed) for row, dataset, activation, seed in cells]
 
 
 def collect(work: Path) -> list[dict]:
@@ -108,21 +120,22 @@ def collect(work: Path) -> list[dict]:
     Trainings that are not finished are left out.
     """
     entries = []
-    for row in ROWS:
-        for dataset in DATASETS:
-            for activation in row.activations:
-                scores, bits, peak = [], None, None
-                for seed in range(SEEDS):
-                    metrics = load_metrics(job(dataset, row, activation, seed), work)
-                    if metrics is not None:
-                        scores.append({"seed": seed} | _scores(metrics))
-                        bits = metrics.get("stored_bits")
-                        peak = metrics.get("peak_activation_bits")
-                if scores:
-                    entries.append({
-                        "row": row.name, "dataset": dataset, "activation": activation,
-                        "scores": scores, "stored_bits": bits, "peak_activation_bits": peak,
-                    })
+    for (row, dataset, activation), seeds in planned().items():
+        finished = {
+            seed: metrics
+            for seed in seeds
+            if (metrics := load_metrics(job(dataset, row, activation, seed), work)) is not None
+        }
+        if finished:
+            last = list(finished.values())[-1]
+            entries.append({
+                "row": row.name,
+                "dataset": dataset,
+                "activation": activation,
+                "scores": [{"seed": seed} | _scores(m) for seed, m in finished.items()],
+                "stored_bits": last.get("stored_bits"),
+                "peak_activation_bits": last.get("peak_activation_bits"),
+            })
     return entries
 
 

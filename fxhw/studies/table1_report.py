@@ -6,7 +6,7 @@ from statistics import mean
 from .figures import COLOURS, new_figure, save_figure
 from .published import PUBLISHED
 from .results import write_json, write_text
-from .table1 import BASE_CHANNELS, DATASETS, EPOCHS, ROWS
+from .table1 import BASE_CHANNELS, DATASETS, EPOCHS, ROWS, planned
 
 __all__ = ["write_report"]
 
@@ -20,14 +20,14 @@ def write_report(entries: list[dict], folder: Path) -> None:
     """Write ``table1.json``, ``table1.md`` and ``table1.svg``."""
     write_json(entries, folder / "table1.json")
     sections = [
-        _heading(),
+        _heading(sum(len(entry["scores"]) for entry in entries)),
         _dice_table(entries, "slices", "relu"),
         _dice_table(entries, "slices", "tanh"),
         _dice_table(entries, "subjects", "relu"),
         _bits_table(entries),
         _published_table(),
     ]
-    write_text("\n\n".join(sections) + "\n", folder / "table1.md")
+    write_text("\n\n".join(section for section in sections if section) + "\n", folder / "table1.md")
     _draw(entries, folder / "table1.svg")
 
 
@@ -45,9 +45,14 @@ def spread(entry: dict, kind: str, side: int) -> tuple[float, float, int]:
     return mean(values), (max(values) - min(values)) / 2, len(values)
 
 
-def _heading() -> str:
+def _heading(count: int) -> str:
     steps = "; ".join(
         f"{dataset} {real} + {tuned} epochs" for dataset, (real, tuned) in EPOCHS.items()
+    )
+    total = sum(len(cells) for cells in planned().values())
+    missing = "" if count == total else (
+        f"\n**Not finished: {count} of {total} figures are there.** What is blank is still to be "
+        "trained; the command goes on where it stopped.\n"
     )
     return f"""# Table 1, ours
 
@@ -58,6 +63,7 @@ many steps ({steps}). The last epoch counts, whatever it scores: `val` chooses n
 last layer have 8-bit weights but in "float" and "w16 a16"; the rows "paper" follow the paper's
 equations (1) to (4), with its first level and last layer left real. Rows of integers are scored
 by the golden model, whole images; a mean of several seeds has half their range behind it.
+{missing}
 
 ![dice against stored bits](table1.svg)"""
 
@@ -71,8 +77,9 @@ def _dice_table(entries, kind: str, activation: str) -> str:
         "of signed codes where quantized, as wide as the row says.",
         ("subjects", "relu"): "## Dice per subject\n\nAll slices of a subject taken together.",
     }[kind, activation]
-    lines = [title, "", "| row | " + " | ".join(name for *_, name in _COLUMNS) + " |"]
-    lines.append("|---|" + "---:|" * len(_COLUMNS))
+    rows = []
+    heading = [title, "", "| row | " + " | ".join(name for *_, name in _COLUMNS) + " |"]
+    heading.append("|---|" + "---:|" * len(_COLUMNS))
     for row in ROWS:
         wanted = activation
         if activation == "relu" and "relu" not in row.activations:
@@ -82,8 +89,8 @@ def _dice_table(entries, kind: str, activation: str) -> str:
             entry = find(entries, row.name, dataset, wanted)
             cells.append(_cell(entry, kind, side) if entry else "")
         if any(cells):
-            lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            rows.append(f"| {row.name} | " + " | ".join(cells) + " |")
+    return "\n".join(heading + rows) if rows else ""
 
 
 def _cell(entry: dict, kind: str, side: int) -> str:

@@ -14,13 +14,15 @@ PRESETS: dict[str, dict] = {
             warped=0.5, angle=15, scale=1.15, stretch=1.1
         ),
     },
-    # Sites differ in contrast and shading, which the normalization and the augmentation answer.
+    # Sites differ in contrast and shading, which the normalization and the augmentation answer;
+    # and four people are few to fine-tune on, so that what was learnt of them is held fast.
     "gm": {
         "epochs": 7,
         "qat_epochs": 3,
         "crop": 112,
         "weight_decay": 1e-3,
         "loss": "foreground",
+        "distillation": 0.7,
         "normalization": "zscore",
         "augmentation": Augmentation(
             symmetries=2, angle=20, scale=1.35, stretch=1.25, gain=1.5, offset=30, gamma=1.5,
