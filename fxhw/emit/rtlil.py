@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ..errors import FxhwError
 
-__all__ = ["MemoryInit", "extract_memory_inits", "rename_modules"]
+__all__ = ["MemoryInit", "extract_memory_inits", "rename_modules", "rename_primitives"]
 
 _CELL = re.compile(r"^  cell (\S+) (\S+)$")
+_INSTANCE = re.compile(r"^  cell (\\\S+) ", re.M)
 _MODULE = re.compile(r"^module \\(\S+)$")
 
 
@@ -60,6 +61,21 @@ def rename_modules(text: str) -> str:
         return f"{found[1]}\\{names.get(found[2], found[2])}{found[3]}"
 
     return re.sub(r"^(module |  cell )\\(\S+)(.*)$", rename, text, flags=re.M)
+
+
+def rename_primitives(text: str, top: str) -> tuple[str, dict[str, str]]:
+    """``text`` with the modules that it uses but lacks named after ``top``, and their names.
+
+    Those are the primitives of :mod:`fxhw.gateware.primitives`; returns old name -> new name.
+    """
+    defined = {found[1] for line in text.splitlines() if (found := _MODULE.match(line))}
+    used = {found[1][1:] for found in _INSTANCE.finditer(text)}
+    names = {name: f"{top}_{name}" for name in sorted(used - defined)}
+
+    def rename(found):
+        return f"  cell \\{names.get(found[1][1:], found[1][1:])} "
+
+    return (_INSTANCE.sub(rename, text) if names else text), names
 
 
 def extract_memory_inits(text: str) -> tuple[str, list[MemoryInit]]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FxhwError
+from ..gateware.primitives import verilog_of
 from .names import is_name
-from .rtlil import MemoryInit, extract_memory_inits, rename_modules
+from .rtlil import MemoryInit, extract_memory_inits, rename_modules, rename_primitives
 from .yosys import run_yosys
 
 __all__ = ["Emitted", "emit_verilog"]
 
 _SCRIPT = """\
-read_rtlil design.il
+{primitives}read_rtlil design.il
 hierarchy -check -top {top}
 proc
 memory_collect
@@ -27,6 +28,8 @@ opt_clean -purge
 check -assert
 write_verilog -noattr design.v
 """
+
+_READ_PRIMITIVES = "read_verilog -lib primitives.v\n"
 
 _LINT = """\
 // Modules of one design stand in one file:
@@ -84,11 +87,15 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
     with warnings.catch_warnings():
         # A submodule that a parameter makes superfluous is no mistake.
         warnings.simplefilter("ignore", UnusedElaboratable)
-        text = rtlil.convert(component, name=top, emit_src=False)
-    text, inits = extract_memory_inits(rename_modules(text))
+        text = rtlil.convert(component, name=top, platform="verilog", emit_src=False)
+    text, primitives = rename_primitives(rename_modules(text), top)
+    text, inits = extract_memory_inits(text)
+    library = "".join(verilog_of(kind, name) for kind, name in primitives.items())
     with tempfile.TemporaryDirectory(prefix="fxhw-") as folder:
         (Path(folder) / "design.il").write_text(text, encoding="utf-8")
-        run_yosys(_SCRIPT.format(top=top), folder)
+        (Path(folder) / "primitives.v").write_text(library, encoding="utf-8")
+        script = _SCRIPT.format(top=top, primitives=_READ_PRIMITIVES if library else "")
+        run_yosys(script, folder)
         verilog = (Path(folder) / "design.v").read_text(encoding="utf-8")
     names = _file_names(inits)
     verilog = verilog.partition("*/\n")[2].lstrip("\n")  # the writer's own title line
@@ -96,7 +103,7 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
         verilog = _insert_readmem(verilog, init, name)
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     memories = {name: init.to_hex() for init, name in zip(inits, names)}
-    return Emitted(top, f"{comment}\n{_LINT}\n{verilog}", memories)
+    return Emitted(top, f"{comment}\n{_LINT}\n{verilog}{library}", memories)
 
 
 def _file_names(inits: list[MemoryInit]) -> list[str]:

@@ -8,6 +8,7 @@ from ..plan.conv_spec import TAPS, ConvSpec
 from .accumulators import Accumulators
 from .line_buffer import LineBuffer
 from .mac_array import MacArray
+from .mac_lut import LutMacArray
 from .requantizer import Requantizer
 from .stream import StreamFifo
 from .weight_store import LoadSignature, WeightStore
@@ -67,7 +68,7 @@ class ConvEngine(wiring.Component):
 
     def __init__(self, spec: ConvSpec, bus_bits: int, banks: int = 1):
         self._spec = spec
-        self._array = MacArray(spec)
+        self._array = (LutMacArray if spec.style == "lut" else MacArray)(spec)
         self._requantizer = Requantizer(spec.requantize, spec.lanes_out)
         self._weights = WeightStore(spec.weight_bits, spec.weight_words, bus_bits, banks)
         self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, bus_bits, banks)

@@ -4,8 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..plan.conv_spec import TAPS, ConvSpec
-from ..plan.cycles import TREE_FAN_IN, array_latency
+from ..plan.conv_spec import TAPS, TREE_FAN_IN, ConvSpec
 
 __all__ = ["MacArray"]
 
@@ -14,8 +13,8 @@ class MacArray(wiring.Component):
     """``TAPS * lanes_in * lanes_out`` multipliers and ``lanes_out`` adder trees, pipelined.
 
     The same function as :meth:`fxhw.plan.ConvSpec.compute_array`.  This is the ``generic``
-    style: ``*`` and ``+``, left to the synthesizer; another style is another component with this
-    signature.
+    style: ``*`` and ``+``, left to the synthesizer; :class:`.mac_lut.LutMacArray` is another, with
+    this signature.
 
     *Latency*: :attr:`latency` cycles.  *Throughput*: a window per cycle, no stall.
 
@@ -43,7 +42,7 @@ class MacArray(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from operands to sums: the products, then the levels of the tree."""
-        return array_latency(TAPS * self._spec.lanes_in)
+        return self._spec.array_latency
 
     def elaborate(self, platform):
         m = Module()

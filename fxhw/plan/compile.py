@@ -43,6 +43,8 @@ def design_for(
     weight_words: int | None = None,
     bus_bits: int = 64,
     mul_bits: int = 0,
+    style: str = "generic",
+    target: str = "generic",
 ) -> Design:
     """The smallest design that runs ``network`` at its own size.
 
@@ -53,6 +55,7 @@ def design_for(
     bus_bits : width of the parameter bus.
     mul_bits : least width of the multipliers, for other networks that are to run on the design;
         those of ``network`` itself fit in any case.
+    style, target : of the MAC arrays, see :class:`.design.Design`.
 
     Raises
     ------
@@ -98,6 +101,8 @@ def design_for(
         "parameter_beats": 1,
         "bus_bits": bus_bits,
         "mul_bits": max(mul_bits, *(_multiplier_bits(conv) for conv in network.convs)),
+        "style": style,
+        "target": target,
     }
     probe = Design(**fields)
     beats = _parameter_beats(probe, schedule)

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fixed import Accumulator, FixedFormat, Requantize, WeightFormat
+from .bit_heap import HeapPlan
+from .products import plan_dot_product
 
-__all__ = ["TAPS", "ConvSpec"]
+__all__ = ["STYLES", "TAPS", "TREE_FAN_IN", "ConvSpec"]
+
+STYLES = {"generic": ("generic",), "lut": ("generic", "ecp5")}
+"""Styles of the MAC array, and the families whose cells each can use."""
+
+TREE_FAN_IN = 4
+"""Terms summed between two registers of the generic MAC array's adder trees."""
 
 TAPS = 9
 """Taps of a 3x3 window, in the order ``3 * ky + kx``."""
@@ -28,6 +36,7 @@ class ConvSpec:
     row_words : most words (pixels x input groups) in a row.
     weight_words : most weight words (input groups x output groups) in a step.
     mul_bits : bits of the multipliers, 0 if there are none.
+    style, target : how the MAC array is made, and of which family's cells; see :data:`STYLES`.
     """
 
     weight: WeightFormat
@@ -40,6 +49,24 @@ class ConvSpec:
     row_words: int
     weight_words: int
     mul_bits: int = 0
+    style: str = "generic"
+    target: str = "generic"
+
+    @property
+    def dot_product(self) -> HeapPlan:
+        """The adders of one output lane, in the ``lut`` style."""
+        return plan_dot_product(self.weight, self.activation, TAPS * self.lanes_in)
+
+    @property
+    def array_latency(self) -> int:
+        """Register stages of the MAC array."""
+        if self.style == "lut":
+            return self.dot_product.latency
+        # The products, then the levels of the tree.
+        terms, levels = TAPS * self.lanes_in, 0
+        while terms > 1:
+            terms, levels = -(-terms // TREE_FAN_IN), levels + 1
+        return 1 + levels
 
     @property
     def accumulator(self) -> Accumulator:

@@ -13,10 +13,7 @@ from .design import Design
 from .program import DESCRIPTOR_WORDS, Descriptor
 from .schedule import Schedule
 
-__all__ = ["Estimate", "StepEstimate", "array_latency", "estimate_cycles", "requantizer_latency"]
-
-TREE_FAN_IN = 4
-"""Terms summed between two registers of the MAC array's adder trees."""
+__all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
 _PIPELINE = 9
 """Cycles from the first word wanted of the feature memory to the last result written, beside the
@@ -96,14 +93,6 @@ class Estimate:
         return self.macs / (self.total * self.macs_per_cycle)
 
 
-def array_latency(terms: int) -> int:
-    """Register stages of a MAC array that sums ``terms`` products: products, then tree levels."""
-    levels = 0
-    while terms > 1:
-        terms, levels = -(-terms // TREE_FAN_IN), levels + 1
-    return 1 + levels
-
-
 def requantizer_latency(mul_bits: int) -> int:
     """Register stages of a requantizer: the product if there are multipliers, sum, shift, clamp."""
     return 3 + (mul_bits > 0)
@@ -166,7 +155,7 @@ def _step(
     requantizer = requantizer_latency(design.mul_bits)
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
-        latency = _FRONT_PIPELINE + array_latency(9) + requantizer
+        latency = _FRONT_PIPELINE + design.front.array_latency + requantizer
         image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
         interval = max(interval, pace)
@@ -184,7 +173,7 @@ def _step(
         fill=fill,
         work=pixels * groups_in * d.groups_out,
         writes=writes + pixels * (interval - groups_in * d.groups_out),
-        drain=_PIPELINE + array_latency(9 * design.pin) + requantizer + tail + _LAUNCH,
+        drain=_PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
     )
 
 

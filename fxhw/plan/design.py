@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 from ..errors import FxhwError
 from ..fixed import MAX_MUL_BITS, Accumulator, ActivationFormat, FixedFormat, WeightFormat
-from .conv_spec import ConvSpec
+from .conv_spec import STYLES, ConvSpec
 
 __all__ = ["Design"]
 
@@ -33,6 +33,9 @@ _RANGES = {
     "mul_bits": (0, MAX_MUL_BITS),
 }
 
+_LATER = {"mul_bits": 0, "style": "generic", "target": "generic"}
+"""Parameters that designs did not always have, and what those were without them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
@@ -57,6 +60,8 @@ class Design:
     parameter_beats : depth of the parameter memory, in beats of ``bus_bits``.
     bus_bits : width of the parameter bus: 32, 64 or 128.
     mul_bits : width of the requantizers' multipliers; 0 if they have none.
+    style, target : how the MAC arrays are made and of which family's cells; see
+        :data:`fxhw.plan.conv_spec.STYLES`.
 
     Raises
     ------
@@ -84,6 +89,8 @@ class Design:
     parameter_beats: int
     bus_bits: int = 64
     mul_bits: int = 0
+    style: str = "generic"
+    target: str = "generic"
 
     def __post_init__(self):
         for name, (low, high) in _RANGES.items():
@@ -94,6 +101,15 @@ class Design:
                 )
         if self.bus_bits not in (32, 64, 128):
             raise FxhwError(f"Design parameter bus_bits must be 32, 64 or 128, not {self.bus_bits}")
+        if self.style not in STYLES:
+            raise FxhwError(
+                f"Design parameter style must be one of {', '.join(STYLES)}, not {self.style}"
+            )
+        if self.target not in STYLES[self.style]:
+            raise FxhwError(
+                f"Design parameter target must be one of {', '.join(STYLES[self.style])} for the "
+                f"{self.style} style, not {self.target}"
+            )
 
     @property
     def main(self) -> ConvSpec:
@@ -109,6 +125,8 @@ class Design:
             row_words=self.row_words,
             weight_words=self.weight_words,
             mul_bits=self.mul_bits,
+            style=self.style,
+            target=self.target,
         )
 
     @property
@@ -125,6 +143,8 @@ class Design:
             row_words=self.max_width * self.image_channels,
             weight_words=self.image_channels * self.front_groups,
             mul_bits=self.mul_bits,
+            style=self.style,
+            target=self.target,
         )
 
     @property
@@ -195,17 +215,16 @@ class Design:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict:
-        """All parameters as JSON types; ``mul_bits`` only where there are multipliers.
+        """All parameters as JSON types, but for later ones that have their first value.
 
-        So a design without them has the digest, and therefore the Verilog, that it always had.
+        So a design without multipliers and of the ``generic`` style has the digest, and therefore
+        the Verilog, that it always had.
         """
         entry = asdict(self)
-        if not self.mul_bits:
-            del entry["mul_bits"]
-        return entry
+        return {name: v for name, v in entry.items() if _LATER.get(name) != v}
 
     @classmethod
     def from_json(cls, entry: dict) -> "Design":
         """The inverse of :meth:`to_json`."""
-        entry = {"mul_bits": 0, **entry}
-        return cls(**{f.name: int(entry[f.name]) for f in fields(cls)})
+        entry = {**_LATER, **entry}
+        return cls(**{f.name: f.type(entry[f.name]) for f in fields(cls)})

@@ -15,13 +15,16 @@ from .targets import Target
 __all__ = ["Resources", "check_design", "synthesize"]
 
 _CHECK = """\
-read_verilog {top}.v
+{library}read_verilog {top}.v
 hierarchy -check -top {top}
 proc
 opt_clean
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$_DLATCH_*
 """
+
+_LIBRARIES = {"ecp5": "+/ecp5/cells_sim.v"}
+"""Yosys's models of the cells of families that a design can be made for."""
 
 _SYNTHESIZE = """\
 read_verilog {top}.v
@@ -58,7 +61,10 @@ def check_design(folder: str | os.PathLike) -> None:
     ------
     FxhwError with what Yosys found.
     """
-    _run(Path(folder), _CHECK, {})
+    # Cells of a family's own stand in the design only if it was made for that family.
+    target = load_manifest(folder)["design"].get("target", "generic")
+    library = _LIBRARIES.get(target)
+    _run(Path(folder), _CHECK, {"library": f"read_verilog -lib {library}\n" if library else ""})
 
 
 def synthesize(folder: str | os.PathLike, target: Target, dsp: bool = True) -> Resources:
@@ -66,8 +72,15 @@ def synthesize(folder: str | os.PathLike, target: Target, dsp: bool = True) -> R
 
     Raises
     ------
-    FxhwError if the folder is none, or Yosys fails.
+    FxhwError if the folder is none, if its design is made of another family's cells, or if Yosys
+    fails.
     """
+    made_for = load_manifest(folder)["design"].get("target", "generic")
+    if made_for not in ("generic", target.name):
+        raise FxhwError(
+            f"Design in {folder} is made of {made_for} cells and cannot be synthesized for "
+            f"{target.name}; generate it for that target, or for generic"
+        )
     command = target.command + ("" if dsp else f" {target.no_dsp}")
     start = time.monotonic()
     stat = _run(Path(folder), _SYNTHESIZE, {"command": command})

@@ -40,6 +40,8 @@ class Case:
     logits: bool = False
     others: tuple = ()
     multipliers: tuple[int, ...] = ()
+    style: str = "generic"
+    target: str = "generic"
 
     def networks(self):
         """The accelerator's own network, and the others of the same widths."""
@@ -103,7 +105,16 @@ def generate(case: Case, folder: Path) -> Path:
     mul_bits = max((conv.mul_bits for other in others for conv in other.convs), default=0)
     for words in (case.weight_words, 60, None):
         try:
-            design = design_for(network, case.pin, case.pout, words, case.bus_bits, mul_bits)
+            design = design_for(
+                network,
+                case.pin,
+                case.pout,
+                words,
+                case.bus_bits,
+                mul_bits,
+                case.style,
+                case.target,
+            )
         except FxhwError as error:
             if "weight words" not in str(error):
                 raise

@@ -13,6 +13,7 @@ from fxhw.gateware.conv_engine import ConvEngine
 from fxhw.golden import conv3x3
 from fxhw.graph import Conv
 from fxhw.plan import ConvSpec
+from fxhw.plan.conv_spec import STYLES
 from fxhw.plan.parameters import conv_beats
 
 from .rasters import pack_raster
@@ -198,3 +199,12 @@ def test_a_window_every_cycle(mul_bits):
     assert engine.fifo_depth - engine.latency == (6 if mul_bits else 7), "6 is the least there is"
 
 
+
+
+@pytest.mark.parametrize("target", STYLES["lut"])
+def test_an_array_of_another_style(target):
+    spec, conv, x = case(2, 2, 2, 2, (3, 4))
+    spec = replace(spec, style="lut", target=target)
+    words, fired, engine = run_engine(spec, conv, x)
+    assert words == golden(spec, conv, x)
+    assert fired[-1] - fired[0] == len(fired) - 1, "the credits cover the array's latency"

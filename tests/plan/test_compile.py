@@ -88,6 +88,29 @@ def test_no_multiplier_leaves_no_trace():
     assert design.digest != replace(design, mul_bits=2).digest
 
 
+def test_a_style_is_kept_and_the_first_one_leaves_no_trace():
+    network = random_network(0, (2,), (8, 8), 4, 4)
+    plain = design_for(network, 2, 2)
+    assert {"style", "target"}.isdisjoint(plain.to_json())
+    design = design_for(network, 2, 2, style="lut", target="ecp5")
+    assert Design.from_json(design.to_json()) == design
+    assert design.digest != plain.digest
+    assert (design.main.style, design.front.target) == ("lut", "ecp5")
+
+
+@pytest.mark.parametrize(
+    ("style", "target", "message"),
+    [
+        ("fast", "generic", "style must be one of generic, lut, not fast"),
+        ("generic", "ecp5", "target must be one of generic for the generic style, not ecp5"),
+        ("lut", "z80", "target must be one of generic, ecp5 for the lut style, not z80"),
+    ],
+)
+def test_a_style_that_does_not_exist_is_refused(style, target, message):
+    with pytest.raises(FxhwError, match=message):
+        design_for(random_network(0, (2,), (8, 8), 4, 4), 2, 2, style=style, target=target)
+
+
 def test_a_multiplier_that_the_design_lacks_is_refused():
     plain = design_for(random_network(0, (2,), (8, 8), 4, 4), 2, 2)
     small = design_for(multiplied(7), 2, 2)

@@ -1,0 +1,324 @@
+"""Sums of many one-bit terms: which carry chains add which bits, in which order.
+
+A heap is a set of bits, each with a column (its weight is ``2**column``).  An adder takes two
+terms of every column it covers and, for a carry in, a third one of its lowest column; it leaves
+one bit per column and a carry out.  Each of its columns thus takes one bit off the heap, and its
+two ends are its only overhead: where adders lie end to end on one chain of carry cells, one cell
+between them gives out the carry of the one and takes in that of the next.
+
+Terms are functions of few inputs, so a product of two bits is formed in the very cell that adds
+it.  Terms that count negative are added among themselves first; the sums come out inverted, which
+costs nothing further up, and a constant, ``-x == ~x + 1 - 2**n``, makes up for it.
+
+Plain Python: the latency of a heap is known before there is any gateware.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+__all__ = ["Adder", "HeapPlan", "Level", "Term", "plan_heap"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A bit as a function of others.
+
+    Parameters
+    ----------
+    table : truth table; its bit ``n`` is the value where ``inputs[k]`` is bit ``k`` of ``n``.
+    inputs : bits by number; none makes the term a constant.
+    """
+
+    table: int
+    inputs: tuple[int, ...]
+
+    def __invert__(self) -> "Term":
+        return replace(self, table=self.table ^ ((1 << (1 << len(self.inputs))) - 1))
+
+    def compute(self, values) -> int:
+        """The term's value; ``values[bit]`` are those of its inputs."""
+        return self.table >> sum(values[bit] << k for k, bit in enumerate(self.inputs)) & 1
+
+
+ONE = Term(1, ())
+
+
+@dataclass(frozen=True)
+class Adder:
+    """A row of carry cells.
+
+    Parameters
+    ----------
+    column : column of its lowest bit.
+    terms : of every column from there, one or two terms.
+    carry : term that comes in as a carry, or None.
+    sums : the result's bits by number: one per column, and one more if the carry is kept.
+    """
+
+    column: int
+    terms: tuple[tuple[Term, ...], ...]
+    carry: Term | None
+    sums: tuple[int, ...]
+
+    @property
+    def carry_out(self) -> bool:
+        """Whether the carry is part of the result."""
+        return len(self.sums) > len(self.terms)
+
+    def compute(self, values) -> list[int]:
+        """Values of :attr:`sums`."""
+        total = self.carry.compute(values) if self.carry else 0
+        for column, terms in enumerate(self.terms):
+            total += sum(term.compute(values) for term in terms) << column
+        return [total >> k & 1 for k in range(len(self.sums))]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Adders that work side by side.
+
+    Parameters
+    ----------
+    functions : bit by number -> the term it is, where a term is needed by itself.
+    adders : the adders.
+    live : bits that later levels need.
+    registered : whether those pass a register behind this level.
+    """
+
+    functions: tuple[tuple[int, Term], ...]
+    adders: tuple[Adder, ...]
+    live: tuple[int, ...]
+    registered: bool
+
+
+@dataclass(frozen=True)
+class HeapPlan:
+    """A sum's adders.
+
+    Parameters
+    ----------
+    inputs : bits given; their numbers come first.
+    levels : the levels, each fed by those before.
+    total : terms of the sum's bits, of bits that the last level leaves.
+    """
+
+    inputs: int
+    levels: tuple[Level, ...]
+    total: tuple[Term, ...]
+
+    @property
+    def latency(self) -> int:
+        """Register stages."""
+        return sum(level.registered for level in self.levels)
+
+    @cached_property
+    def cells(self) -> int:
+        """Carry cells of one bit each, and functions: about the look-up tables it takes."""
+        return sum(
+            len(level.functions) + sum(len(adder.sums) for adder in level.adders)
+            for level in self.levels
+        )
+
+    @cached_property
+    def registers(self) -> int:
+        """Flip-flops."""
+        return sum(len(level.live) for level in self.levels if level.registered)
+
+    def compute(self, inputs) -> int:
+        """The sum, modulo ``2**len(total)``, level by level as the hardware does it."""
+        values = dict(enumerate(inputs))
+        for level in self.levels:
+            values.update((bit, term.compute(values)) for bit, term in level.functions)
+            for adder in level.adders:
+                values.update(zip(adder.sums, adder.compute(values)))
+            values = {bit: values[bit] for bit in level.live}
+        return sum(term.compute(values) << k for k, term in enumerate(self.total))
+
+
+def plan_heap(inputs: int, terms, constant: int, width: int) -> HeapPlan:
+    """The adders that sum ``terms``; of several ways tried, the one that takes fewest cells.
+
+    Parameters
+    ----------
+    inputs : how many bits are given; terms refer to them as 0 .. ``inputs - 1``.
+    terms : (term, column, sign), sign being +1 or -1.
+    constant : number added to them.
+    width : bits of the sum, which is taken modulo ``2**width``.
+    """
+    plans = [
+        _Planner(inputs, width, shortest, bridge).plan(terms, constant)
+        for shortest in range(1, 7)
+        for bridge in (False, True)
+    ]
+    # A level of adders is worth a few cells.
+    return min(plans, key=lambda plan: (plan.cells + 4 * len(plan.levels), plan.registers))
+
+
+class _Planner:
+    """Builds one plan.
+
+    Parameters
+    ----------
+    shortest : adders of fewer columns wait for the next level, where they may get longer.
+    bridge : whether adders pass over a column with one bit to reach the next with two.
+    """
+
+    def __init__(self, inputs, width, shortest, bridge):
+        self.inputs = inputs
+        self.width = width
+        self.shortest = shortest
+        self.bridge = bridge
+        self.bits = inputs
+        self.heap = defaultdict(list)
+        self.adders = []
+        self.functions = []
+
+    def plan(self, terms, constant):
+        constant = self._first_level(terms, constant)
+        steps = [(self.functions, self.adders)]
+        for column in range(self.width):
+            if constant >> column & 1:
+                self.heap[column].append(ONE)
+        while max(map(len, self.heap.values()), default=0) > 1:
+            self.adders = []
+            self._final_level() or self._level()
+            steps.append(([], self.adders))
+        total = tuple((self.heap[c] or [Term(0, ())])[0] for c in range(self.width))
+        return HeapPlan(self.inputs, self._stages(steps, total), total)
+
+    def _first_level(self, terms, constant):
+        """Terms of one sign among themselves; returns the constant that is still to be added."""
+        # A term that is one bit is inverted for nothing and goes where most others are.
+        most = max((+1, -1), key=lambda sign: sum(s == sign for _, _, s in terms))
+        signs = {+1: defaultdict(list), -1: defaultdict(list)}
+        for term, column, sign in terms:
+            if len(term.inputs) == 1 and sign != most:
+                term, sign, constant = ~term, most, constant + (sign << column)
+            signs[sign][column].append(term)
+        for sign, heap in signs.items():
+            for column, rest in self._add(heap, 1).items():
+                for term in rest:
+                    if len(term.inputs) > 1:
+                        term = self._function(term)
+                    if sign < 0:
+                        term, constant = ~term, constant - (1 << column)
+                    self.heap[column].append(term)
+        return constant % (1 << self.width)
+
+    def _pair(self, terms):
+        """Takes two of ``terms``, or the only one, that fit one cell.
+
+        A cell adds two terms of two inputs, or one of three and one of one; of two of three
+        inputs, one has to be a function of its own.
+        """
+        wide = next((term for term in terms if len(term.inputs) > 2), None)
+        if wide is None:
+            pair = terms[:2]
+            del terms[:2]
+            return tuple(pair)
+        terms.remove(wide)
+        if not terms:
+            return (wide,)
+        other = min(terms, key=lambda term: len(term.inputs))
+        terms.remove(other)
+        return (self._function(other) if len(other.inputs) > 1 else other, wide)
+
+    def _carry(self, terms):
+        """Takes one of ``terms`` as a carry in, if there is one that fits a cell's two inputs."""
+        narrow = [term for term in terms if len(term.inputs) < 3]
+        if 2 * len(narrow) <= len(terms):
+            return None
+        terms.remove(narrow[-1])
+        return narrow[-1]
+
+    def _function(self, term):
+        bit = self._bit()
+        self.functions.append((bit, term))
+        return Term(2, (bit,))
+
+    def _bit(self):
+        self.bits += 1
+        return self.bits - 1
+
+    def _level(self):
+        shortest = self.shortest
+        while True:
+            heap = self._add({c: list(terms) for c, terms in self.heap.items()}, shortest)
+            if self.adders:
+                self.heap = heap
+                return
+            shortest -= 1
+
+    def _final_level(self):
+        """The last adder, if no more than two bits are left in any column."""
+        low = min(c for c, terms in self.heap.items() if len(terms) > 1)
+        most = max((len(terms) for c, terms in self.heap.items() if c != low), default=0)
+        if most > 2 or len(self.heap[low]) > 3:
+            return False
+        self._adder(self.heap, self.heap, low, self.width - 1)
+        return True
+
+    def _add(self, heap, shortest):
+        """Adders over as much of ``heap`` as they are good for; returns the heap they leave."""
+        left, start = defaultdict(list), 0
+        while True:
+            low = next((c for c in range(start, self.width) if len(heap.get(c, ())) > 1), None)
+            if low is None:
+                break
+            high = self._highest(heap, low)
+            taken = sum(min(len(heap[c]), 2) for c in range(low, high + 1))
+            gain = taken + (len(heap[low]) > 2) - (high - low + 1) - (high < self.width - 1)
+            if gain > 0 and high - low + 1 >= shortest:
+                self._adder(heap, left, low, high)
+            else:
+                start = low + 1
+        for column, terms in heap.items():
+            left[column] += terms
+        return left
+
+    def _highest(self, heap, low):
+        high = low
+        while high + 1 < self.width:
+            here, above = (len(heap.get(high + k, ())) for k in (1, 2))
+            if here < 2 and not (self.bridge and here and above > 1):
+                break
+            high += 1
+        return high
+
+    def _adder(self, heap, left, low, high):
+        """An adder over columns ``low`` to ``high``; takes terms off ``heap``, adds to ``left``."""
+        rows = []
+        for column in range(low, high + 1):
+            rows.append(self._pair(heap[column]))
+        carry = self._carry(heap[low])
+        sums = [self._bit() for _ in range(low, min(high + 2, self.width))]
+        self.adders.append(Adder(low, tuple(rows), carry, tuple(sums)))
+        for column, bit in enumerate(sums, low):
+            left[column].append(Term(2, (bit,)))
+
+    def _stages(self, steps, total):
+        """Levels with their live bits; a register behind the first level, then every other."""
+        needed = {bit for term in total for bit in term.inputs}
+        levels = []
+        for index, (functions, adders) in reversed(list(enumerate(steps))):
+            last = index == len(steps) - 1
+            registered = last or index % LEVELS_PER_STAGE == FIRST_STAGE_LEVELS - 1
+            levels.append(
+                Level(tuple(functions), tuple(adders), tuple(sorted(needed)), registered)
+            )
+            needed -= {bit for adder in adders for bit in adder.sums}
+            for adder in adders:
+                used = [term for row in adder.terms for term in row]
+                for term in used + ([adder.carry] if adder.carry else []):
+                    needed |= set(term.inputs)
+            made = {bit for bit, _ in functions}
+            needed = (needed - made) | {bit for _, term in functions for bit in term.inputs}
+        return tuple(reversed(levels))
+
+
+LEVELS_PER_STAGE = 2
+"""Levels of adders between two registers."""
+
+FIRST_STAGE_LEVELS = 1
+"""Levels before the first register: the operands come from afar."""

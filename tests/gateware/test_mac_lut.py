@@ -1,0 +1,158 @@
+"""LutMacArray == ConvSpec.compute_array, of every kind of operand, in every family's cells."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from fxhw.fixed import (
+    ActivationFormat,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+    WeightFormat,
+    codes_to_int,
+)
+from fxhw.gateware.mac_lut import LutMacArray
+from fxhw.gateware.primitives.ecp5 import CarryChain, add_slot, carry_slot
+from fxhw.plan import ConvSpec
+from fxhw.plan.bit_heap import Term
+from fxhw.plan.conv_spec import STYLES, TAPS
+
+from ..plan.test_bit_heap import codes_of
+
+AND, NAND, XOR, TERNARY = 0b1000, 0b0111, 0b0110, 0b00101000
+
+
+def spec_of(weight, activation, lanes_in=2, lanes_out=2, target="ecp5"):
+    return ConvSpec(
+        weight=weight,
+        activation=activation,
+        out=ActivationFormat(4),
+        lanes_in=lanes_in,
+        lanes_out=lanes_out,
+        max_groups_in=1,
+        max_groups_out=1,
+        row_words=4,
+        weight_words=1,
+        style="lut",
+        target=target,
+    )
+
+
+def check_array(spec, count=12, seed=0):
+    """Feed extreme and random operands, one pair per cycle, and compare all sums."""
+    rng = np.random.default_rng(seed)
+    ws, xs = codes_of(spec.weight), codes_of(spec.activation)
+    weights = rng.choice(ws, (count, spec.lanes_out, TAPS, spec.lanes_in))
+    windows = rng.choice(xs, (count, TAPS, spec.lanes_in))
+    for cycle, (w, x) in enumerate(product((ws[0], ws[-1]), (xs[0], xs[-1]))):
+        weights[cycle], windows[cycle] = w, x
+    dut, sums = LutMacArray(spec), []
+
+    async def bench(ctx):
+        for cycle in range(count + dut.latency):
+            if cycle < count:
+                codes = spec.activation.encode(windows[cycle])
+                ctx.set(dut.window, [codes_to_int(word, spec.activation.width) for word in codes])
+                patterns = spec.weight.encode(weights[cycle]).reshape(-1)
+                ctx.set(dut.weights, codes_to_int(patterns, spec.weight.bits))
+            if cycle >= dut.latency:
+                sums.append([ctx.get(dut.sums[lane]) for lane in range(spec.lanes_out)])
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert sums == [spec.compute_array(x, w).tolist() for x, w in zip(windows, weights)]
+
+
+@pytest.mark.parametrize("target", STYLES["lut"])
+@pytest.mark.parametrize(
+    ("weight", "activation"),
+    [
+        (WeightFormat(1), ActivationFormat(1)),
+        (WeightFormat(1), ActivationFormat(6)),
+        (WeightFormat(1), SignActivation()),
+        (WeightFormat(2), ActivationFormat(4)),
+        (WeightFormat(3), SignedActivation(5)),
+        (WeightFormat(4), ActivationFormat(6)),
+        (WeightFormat(4), SignActivation()),
+        (WeightFormat(8), ActivationFormat(8)),
+        (WeightFormat(2, "ternary"), ActivationFormat(6)),
+        (WeightFormat(2, "ternary"), TernaryActivation()),
+    ],
+    ids=lambda value: value.name,
+)
+def test_sums(weight, activation, target):
+    check_array(spec_of(weight, activation, target=target))
+
+
+@pytest.mark.parametrize("target", STYLES["lut"])
+@pytest.mark.parametrize(("lanes_in", "lanes_out"), [(1, 1), (1, 3), (5, 1), (8, 1)])
+def test_lanes(lanes_in, lanes_out, target):
+    check_array(spec_of(WeightFormat(4), ActivationFormat(6), lanes_in, lanes_out, target))
+
+
+def cell(init, levels, carry):
+    """Sum and carry of half a CCU2C, from its data sheet."""
+    a, b, c, d = levels
+    lut4 = init >> (a | b << 1 | c << 2 | d << 3) & 1
+    lut2 = init >> (a | b << 1) & 1
+    return lut4 ^ carry, carry if lut4 else lut2
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [(AND, AND), (NAND, AND), (XOR, XOR), (AND, 2), (AND, 1), (NAND, 2), (TERNARY, 2), (2, 2),
+     (1, 1), (2, 1), (TERNARY,), (AND,), (2,)],
+)  # fmt: skip
+def test_a_slot_adds_its_terms(tables):
+    terms, start = [], 0
+    for table in tables:
+        count = {TERNARY: 3, 2: 1, 1: 1}.get(table, 2)
+        terms.append(Term(table, tuple(range(start, start + count))))
+        start += count
+    slot = add_slot(tuple(terms))
+    for *bits, carry in product((0, 1), repeat=start + 1):
+        levels = [1 if pin is True else bits[pin] for pin in slot.pins]
+        total = sum(term.compute(bits) for term in terms) + carry
+        assert cell(slot.init, levels, carry) == (total & 1, total >> 1)
+
+
+def test_terms_that_fit_no_slot_are_refused():
+    with pytest.raises(ValueError, match="must fit its second table"):
+        add_slot((Term(NAND, (0, 1)), Term(NAND, (2, 3))))
+    with pytest.raises(ValueError, match="must have up to two inputs"):
+        carry_slot(Term(TERNARY, (0, 1, 2)))
+
+
+@pytest.mark.parametrize("table", [AND, NAND, XOR])
+def test_a_slot_between_adders_stops_one_carry_and_makes_another(table):
+    slot = carry_slot(Term(table, (0, 1)))
+    for a, b, carry in product((0, 1), repeat=3):
+        levels = [1 if pin is True else (a, b)[pin] for pin in slot.pins]
+        assert cell(slot.init, levels, carry) == (carry, table >> (a | b << 1) & 1)
+
+
+def test_a_chain_computes_its_cells():
+    rng = np.random.default_rng(5)
+    inits = tuple(rng.integers(0, 1 << 16, 6).tolist())
+    chain = CarryChain(inits)
+
+    async def bench(ctx):
+        for _ in range(200):
+            ports = rng.integers(0, 64, 4).tolist()
+            for port, word in zip((chain.a, chain.b, chain.c, chain.d), ports):
+                ctx.set(port, word)
+            carry, expected = 0, 0
+            for k, init in enumerate(inits):
+                s, carry = cell(init, [word >> k & 1 for word in ports], carry)
+                expected |= s << k
+            assert ctx.get(chain.s) == expected
+
+    simulator = Simulator(chain)
+    simulator.add_testbench(bench)
+    simulator.run()
