@@ -22,6 +22,8 @@ from fxhw.plan.products import plan_dot_product
 from ..test_mac_lut import spec_of
 from .prover import prove
 
+pytestmark = pytest.mark.slow  # minutes on two cores; `make formal` runs it
+
 TERNARY = WeightFormat(2, "ternary")
 
 
