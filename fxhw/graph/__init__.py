@@ -1,7 +1,8 @@
 """The quantized network, independent of training and of hardware.
 
 :mod:`~fxhw.graph.ops` has the operators, :mod:`~fxhw.graph.network` the graph with its shape and
-format inference and its checks, :mod:`~fxhw.graph.unet` the U-Net topology.
+format inference and its checks, :mod:`~fxhw.graph.unet` the U-Net topology,
+:mod:`~fxhw.graph.liveness` what is alive at once.
 """
 
 from .network import Network, TensorInfo

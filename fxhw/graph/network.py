@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import FxhwError
 from ..fixed import MAX_MUL_BITS, NORMALIZATIONS, FixedFormat, normalize
+from .liveness import peak_bits
 from .ops import Concat, Conv, Head, MaxPool, Upsample
 
 __all__ = ["Network", "TensorInfo"]
@@ -187,22 +188,9 @@ class Network:
 
         The image counts, the logits do not, and a concatenation is its two inputs.
         """
-        tensors = self.tensors(size)
-        parts = {name: {name} for name in tensors}
-        last_use = {}
-        for index, op in enumerate(self.ops):
-            if isinstance(op, Concat):
-                parts[op.output] = set().union(*(parts[name] for name in op.inputs))
-                continue
-            for part in parts[op.input]:
-                last_use[part] = index
-        alive, peak = {"image"}, 0
-        for index, op in enumerate(self.ops):
-            if not isinstance(op, Concat | Head):
-                alive.add(op.output)
-            peak = max(peak, sum(tensors[name].bits for name in alive))
-            alive = {name for name in alive if last_use.get(name, -1) > index}
-        return peak
+        bits = {name: tensor.bits for name, tensor in self.tensors(size).items()}
+        del bits[self.ops[-1].output]
+        return peak_bits(self.ops, bits)
 
     def stored_bits(self) -> dict[str, int]:
         """Exact bits of the parameters: ``weights``, ``biases`` and ``shifts``.

@@ -7,7 +7,8 @@ import click
 
 from ..errors import FxhwError
 from . import activation_time, dropout, ends, full_size, table1, table1_report, weights
-from .jobs import run_jobs, with_sources
+from .jobs import run_jobs
+from .results import read_json, write_json
 
 
 def _announce(job, seconds, count, total):
@@ -44,10 +45,20 @@ def _study(name, help):
 @click.option("--match", default="", help="Only trainings with this in their name.")
 @click.option("--report-only", is_flag=True, help="Write the table of what is finished.")
 def _table1(work, results, processes, datasets, match, report_only):
+    folder = work / "table1"
+    record = read_json(results / "table1.json", [])
+
+    def announce(*progress):
+        _announce(*progress)
+        write_json(table1.collect(folder, record), results / "table1.json")
+
+    known = table1.recorded(table1.collect(folder, record))
     if not report_only:
-        jobs = with_sources(table1.jobs(datasets or table1.DATASETS))
-        run_jobs([job for job in jobs if match in job.name], work / "table1", processes, _announce)
-    table1_report.write_report(table1.collect(work / "table1"), results)
+        wanted = table1.jobs(datasets or table1.DATASETS)
+        run_jobs(
+            [job for job in wanted if match in job.name], folder, processes, announce, known
+        )
+    table1_report.write_report(table1.collect(folder, record), results)
 
 
 @_study("weights", "Distribution of a float network's weights, as in the paper's S.1.")

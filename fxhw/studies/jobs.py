@@ -1,11 +1,12 @@
 """Many trainings on all cores: each in a process of its own, resumed after a break."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -43,6 +44,11 @@ class Job:
 
         return preset(find_dataset(self.dataset).name, **self.options)
 
+    def digest(self) -> str:
+        """A name of its recipe's contents, the same on every machine."""
+        text = json.dumps([self.dataset, self.recipe().to_json()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 def load_metrics(job: Job, work: Path) -> dict | None:
     """Metrics of a job that is finished, else None; those of another recipe are not its own."""
@@ -78,7 +84,9 @@ def load_weights(job: Job, work: Path) -> dict:
     return float_weights(float_path(job.output(work)), job.recipe(), channels)
 
 
-def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> None:
+def run_jobs(
+    jobs: Iterable[Job], work: Path, processes: int, report=None, known: Container[str] = ()
+) -> None:
     """Train every job that is not finished, and whatever it starts from.
 
     What a break has left is resumed, what other options have left is trained anew.
@@ -89,15 +97,18 @@ def run_jobs(jobs: Iterable[Job], work: Path, processes: int, report=None) -> No
     work : folder of checkpoints, metrics and states.
     processes : trainings at a time, one thread each.
     report : called with (job, seconds, jobs done, jobs in all) after each.
+    known : names of jobs whose figures are on record elsewhere; they are trained only where
+        another starts from their network.
 
     Raises
     ------
     FxhwError naming the jobs that failed, after all others are done.
     """
     work.mkdir(parents=True, exist_ok=True)
-    todo = with_sources(jobs)
-    total = len(todo)
-    todo = [job for job in todo if load_metrics(job, work) is None]
+    jobs = with_sources(jobs)
+    total = len(jobs)
+    wanted = [job for job in jobs if job.name not in known and load_metrics(job, work) is None]
+    todo = [job for job in with_sources(wanted) if load_metrics(job, work) is None]
     finished = total - len(todo)
     failed: dict[str, str] = {}
     running: dict[str, _Training] = {}

@@ -3,7 +3,26 @@
 import json
 from pathlib import Path
 
-__all__ = ["markdown_table", "write_json", "write_text"]
+from ..errors import FxhwError
+
+__all__ = ["markdown_table", "read_json", "write_json", "write_text"]
+
+
+def read_json(path: Path, default):
+    """The JSON in ``path``, ``default`` if there is no such file.
+
+    Raises
+    ------
+    FxhwError if the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return default
+    except ValueError as error:
+        raise FxhwError(
+            f"Results {path} are no JSON ({error}); restore or remove the file"
+        ) from error
 
 
 def write_json(value, path: Path) -> None:
@@ -14,7 +33,9 @@ def write_json(value, path: Path) -> None:
 def write_text(text: str, path: Path) -> None:
     """Write ``text``, its folder made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def markdown_table(heading: list[str], rows: list[list[str]]) -> str:

@@ -7,9 +7,11 @@ goes on with real numbers for as many steps as the others are fine-tuned.
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..fixed import PaperFormat
 from .jobs import Job, load_metrics
+from .real_bits import parameter_bits, peak_activation_bits
 
-__all__ = ["DATASETS", "ROWS", "Row", "collect", "jobs"]
+__all__ = ["DATASETS", "ROWS", "Row", "collect", "jobs", "planned", "recorded"]
 
 DATASETS = ("em", "gm", "pancreas")
 
@@ -114,31 +116,61 @@ def jobs(datasets=DATASETS) -> list[Job]:
     return [job(dataset, row, activation, seed) for row, dataset, activation, seed in cells]
 
 
-def collect(work: Path) -> list[dict]:
+def collect(work: Path, record: list[dict] = ()) -> list[dict]:
     """One entry per row, data set and activation: seeds, their scores and stored bits.
 
-    Trainings that are not finished are left out.
+    Trainings that are neither finished below ``work`` nor on ``record`` are left out.
+
+    Parameters
+    ----------
+    record : what an earlier call gave; its scores count where the recipe is still the same.
     """
+    known = {
+        (score.get("job"), score.get("recipe")): entry
+        for entry in record for score in entry["scores"]
+    }
     entries = []
     for (row, dataset, activation), seeds in planned().items():
-        finished = {
-            seed: metrics
-            for seed in seeds
-            if (metrics := load_metrics(job(dataset, row, activation, seed), work)) is not None
-        }
-        if finished:
-            last = list(finished.values())[-1]
+        scores, bits, peak = [], None, None
+        for seed in seeds:
+            training = job(dataset, row, activation, seed)
+            metrics = load_metrics(training, work)
+            name = {"seed": seed, "job": training.name, "recipe": training.digest()}
+            if metrics is not None:
+                scores.append(name | _scores(metrics))
+                bits, peak = metrics.get("stored_bits"), metrics.get("peak_activation_bits")
+            elif entry := known.get((name["job"], name["recipe"])):
+                scores += [score for score in entry["scores"] if score["seed"] == seed]
+                bits, peak = entry["stored_bits"], entry["peak_activation_bits"]
+        if scores and bits is None:
+            bits, peak = _real_bits(training.recipe())
+        if scores:
             entries.append({
                 "row": row.name,
                 "dataset": dataset,
                 "activation": activation,
-                "scores": [{"seed": seed} | _scores(m) for seed, m in finished.items()],
-                "stored_bits": last.get("stored_bits"),
-                "peak_activation_bits": last.get("peak_activation_bits"),
+                "scores": scores,
+                "stored_bits": bits,
+                "peak_activation_bits": peak,
             })
     return entries
+
+
+def recorded(entries: list[dict]) -> set[str]:
+    """Names of the trainings that ``entries`` have the figures of."""
+    return {score["job"] for entry in entries for score in entry["scores"]}
 
 
 def _scores(metrics: dict) -> dict:
     """Dice per slice and per subject: of the golden model where there is one, else of torch."""
     return metrics["golden"]["whole"] if "golden" in metrics else metrics["torch"]
+
+
+def _real_bits(recipe) -> tuple[dict, int]:
+    """Stored and peak activation bits of a network that has no integer form."""
+    topology = recipe.topology(1)
+    paper = recipe.quantizer == "paper"
+    return (
+        parameter_bits(topology, PaperFormat(0, recipe.wbits) if paper else None),
+        peak_activation_bits(topology, recipe.size, recipe.abits if paper else None),
+    )

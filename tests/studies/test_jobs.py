@@ -74,6 +74,26 @@ def test_sources_run_first_and_finished_jobs_are_left_alone(cells, real, quantiz
     assert {name: after[name] for name in before} == before
 
 
+def test_jobs_on_record_are_trained_only_where_others_start_from_them(
+    cells, real, quantized, tmp_path
+):
+    done = []
+
+    def report(job, seconds, count, total):
+        done.append((job.name, count, total))
+
+    run_jobs([real, quantized], tmp_path, 1, report, {"real", "quantized"})
+    assert done == []
+    run_jobs([real, quantized], tmp_path, 1, report, {"real"})
+    assert done == [("real", 1, 2), ("quantized", 2, 2)]
+
+
+def test_a_digest_names_the_recipe(cells, real, quantized):
+    assert real.digest() == Job("other name", real.dataset, real.options).digest()
+    assert real.digest() != quantized.digest()
+    assert real.digest() != Job("real", real.dataset, real.options | {"seed": 1}).digest()
+
+
 def test_a_job_that_was_killed_goes_on(cells, real, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_jobs([real], whole, 1)

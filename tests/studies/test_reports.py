@@ -212,11 +212,14 @@ def test_collected_seeds_and_bits(tmp_path, monkeypatch):
         }
 
     monkeypatch.setattr(table1, "load_metrics", load)
+    row = next(row for row in table1.ROWS if row.name == "w4 a6")
+    digests = [table1.job("em", row, "relu", seed).digest() for seed in range(3)]
     assert table1.collect(tmp_path) == [{
         "row": "w4 a6", "dataset": "em", "activation": "relu",
         "scores": [
-            {"seed": 0, "slices": [0, 1], "subjects": [2, 3]},
-            {"seed": 2, "slices": [2, 1], "subjects": [2, 3]},
+            {"seed": seed, "job": f"em_w4a6_relu_s{seed}", "recipe": digests[seed],
+             "slices": [seed, 1], "subjects": [2, 3]}
+            for seed in (0, 2)
         ],
         "stored_bits": {"weights": 1}, "peak_activation_bits": 5,
     }]

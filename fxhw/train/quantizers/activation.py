@@ -43,7 +43,7 @@ def activation_code(x: torch.Tensor, fmt: FixedFormat, frac) -> torch.Tensor:
     """Codes of ``x`` in ``fmt`` with ``frac`` fraction bits (an integer or an integer tensor)."""
     if fmt.codes == "sign":
         return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
-    return round_half_up((x * power_of_two(frac, x)).clamp(fmt.min, fmt.max))
+    return round_half_up((x * power_of_two(frac, x)).clamp_(fmt.min, fmt.max))
 
 
 class ActivationQuantizer(nn.Module):

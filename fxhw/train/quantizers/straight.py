@@ -33,9 +33,12 @@ def power_of_two(exponent, like: torch.Tensor) -> torch.Tensor:
 
 
 def round_half_up(x: torch.Tensor) -> torch.Tensor:
-    """Nearest integer, halves upward: what clamp/shift does with its rounding bias."""
-    whole = torch.floor(x)
-    return whole + (x - whole >= 0.5)  # x + 0.5 would be rounded itself
+    """Nearest integer, halves upward: what clamp/shift does with its rounding bias.
+
+    ``abs(x)`` stays below 2**22 in float32, as codes do.
+    """
+    # Halves are counted, since x + 0.5 would be rounded itself.
+    return (x * 2).floor_().add_(1).mul_(0.5).floor_()
 
 
 def round_half_even(x: torch.Tensor) -> torch.Tensor:
@@ -60,14 +63,15 @@ class _Straight(torch.autograd.Function):
         x, exponent, frac, codes = ctx.saved_tensors
         low, high = ctx.range
         scaled = x * power_of_two(frac, x)
-        inside = (scaled >= low) & (scaled <= high)
+        clamped = scaled.clamp(low, high)
+        inside = (clamped == scaled).to(x.dtype)
         to_x = gradient * inside
         to_exponent = None
         if ctx.needs_input_grad[1]:
             # d(step * round(x / step)) / d(step) is round(v) - v inside the range, the code at
             # its ends; the step is 2**-exponent.
-            error = torch.where(inside, codes - scaled, codes)
-            to_step = (gradient * error).sum_to_size(exponent.shape)
+            error = torch.addcmul(codes, clamped, inside, value=-1)
+            to_step = error.mul_(gradient).sum_to_size(exponent.shape)
             to_exponent = -math.log(2) * power_of_two(-frac, x) * to_step
         return to_x, to_exponent, None, None, None, None
 
