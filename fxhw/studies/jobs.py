@@ -16,6 +16,10 @@ from ..errors import FxhwError
 __all__ = ["Job", "load_metrics", "load_weights", "run_jobs", "with_sources"]
 
 
+_TRAINER = 2
+"""Raised when a change to the trainer gives other networks for the same recipe."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One training.
@@ -45,8 +49,8 @@ class Job:
         return preset(find_dataset(self.dataset).name, **self.options)
 
     def digest(self) -> str:
-        """A name of its recipe's contents, the same on every machine."""
-        text = json.dumps([self.dataset, self.recipe().to_json()], sort_keys=True)
+        """A name of its recipe's contents and of the trainer, the same on every machine."""
+        text = json.dumps([_TRAINER, self.dataset, self.recipe().to_json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

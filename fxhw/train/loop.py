@@ -6,7 +6,7 @@ an epoch's start goes on exactly as it would have without the break.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,16 +39,22 @@ from .state import (
     state_path,
     write_metrics,
 )
+from .statistics import has_statistics, settle_statistics
 from .unet import FloatUNet, QuantUNet, image_tensor
 
 __all__ = ["Epoch", "Result", "train"]
 
 _STREAMS = {
-    "float": 0, "qat": 1, "calibration": 2, "norm": 3, "tune": 4, "dropout": 5, "paper": 6
+    "float": 0, "qat": 1, "calibration": 2, "norm": 3, "tune": 4, "dropout": 5, "paper": 6,
+    "statistics": 7,
 }
 """Numbers that keep the random choices of different purposes apart."""
 
 _CALIBRATION_BATCHES = 4
+
+_STATISTICS_BATCHES = 60
+"""Batches that batch-norm's statistics are taken over when a phase ends."""
+
 _STORED_CROPS, _STORED_SIDE = 2, 64
 
 _STEP_RATE = 3
@@ -254,6 +260,23 @@ class _Run:
             self._report(self.history[-1])
         if phase.epochs == 0:
             stages.end(-1)
+        elif has_statistics(self.network):
+            settle_statistics(self.network, self._statistics_batches(phase))
+            self.scores = evaluate(self.network, self.val)
+
+    def _statistics_batches(self, phase: Phase) -> Iterator[torch.Tensor]:
+        """Crops drawn as in training."""
+        rng = np.random.default_rng(
+            [self.recipe.seed, _STREAMS["statistics"], _STREAMS[phase.name]]
+        )
+        order = np.empty(0, np.int64)
+        for _ in range(_STATISTICS_BATCHES):
+            while len(order) < self.recipe.batch:
+                order = np.concatenate([order, self._order(rng)])
+            chosen, order = np.split(order, [self.recipe.batch])
+            samples = [self.samples[i] for i in chosen]
+            images, _ = draw_batch(samples, self.crop, rng, self.recipe.augmentation)
+            yield image_tensor(images, self.device)
 
     def _restore(self, state: dict, optimizer) -> None:
         """Put the state's tensors where they belong."""
