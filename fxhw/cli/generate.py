@@ -1,7 +1,8 @@
-"""``fxhw generate``: the Verilog of a network."""
+"""``fxhw generate``: the Verilog of a network, or of one block."""
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,10 +11,12 @@ from rich.table import Table
 
 from ..bundled import find_checkpoint
 from ..checkpoint import load_checkpoint
-from ..emit.bundle import check_target, top_name, write_bundle
+from ..emit import BLOCKS, write_block, write_bundle
+from ..emit.folder import check_target, top_name
 from ..errors import FxhwError
-from ..plan import compile_network, design_for
+from ..plan import STYLES, choose_style, compile_network, design_for
 from ..quantize import requantize, widths
+from ..synth import find_target
 
 __all__ = ["command", "parse_size"]
 
@@ -70,38 +73,110 @@ def parse_size(text: str) -> tuple[int, int]:
     help="Width of the parameter memory.",
 )
 @click.option(
+    "--target",
+    default="generic",
+    show_default=True,
+    help="FPGA family or part whose cells may be used, as ecp5-85k; generic runs on all.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(list(STYLES)),
+    help="How the MAC array is made.  [default: lut where the target has cells for it]",
+)
+@click.option(
+    "--pixels",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    help="Pixels per cycle, of --pout channels each; 2 fill multiplier blocks (dsp, mixed).",
+)
+@click.option(
+    "--dsps",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Most multiplier blocks of the main array, with --style mixed.",
+)
+@click.option(
+    "--block",
+    type=click.Choice(list(BLOCKS)),
+    help="Write one block alone, as the accelerator has it.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder to write; its name becomes the top module's.  [default: rtl_out/unet_wXaY]",
+    help="Folder to write; its name becomes the top module's.  "
+    "[default: rtl_out/unet_wXaY, or rtl_out/BLOCK_wXaY]",
 )
 @click.option("--force", is_flag=True, help="Replace the folder even if it was not generated.")
 def command(
-    wbits, abits, checkpoint, pin, pout, image_size, weight_words, bus_bits, output, force
+    wbits, abits, checkpoint, pin, pout, image_size, weight_words, bus_bits, target, style, pixels,
+    dsps, block, output, force,
 ):
     """Write a folder with the Verilog of a quantized U-Net, its program and its manifest.
 
     A network of other widths is requantized first, without training; the folder holds the result.
+    With --block, only that block, of the widths asked for, and a page about its ports.
     """
     size = parse_size(image_size) if image_size else None
+    family = find_target(target).family
     network = load_checkpoint(find_checkpoint(checkpoint))
     present = widths(network)
     wanted = wbits or present[0], abits or present[1]
-    output = output or Path("rtl_out") / f"unet_w{wanted[0]}a{wanted[1]}"
+    name = f"{block.replace('-', '_') if block else 'unet'}_w{wanted[0]}a{wanted[1]}"
+    output = output or Path("rtl_out") / name
     check_target(output, force)
-    if wanted != present:
+    if wanted != present and not block:
         network = requantize(network, *wanted)
     if size:
         network = network.resized(size)
-    design = design_for(network, pin, pout, weight_words, int(bus_bits))
-    plan = compile_network(network, design)
+    style = style or choose_style(family)
+    cells = family if family in STYLES[style] else "generic"
+    design = design_for(
+        network, pin, pout, weight_words, int(bus_bits), style=style, target=cells,
+        pixels=int(pixels), dsps=dsps,
+    )
     console = Console()
     start = time.monotonic()
     with console.status("Yosys writes the Verilog (it compiles itself first, once per machine)"):
-        manifest = write_bundle(network, plan, output, force=force)
+        if block:
+            design = replace(design, wbits=wanted[0], abits=wanted[1])
+            manifest = write_block(block, design, output, top=top_name(output), force=force)
+        else:
+            plan = compile_network(network, design)
+            manifest = write_bundle(network, plan, output, force=force)
+    seconds = time.monotonic() - start
+    if block:
+        _print_block(console, manifest, output)
+        console.print(f"Made in {seconds:.1f} s.")
+        return
     _print(console, manifest, output, plan, present, wanted)
-    console.print(f"Made in {time.monotonic() - start:.1f} s. Check it bit for bit:")
+    console.print(f"Made in {seconds:.1f} s. Check it bit for bit:")
     console.print(f"  fxhw sim {output}", soft_wrap=True, highlight=False)
+
+
+def _print_block(console, manifest, output):
+    """What was made of a block."""
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    design = manifest["design"]
+    rows = [("block", f"{manifest['block']}, {BLOCKS[manifest['block']].title}")]
+    if manifest["macs_per_cycle"]:
+        rows.append(("array", f"{manifest['macs_per_cycle']} MAC per cycle"))
+    if manifest["latency"] is not None:
+        rows.append(("latency", f"{manifest['latency']} cycles"))
+    rows += [
+        ("style", f"{design.get('style', 'generic')}, {design.get('target', 'generic')} cells"),
+        ("files", f"{output}: {', '.join(sorted(['manifest.json', *manifest['files']]))}"),
+        ("content hash", manifest["content_hash"][:16]),
+    ]
+    for name, value in rows:
+        facts.add_row(name, value)
+    console.print(facts)
+
+
+def _shape(design):
+    pixels = f" x {design.pixels} pixels" if design.pixels > 1 else ""
+    return f"{design.pin} x {design.pout} x 9{pixels}"
 
 
 def _print(console, manifest, output, plan, present, wanted):
@@ -130,7 +205,7 @@ def _print(console, manifest, output, plan, present, wanted):
     height, width = manifest["network"]["size"]
     for name, value in (
         ("network", f"{made}, {height}x{width}, {len(manifest['layers'])} layers"),
-        ("array", f"{design.pin} x {design.pout} x 9 = {design.macs_per_cycle} MAC per cycle"),
+        ("array", f"{_shape(design)} = {design.macs_per_cycle} MAC per cycle"),
         ("estimated cycles", f"{plan.estimate.total:,}"),
         ("array utilization", f"{plan.estimate.utilization:.1%}"),
         ("memory bits", f"{sum(manifest['memory_bits'].values()):,} ({memories})"),

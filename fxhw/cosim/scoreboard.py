@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..fixed import FixedFormat
 from ..golden import run_network
 from ..graph import TensorInfo
 from ..plan import Plan
@@ -23,8 +24,10 @@ class Mismatch:
     ----------
     what : tensor and where it was seen.
     row, column, channel : where in the tensor.
-    expected, got : codes; None for a value that never came.
+    expected : code.
+    got : code; None for a value that never came, or was not known.
     cycle : when it was seen, in cycles of the bench.
+    unknown : whether a simulator showed X or Z.
     """
 
     what: str
@@ -34,12 +37,13 @@ class Mismatch:
     expected: int
     got: int | None
     cycle: int
+    unknown: bool = False
 
     def __str__(self) -> str:
-        if self.got is None:
-            got = "nothing"
-        elif self.got == UNKNOWN:
+        if self.unknown:
             got = "an unknown value (X)"
+        elif self.got is None:
+            got = "nothing"
         else:
             got = str(self.got)
         return (
@@ -102,18 +106,19 @@ def check_job(job: Job, plan: Plan, folder: Path) -> Verdict:
     front = read_words(folder / "front.txt", design.pin, design.abits)
     results = read_words(folder / "out.txt", design.pout, design.abits)
     writes = read_words(folder / "write.txt", design.pin, design.abits, addressed=True)
+    form = design.activation
     conv = schedule.front
-    checks = [_check_stream(conv.name, -1, tensors[conv.output], design.pin, front)]
+    checks = [_check_stream(conv.name, -1, tensors[conv.output], form, design.pin, front)]
     for index, step in enumerate(schedule.steps):
         channels = slice(step.first_channel, step.first_channel + step.channels)
         golden = tensors[step.out.name][:, :, channels]
         seen = results.of_step(index + 2)
-        checks.append(_check_stream(step.conv.name, index, golden, design.pout, seen))
+        checks.append(_check_stream(step.conv.name, index, golden, form, design.pout, seen))
         stored = [step.out] if step.store_full else []
         stored += [step.pooled] if step.pooled else []
         if stored:
             checks += _check_writes(
-                index, step, stored, tensors, plan.memory_map.regions, design.pin,
+                index, step, stored, tensors, plan.memory_map.regions, form, design.pin,
                 writes.of_step(index + 2),
             )  # fmt: skip
     checks += _check_strays(len(schedule.steps), results, writes)
@@ -137,18 +142,28 @@ def _logit_bytes(logits: np.ndarray, size: int) -> np.ndarray:
     return (logits.astype(np.int64)[:, :, None] >> shifts) & 255
 
 
-def _pad(codes: np.ndarray, lanes: int) -> np.ndarray:
-    """(height, width, groups, lanes) of (height, width, channels); channels beyond are zero."""
+def _pad(codes: np.ndarray, lanes: int, form: FixedFormat) -> np.ndarray:
+    """Stored patterns (height, width, groups, lanes) of codes; channels beyond theirs are 0."""
     height, width, channels = codes.shape
     groups = -(-channels // lanes)
     padded = np.zeros((height, width, groups * lanes), np.int64)
-    padded[:, :, :channels] = codes
+    padded[:, :, :channels] = form.encode(codes)
     return padded.reshape(height, width, groups, lanes)
 
 
-def _check_stream(name: str, step: int, golden: np.ndarray, lanes: int, seen: Trace) -> Check:
+def _mismatch(what, row, column, channel, form, expected, got, cycle) -> Mismatch:
+    """Of stored patterns ``expected`` and ``got``; None if none came."""
+    code = None if got in (None, UNKNOWN) else int(form.decode(got))
+    return Mismatch(
+        what, row, column, channel, int(form.decode(expected)), code, cycle, got == UNKNOWN
+    )
+
+
+def _check_stream(
+    name: str, step: int, golden: np.ndarray, form: FixedFormat, lanes: int, seen: Trace
+) -> Check:
     """Words in raster order, groups fastest."""
-    expected = _pad(golden, lanes)
+    expected = _pad(golden, lanes, form)
     height, width, groups, _ = expected.shape
     expected = expected.reshape(-1, lanes)
     count = min(len(expected), len(seen.codes))
@@ -163,11 +178,12 @@ def _check_stream(name: str, step: int, golden: np.ndarray, lanes: int, seen: Tr
         word, lane = (int(n) for n in np.argwhere(wrong)[0])
         pixel, group = divmod(word, groups)
         row, column = divmod(pixel, width)
-        first = Mismatch(
+        first = _mismatch(
             f"{name} as computed",
             row,
             column,
             group * lanes + lane,
+            form,
             int(expected[word, lane]),
             int(seen.codes[word, lane]) if word < count else None,
             int(seen.cycle[min(word, len(seen.cycle) - 1)]) if len(seen.cycle) else 0,
@@ -182,6 +198,7 @@ def _check_writes(
     stored: list[TensorInfo],
     tensors: dict[str, np.ndarray],
     regions: dict[str, Region],
+    form: FixedFormat,
     lanes: int,
     seen: Trace,
 ) -> list[Check]:
@@ -194,7 +211,7 @@ def _check_writes(
     for info in stored:
         channels = slice(step.first_channel, step.first_channel + step.channels)
         golden = tensors[info.name][:, :, channels]
-        expected = _pad(golden, lanes)
+        expected = _pad(golden, lanes, form)
         height, width, groups, _ = expected.shape
         region = regions[info.name]
         pixels = np.arange(height * width)[:, None] * region.groups
@@ -218,11 +235,12 @@ def _check_writes(
             word, lane = (int(n) for n in np.argwhere(wrong)[0])
             row, column = divmod(word // groups, width)
             late = int(seen.cycle[-1]) if len(seen.cycle) else 0
-            first = Mismatch(
+            first = _mismatch(
                 f"{info.name} in the feature memory, address {addresses[word]}",
                 row,
                 column,
                 step.first_channel + word % groups * lanes + lane,
+                form,
                 int(expected[word, lane]),
                 int(got[word, lane]) if found[word] else None,
                 int(cycles[word]) if found[word] else late,

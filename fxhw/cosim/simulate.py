@@ -58,7 +58,7 @@ class Folder:
         FxhwError if it is none, or damaged.
         """
         path = Path(path)
-        manifest = load_manifest(path)
+        manifest = load_manifest(path, block=False)
         design = Design.from_json(manifest["design"])
         return cls(path, manifest, design, load_checkpoint(path / CHECKPOINT))
 

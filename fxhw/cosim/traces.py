@@ -12,7 +12,7 @@ for _digit in range(16):
     _NIBBLE[ord(f"{_digit:x}")] = _digit
 
 UNKNOWN = -1
-"""Code of a lane in which a simulator showed X or Z."""
+"""Pattern of a lane in which a simulator showed X or Z."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Trace:
     ----------
     cycle, step : int64 (n,), when, and index of the descriptor then.
     address : int64 (n,), zeros if the words have none.
-    codes : int64 (n, lanes), :data:`UNKNOWN` where a bit was not 0 or 1.
+    codes : int64 (n, lanes), bit patterns as they are stored, :data:`UNKNOWN` where a bit was not
+        0 or 1.
     """
 
     cycle: np.ndarray

@@ -17,9 +17,14 @@ def markdown_table(rows: list[tuple]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def registers_page(top: str, mul_bits: int = 0) -> str:
-    """The register map in Markdown, of a design with multipliers of ``mul_bits``, or none."""
+def registers_page(top: str, mul_bits: int = 0, kinds: bool = False) -> str:
+    """The register map in Markdown, of a design with multipliers of ``mul_bits``, or none.
+
+    ``kinds`` says whether there are other codes than fixed weights and unsigned activations.
+    """
     texts = {name: register.text for name, register in REGISTERS.items()}
+    if kinds:
+        texts["WIDTHS"] += ", wbits and abits with their kinds in bits 7..4, as in descriptors"
     if mul_bits:
         texts["BUS_BITS"] += f" | bits of a multiplier ({mul_bits}) << 16"
     registers = [("offset", "register", "access", "holds")]

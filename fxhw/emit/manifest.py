@@ -145,6 +145,14 @@ def make_manifest(
     return manifest
 
 
+def _codes(design: dict) -> str:
+    """Widths of weights and activations, and their kinds if there is more to say."""
+    text = f"{design['wbits']} x {design['abits']} bits"
+    if design.get("weights") or design.get("activations"):
+        text += f", {design.get('weights', 'fixed')} x {design.get('activations', 'unsigned')}"
+    return text
+
+
 def _layer(op) -> dict:
     inputs = list(op.inputs) if hasattr(op, "inputs") else [op.input]
     entry = {"name": op.name, "op": type(op).__name__, "inputs": inputs, "output": op.output}
@@ -163,8 +171,12 @@ def content_hash(manifest: dict) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def load_manifest(folder: str | os.PathLike) -> dict:
+def load_manifest(folder: str | os.PathLike, *, block: bool = True) -> dict:
     """The manifest of a generated folder.
+
+    Parameters
+    ----------
+    block : whether a folder with one block alone will do.
 
     Raises
     ------
@@ -193,6 +205,11 @@ def load_manifest(folder: str | os.PathLike) -> dict:
             f"File {path} does not match its own content hash: it was edited or cut short; "
             "run 'fxhw generate' again"
         )
+    if "block" in manifest and not block:
+        raise FxhwError(
+            f"Folder {folder} holds the block {manifest['block']} alone; a whole accelerator is "
+            "needed here, which 'fxhw generate' makes without --block"
+        )
     return manifest
 
 
@@ -214,6 +231,8 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
     FxhwError as :func:`load_manifest`.
     """
     manifest = load_manifest(folder)
+    if "block" in manifest:
+        return _describe_block(folder, manifest)
     design = manifest["design"]
     height, width = manifest["network"]["size"]
     changed = changed_files(folder, manifest)
@@ -221,7 +240,7 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
         ("what", "value"),
         ("top module", manifest["top"]),
         ("network", f"{height}x{width}, {len(manifest['layers'])} layers"),
-        ("weights x activations", f"{design['wbits']} x {design['abits']} bits"),
+        ("weights x activations", _codes(design)),
         ("array", f"{manifest['macs_per_cycle']} MAC per cycle"),
         ("largest image", f"{design['max_height']}x{design['max_width']}"),
         ("estimated cycles", f"{manifest['estimated_cycles']:,}"),
@@ -251,12 +270,35 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
     for name, region in manifest["memory_map"].items():
         steps_alive = f"{region['first_step']} .. {region['last_step']}"
         regions.append((name, str(region["base"]), str(region["words"]), steps_alive))
-    files = [("file", "bytes", "what")]
-    files += [(n, f"{e['bytes']:,}", e["role"]) for n, e in manifest["files"].items()]
     return [
         ("Design", facts),
         ("Steps", steps),
         ("Memories", memories),
         ("Feature memory", regions),
-        ("Files", files),
+        ("Files", _files(manifest)),
     ]
+
+
+def _files(manifest: dict) -> list[tuple[str, ...]]:
+    files = [("file", "bytes", "what")]
+    return files + [(n, f"{e['bytes']:,}", e["role"]) for n, e in manifest["files"].items()]
+
+
+def _describe_block(folder, manifest: dict) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Tables of a folder with one block alone."""
+    design = manifest["design"]
+    facts = [
+        ("what", "value"),
+        ("top module", manifest["top"]),
+        ("block", manifest["block"]),
+        ("weights x activations", _codes(design)),
+        ("content hash", manifest["content_hash"][:16]),
+        ("changed files", ", ".join(changed_files(folder, manifest)) or "none"),
+    ]
+    if manifest["macs_per_cycle"]:
+        facts.insert(4, ("array", f"{manifest['macs_per_cycle']} MAC per cycle"))
+    if manifest["latency"] is not None:
+        facts.insert(4, ("latency", f"{manifest['latency']} cycles"))
+    ports = [("port", "direction", "bits")]
+    ports += [(p["name"], p["direction"], str(p["width"])) for p in manifest["ports"]]
+    return [("Block", facts), ("Ports", ports), ("Files", _files(manifest))]

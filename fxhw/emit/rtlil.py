@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from ..errors import FxhwError
 
-__all__ = ["MemoryInit", "extract_memory_inits", "rename_modules", "rename_primitives"]
+__all__ = [
+    "MemoryInit",
+    "extract_memory_inits",
+    "find_memories",
+    "rename_modules",
+    "rename_primitives",
+]
 
 _CELL = re.compile(r"^  cell (\S+) (\S+)$")
 _INSTANCE = re.compile(r"^  cell (\\\S+) ", re.M)
@@ -103,6 +109,22 @@ def extract_memory_inits(text: str) -> tuple[str, list[MemoryInit]]:
         if any(init.words):
             inits.append(init)
     return "".join(kept), inits
+
+
+def find_memories(text: str, attribute: str) -> list[tuple[str, str]]:
+    """(module, memory) of every memory that has ``attribute``, in order."""
+    found, module, marked = [], "", False
+    for line in text.splitlines():
+        words = line.split()
+        if match := _MODULE.match(line):
+            module = match[1]
+        elif words[:1] == ["attribute"]:
+            marked = marked or words[1] == f"\\{attribute}"
+        elif words:
+            if marked and words[0] == "memory":
+                found.append((module, words[-1].lstrip("\\")))
+            marked = False
+    return found
 
 
 def _decode(module: str, fields: dict[str, str]) -> MemoryInit:

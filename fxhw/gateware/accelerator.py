@@ -8,6 +8,7 @@ from ..plan.design import Design
 from ..plan.program import Kind
 from ..plan.registers import REGISTERS, Cause, ErrorCode
 from .axi_lite import AxiLiteSignature, AxiLiteSlave
+from .collisions import NEVER
 from .conv_engine import ConvEngine
 from .image_intake import ImageIntake
 from .main_datapath import MainDatapath
@@ -98,8 +99,11 @@ class Accelerator(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(design)
         m.submodules.registers = registers = RegisterFile(design, ADDRESS_BITS - 2)
         m.submodules.intake = intake = ImageIntake(design.ibits)
-        m.submodules.front = ResetInserter(sequencer.clear)(front)
-        m.submodules.main = ResetInserter(sequencer.clear)(main)
+        # It reaches everything, so it comes from a register.
+        clear = Signal()
+        m.d.sync += clear.eq(sequencer.clear)
+        m.submodules.front = ResetInserter(clear)(front)
+        m.submodules.main = ResetInserter(clear)(main)
         self._connect_bus(m, registers)
         self._connect_parameters(m, registers, sequencer, front, main)
         self._connect_features(m, main)
@@ -130,7 +134,10 @@ class Accelerator(wiring.Component):
         """The parameter memory: the host writes it, the sequencer reads it into the stores."""
         design = self._design
         m.submodules.parameters = parameters = memory.Memory(
-            shape=design.bus_bits, depth=design.parameter_beats, init=self._init
+            shape=design.bus_bits,
+            depth=design.parameter_beats,
+            init=self._init,
+            attrs=NEVER,  # loading waits for the end of a run
         )
         write, read = parameters.write_port(), parameters.read_port()
         m.d.comb += [
@@ -154,7 +161,10 @@ class Accelerator(wiring.Component):
         """The feature memory: one reader, one writer."""
         design = self._design
         m.submodules.features = features = memory.Memory(
-            shape=design.feature_bits, depth=design.feature_words, init=[]
+            shape=design.feature_bits,
+            depth=design.feature_words,
+            init=[],
+            attrs=NEVER,  # a step's result takes no place of what it reads
         )
         write, read = features.write_port(), features.read_port()
         m.d.comb += [
@@ -211,8 +221,8 @@ class Accelerator(wiring.Component):
             registers.error_step.eq(sequencer.step),
             registers.running_step.eq(sequencer.running_step),
             self.irq.eq(registers.irq),
-            *(sequencer.faults[code].eq(fault) for code, fault in faults.items()),
         ]
+        m.d.sync += [sequencer.faults[code].eq(fault) for code, fault in faults.items()]
         m.d.comb += registers.cause.eq(Cause.OVERHEAD)
         with m.If(main.fire):
             m.d.comb += registers.cause.eq(Cause.ARRAY)

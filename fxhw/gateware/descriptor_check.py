@@ -108,7 +108,9 @@ class DescriptorCheck(wiring.Component):
         is_front, is_head = d.kind == Kind.FRONT, d.kind == Kind.HEAD
         is_conv = d.kind == Kind.CONV
         kernel = Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3
-        other_width = (d.weight_bits != design.wbits) | (d.activation_bits != design.abits)
+        other_width = (d.weight_bits != design.weight_field) | (
+            d.activation_bits != design.activation_field
+        )
         if design.mul_bits:
             other_width |= d.multiplier_bits != design.mul_bits
         stores = d.store_full | d.store_pool

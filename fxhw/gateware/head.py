@@ -5,6 +5,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
+from .multiplier import multiply
+from .planned_sum import PlannedSum
 from .weight_store import LoadSignature
 
 __all__ = ["Head", "MaskBeat"]
@@ -24,8 +26,8 @@ class Head(wiring.Component):
     per pixel, 255 or 0; on request the logit leaves instead, sign-extended to
     ``design.logit_bytes`` bytes, the lowest first.
 
-    *Latency*: 3 cycles.  *Throughput*: a word per cycle (a pixel per ``design.logit_bytes`` cycles
-    where logits are asked for).
+    *Latency*: 2 cycles and ``design.head_latency``.  *Throughput*: a word per cycle (a pixel per
+    ``design.logit_bytes`` cycles where logits are asked for).
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ class Head(wiring.Component):
         weights = self._weights(m)
         bias = self._bias(m)
 
-        # Stage 1: word beside its weights.  Stage 2: their dot product.  Stage 3: the logit.
+        # First stage: word beside its weights.  Then their dot product.  Last stage: the logit.
         advance = Signal()
         group = Signal(range(design.head_groups))
         last = Signal()
@@ -79,35 +81,44 @@ class Head(wiring.Component):
 
         codes = Signal(design.pout * design.abits)
         row = Signal(design.head_word_bits)
-        valid, first, final = Signal(2), Signal(2), Signal(2)
-        dot = Signal(signed(design.head_accumulator.width))
+        stages = 1 + design.head_latency
+        valid, first, final = Signal(stages), Signal(stages), Signal(stages)
+        dot = self._dot_product(m, advance, codes, row)
         total = Signal(signed(design.head_accumulator.width))
         logit = Signal(signed(design.logit.width))
         ready = Signal()
+        carried = Mux(first[-1], 0, total)
+        with m.If(advance):
+            m.d.sync += [
+                valid.eq(Cat(step, valid)),
+                first.eq(Cat(group == 0, first)),
+                final.eq(Cat(last, final)),
+                codes.eq(self.i.payload),
+                row.eq(weights.data),
+                ready.eq(valid[-1] & final[-1]),
+            ]
+            with m.If(valid[-1]):
+                m.d.sync += [total.eq(carried + dot), logit.eq(carried + dot + bias)]
+        self._send(m, advance, ready, logit)
+        return m
+
+    def _dot_product(self, m, advance, codes, row):
+        """The sum of a word's products, in the style of the arrays."""
+        design = self._design
+        dot = Signal(signed(design.head_accumulator.width))
+        plan = design.head_dot_product
+        if plan is not None:
+            m.submodules.dot_product = heap = PlannedSum(plan, design.front.target)
+            m.d.comb += [heap.enable.eq(advance), heap.i.eq(Cat(codes, row)), dot.eq(heap.o)]
+            return dot
         products = []
         for lane in range(design.pout):
             code = codes.word_select(lane, design.abits)
             weight = row.word_select(lane, design.last_wbits)
-            products.append(
-                Mux(weight, code, -code)
-                if design.head_weight.binary
-                else code * weight.as_signed()
-            )
-        carried = Mux(first[1], 0, total)
+            products.append(multiply(design.head_weight, design.activation, weight, code))
         with m.If(advance):
-            m.d.sync += [
-                valid.eq(Cat(step, valid[0])),
-                first.eq(Cat(group == 0, first[0])),
-                final.eq(Cat(last, final[0])),
-                codes.eq(self.i.payload),
-                row.eq(weights.data),
-                dot.eq(sum(products)),
-                ready.eq(valid[1] & final[1]),
-            ]
-            with m.If(valid[1]):
-                m.d.sync += [total.eq(carried + dot), logit.eq(carried + dot + bias)]
-        self._send(m, advance, ready, logit)
-        return m
+            m.d.sync += dot.eq(sum(products))
+        return dot
 
     def _weights(self, m):
         """Weight memory, loaded beat by beat; returns its read port."""

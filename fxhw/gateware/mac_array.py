@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import TAPS, TREE_FAN_IN, ConvSpec
+from .multiplier import agree, multiply
 
 __all__ = ["MacArray"]
 
@@ -13,8 +14,9 @@ class MacArray(wiring.Component):
     """``TAPS * lanes_in * lanes_out`` multipliers and ``lanes_out`` adder trees, pipelined.
 
     The same function as :meth:`fxhw.plan.ConvSpec.compute_array`.  This is the ``generic``
-    style: ``*`` and ``+``, left to the synthesizer; :class:`.mac_lut.LutMacArray` is another, with
-    this signature.
+    style: what :func:`.multiplier.multiply` makes and ``+``, left to the synthesizer; binary
+    weights and signs are counted, not added.  :class:`.mac_lut.LutMacArray` is another, with this
+    signature.
 
     *Latency*: :attr:`latency` cycles.  *Throughput*: a window per cycle, no stall.
 
@@ -50,20 +52,28 @@ class MacArray(wiring.Component):
         bits, wbits = spec.activation.width, spec.weight.bits
         window = self.window.as_value()
         lane_terms = TAPS * spec.lanes_in
+        counts = spec.weight.binary and spec.activation.codes == "sign"
         for lane in range(spec.lanes_out):
             terms = []
             for index in range(lane_terms):
                 code = window.word_select(index, bits)
                 weight = self.weights.word_select(lane * lane_terms + index, wbits)
-                product = (
-                    Mux(weight, code, -code) if spec.weight.binary else code * weight.as_signed()
-                )
+                if counts:
+                    product = agree(weight, code)
+                else:
+                    product = multiply(spec.weight, spec.activation, weight, code)
                 terms.append(_register(m, product, f"product_{lane}_{index}"))
             level = 0
             while len(terms) > 1:
+                sums = [
+                    sum(terms[i : i + TREE_FAN_IN]) for i in range(0, len(terms), TREE_FAN_IN)
+                ]
+                if counts and len(sums) == 1:
+                    # Every product that is not +1 is -1.
+                    sums = [(sums[0] << 1) - lane_terms]
                 terms = [
-                    _register(m, sum(terms[i : i + TREE_FAN_IN]), f"sum_{lane}_{level}_{i}")
-                    for i in range(0, len(terms), TREE_FAN_IN)
+                    _register(m, value, f"sum_{lane}_{level}_{TREE_FAN_IN * i}")
+                    for i, value in enumerate(sums)
                 ]
                 level += 1
             m.d.comb += self.sums[lane].eq(terms[0])

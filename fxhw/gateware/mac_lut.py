@@ -48,9 +48,15 @@ class LutMacArray(wiring.Component):
         m = Module()
         spec = self._spec
         size = TAPS * spec.lanes_in * spec.weight.bits
+        plan = spec.dot_product
+        if plan.shared is not None:
+            m.submodules.shared = shared = HeapSum(plan.shared, spec.target)
+            m.d.comb += shared.i.eq(self.window.as_value()[: plan.shared.inputs])
         for lane in range(spec.lanes_out):
-            heap = HeapSum(spec.dot_product, spec.target)
+            heap = HeapSum(plan, spec.target)
             m.submodules[f"lane_{lane}"] = heap
+            if plan.shared is not None:
+                m.d.comb += heap.shared.eq(shared.o)
             m.d.comb += [
                 heap.i.eq(Cat(self.window.as_value(), self.weights.word_select(lane, size))),
                 self.sums[lane].eq(heap.o),
@@ -69,25 +75,31 @@ class HeapSum(wiring.Component):
     Members
     -------
     i : bits given.
+    shared : the sum that the plan shares with others, if it does, ``plan.shared.latency`` cycles
+        after the bits.
     o : the sum, ``plan.latency`` cycles later.
     """
 
     def __init__(self, plan: HeapPlan, family: str):
         self._plan = plan
-        self._add = FAMILIES[family]
-        super().__init__({"i": In(plan.inputs), "o": Out(len(plan.total))})
+        self._family = FAMILIES[family]
+        members = {"i": In(plan.inputs), "o": Out(len(plan.total))}
+        if plan.shared is not None:
+            members["shared"] = In(len(plan.shared.total))
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         values = dict(enumerate(self.i))
+        stage, shared = 0, self._plan.shared
         for number, level in enumerate(self._plan.levels):
+            if shared is not None and stage == shared.latency:
+                values |= dict(enumerate(self.shared, self._plan.inputs))
+            stage += level.registered
             if level.functions:
-                functions = Signal(len(level.functions), name=f"functions_{number}")
-                m.d.comb += functions.eq(
-                    Cat(term_value(term, values) for _, term in level.functions)
-                )
-                values |= {bit: f for (bit, _), f in zip(level.functions, functions)}
-            values |= self._add(m, level.adders, values, f"level_{number}")
+                values |= self._family.look_up(m, level.functions, values, f"functions_{number}")
+            if level.adders:
+                values |= self._family.add(m, level.adders, values, f"level_{number}")
             if level.registered:
                 kept = Signal(len(level.live), name=f"kept_{number}", reset_less=True)
                 m.d.sync += kept.eq(Cat(values[bit] for bit in level.live))

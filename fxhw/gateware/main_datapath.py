@@ -134,7 +134,12 @@ class MainDatapath(wiring.Component):
     def _connect_sinks(self, m, fork):
         """Both ways into the feature memory: the result itself, and its pooled copy."""
         design, layer = self._design, self.layer
-        m.submodules.pool = pool = MaxPool(design.abits, design.pout, design.pool_words)
+        m.submodules.pool = pool = MaxPool(
+            design.abits,
+            design.pout,
+            design.pool_words,
+            signed=design.activation.twos_complement,
+        )
         m.submodules.arbiter = arbiter = WriteArbiter(self._request)
         wiring.connect(m, fork.o[1], pool.i)
         m.d.comb += [

@@ -10,10 +10,10 @@ __all__ = ["MaxPool"]
 class MaxPool(wiring.Component):
     """2x2 maximum with stride 2, ceil mode: an odd last row or column pools what exists.
 
-    A word holds ``lanes`` unsigned codes.  Words arrive by row ``y``, then column ``x``, then
-    group ``g``, the group fastest, and leave in the same order.  Word ``(y, x, g)`` meets the
-    partial maximum of window ``(y // 2, x // 2, g)`` in the row memory; the window's last word is
-    put out, one for every ``ceil(height / 2) * ceil(width / 2) * groups``.
+    A word holds ``lanes`` codes, unsigned or in two's complement.  Words arrive by row ``y``, then
+    column ``x``, then group ``g``, the group fastest, and leave in the same order.  Word
+    ``(y, x, g)`` meets the partial maximum of window ``(y // 2, x // 2, g)`` in the row memory; the
+    window's last word is put out, one for every ``ceil(height / 2) * ceil(width / 2) * groups``.
 
     ``width``, ``height`` and ``groups`` are held from ``start`` to the last word, with
     ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered.  A
@@ -33,6 +33,7 @@ class MaxPool(wiring.Component):
     lanes : codes per word, at least 1.
     max_row_words : depth of the row memory, at least 1.
     max_size : largest ``width`` and ``height``.
+    signed : whether codes are in two's complement.
 
     Members
     -------
@@ -46,7 +47,7 @@ class MaxPool(wiring.Component):
         Words per pixel, at least 1.
     """
 
-    def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096):
+    def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096, signed=False):
         for name, value in (
             ("code width", code_bits),
             ("lanes", lanes),
@@ -59,6 +60,7 @@ class MaxPool(wiring.Component):
         self._lanes = lanes
         self._max_row_words = max_row_words
         self._max_size = max_size
+        self._signed = signed
 
         word = data.ArrayLayout(unsigned(code_bits), lanes)
         super().__init__({
@@ -89,6 +91,11 @@ class MaxPool(wiring.Component):
     def max_size(self):
         """Largest width and height."""
         return self._max_size
+
+    @property
+    def signed(self):
+        """Whether codes are in two's complement."""
+        return self._signed
 
     def elaborate(self, platform):
         m = Module()
@@ -133,7 +140,7 @@ class MaxPool(wiring.Component):
         for n in range(self._lanes):
             partial = Mux(follows, self.o.payload[n], read.data[n])
             m.d.comb += write.data[n].eq(
-                Mux(word_first | (word[n] > partial), word[n], partial)
+                Mux(word_first | self._exceeds(word[n], partial), word[n], partial)
             )
 
         with m.If(moves):
@@ -142,6 +149,11 @@ class MaxPool(wiring.Component):
                 m.d.sync += self.o.payload.eq(write.data)
 
         return m
+
+    def _exceeds(self, code, other):
+        if self._signed:
+            return code.as_signed() > other.as_signed()
+        return code > other
 
     def _position(self, m, accept):
         """Row memory address of the offered word; whether it is its window's first, last one."""

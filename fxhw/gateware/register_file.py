@@ -107,8 +107,8 @@ class RegisterFile(wiring.Component):
             "LOAD_ADDRESS": load_address,
             "LOAD_DATA": 0,
             "DESIGN": int(design.digest[:8], 16),
-            "WIDTHS": design.wbits
-            | design.abits << 8
+            "WIDTHS": design.weight_field
+            | design.activation_field << 8
             | design.first_wbits << 16
             | design.last_wbits << 24,
             "LANES": design.pin

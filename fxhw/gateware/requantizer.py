@@ -28,6 +28,9 @@ class Requantizer(wiring.Component):
     leaves behind are the overflow.  An unsigned result needs no complement, since it is 0 whenever
     the sum is negative.  Shifts above ``spec.max_shift`` act like ``spec.max_shift``.
 
+    A ternary result is two comparisons, with 0 and ``2**i_shift``: what the shifter keeps is one
+    bit.  A sign is one comparison, and needs no shifter.
+
     Latency: :attr:`latency` cycles, 3 or with multipliers 4.  Throughput: 1 word per cycle, no
     back-pressure.
 
@@ -41,10 +44,11 @@ class Requantizer(wiring.Component):
     i_valid : :py:`In(1)`
     i_acc : :py:`In(ArrayLayout(signed(spec.acc.width), lanes))`
     i_bias : :py:`In(ArrayLayout(signed(spec.bias.width), lanes))`
-    i_shift : :py:`In(ArrayLayout(unsigned(spec.shift_width), lanes))`
+    i_shift : :py:`In(ArrayLayout(unsigned(spec.shift_width), lanes))`, but of a sign
     i_multiplier : :py:`In(ArrayLayout(unsigned(spec.mul_bits), lanes))`, only if there is one
     o_valid : :py:`Out(1)`
     o : :py:`Out(ArrayLayout(Shape(spec.out.width, spec.out.signed), lanes))`
+        A sign is stored, as 0 for -1, and so is unsigned here.
     """
 
     def __init__(self, spec, lanes):
@@ -55,15 +59,19 @@ class Requantizer(wiring.Component):
         self._spec = spec
         self._lanes = lanes
 
+        self._is_sign = spec.out.codes == "sign"
+
+        shift = data.ArrayLayout(unsigned(spec.shift_width), lanes)
         multiplier = data.ArrayLayout(unsigned(spec.mul_bits), lanes)
+        out = Shape(spec.out.width, spec.out.twos_complement)
         super().__init__({
             "i_valid": In(1),
             "i_acc": In(data.ArrayLayout(signed(spec.acc.width), lanes)),
             "i_bias": In(data.ArrayLayout(signed(spec.bias.width), lanes)),
-            "i_shift": In(data.ArrayLayout(unsigned(spec.shift_width), lanes)),
+            **({} if self._is_sign else {"i_shift": In(shift)}),
             **({"i_multiplier": In(multiplier)} if spec.mul_bits else {}),
             "o_valid": Out(1),
-            "o": Out(data.ArrayLayout(Shape(spec.out.width, spec.out.signed), lanes)),
+            "o": Out(data.ArrayLayout(out, lanes)),
         })
 
     @property
@@ -95,7 +103,7 @@ class Requantizer(wiring.Component):
             self.o_valid.eq(shifted_valid),
         ]
         for n in range(self._lanes):
-            operands = self.i_acc[n], self.i_bias[n], self.i_shift[n]
+            operands = self.i_acc[n], self.i_bias[n], None if self._is_sign else self.i_shift[n]
             if self._spec.mul_bits:
                 operands = self._multiply(m, n, *operands, self.i_multiplier[n])
             m.d.sync += self.o[n].eq(self._lane(m, n, *operands))
@@ -107,20 +115,29 @@ class Requantizer(wiring.Component):
         spec = self._spec
         product = Signal(signed(spec.product_width), name=f"product_{n}", reset_less=True)
         bias = Signal(signed(spec.bias.width), name=f"bias_{n}", reset_less=True)
+        m.d.sync += [product.eq(i_acc * i_multiplier), bias.eq(i_bias)]
+        if self._is_sign:
+            return product, bias, None
         shift = Signal(spec.shift_width, name=f"early_shift_{n}", reset_less=True)
-        m.d.sync += [product.eq(i_acc * i_multiplier), bias.eq(i_bias), shift.eq(i_shift)]
+        m.d.sync += shift.eq(i_shift)
         return product, bias, shift
 
     def _lane(self, m, n, i_acc, i_bias, i_shift):
         """Registers of lane ``n`` up to the last one, whose next value is returned."""
-        is_signed = self._spec.out.signed
-        low_width = self._spec.out.width - is_signed
+        is_ternary = self._spec.out.codes == "ternary"
+        is_signed = self._spec.out.signed and not is_ternary
+        low_width = 1 if is_ternary else self._spec.out.width - is_signed
 
         total = Signal(signed(self._spec.sum_width), name=f"total_{n}", reset_less=True)
-        shift = Signal(self._spec.shift_width, name=f"shift_{n}", reset_less=True)
-        m.d.sync += [total.eq(i_acc + i_bias), shift.eq(i_shift)]
-
+        m.d.sync += total.eq(i_acc + i_bias)
         negative = total[-1]
+        if self._is_sign:
+            below = Signal(name=f"negative_{n}", reset_less=True)
+            m.d.sync += below.eq(negative)
+            return ~below
+
+        shift = Signal(self._spec.shift_width, name=f"shift_{n}", reset_less=True)
+        m.d.sync += shift.eq(i_shift)
         bits = total[:-1] ^ (negative.replicate(len(total) - 1) if is_signed else 0)
         lost = []
         for step in reversed(range(len(shift))):
@@ -138,6 +155,8 @@ class Requantizer(wiring.Component):
         m.d.sync += [low.eq(bits), overflow.eq(Cat(lost).any()), below.eq(negative)]
 
         clamped = low | overflow.replicate(low_width)
+        if is_ternary:
+            return Cat(clamped | below, below)
         if is_signed:
             return Cat(clamped ^ below.replicate(low_width), below)
         return clamped & ~below.replicate(low_width)

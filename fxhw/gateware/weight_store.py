@@ -5,7 +5,12 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-__all__ = ["LoadSignature", "WeightStore"]
+from .collisions import NEVER
+
+__all__ = ["BLOCK_BITS", "LoadSignature", "WeightStore", "stored_parts"]
+
+BLOCK_BITS = 36
+"""Bits of a block RAM's widest word on most families."""
 
 
 class LoadSignature(wiring.Signature):
@@ -45,7 +50,8 @@ class LoadSignature(wiring.Signature):
 class WeightStore(wiring.Component):
     """A memory of wide words in one or two banks, written beat by beat.
 
-    Every beat of a word has a memory of its own, so a whole word is read at once.
+    A word lies in memories side by side, each as wide as block RAMs are, so it is read at once.
+    Beats are not, so what of a beat fills no memory's word waits for the next one.
 
     *Latency*: a word follows its address by one cycle.  *Throughput*: a word and a beat per
     cycle.
@@ -89,16 +95,31 @@ class WeightStore(wiring.Component):
         def locate(bank, word):
             return word if self._banks == 1 else Cat(word[:span], bank)
 
-        for beat, low in enumerate(range(0, self._word_bits, self._bus_bits)):
-            width = min(self._bus_bits, self._word_bits - low)
-            mem = memory.Memory(shape=width, depth=depth, init=[])
+        # What came before the beat at hand, as far back as a memory's word can reach.
+        recent = Signal(BLOCK_BITS - 1)
+        known = Cat(recent, self.load.data)
+        with m.If(self.load.valid):
+            m.d.sync += recent.eq(known[self._bus_bits :])
+        for beat, (low, high) in enumerate(stored_parts(self._word_bits, self._bus_bits)):
+            if low == high:
+                continue
+            # A bank is loaded while the other one is read, or while nothing is.
+            mem = memory.Memory(shape=high - low, depth=depth, init=[], attrs=NEVER)
             m.submodules[f"beat_{beat}"] = mem
             write, read = mem.write_port(), mem.read_port()
+            first = low - (beat * self._bus_bits - len(recent))
             m.d.comb += [
                 write.addr.eq(locate(self.load.bank, self.load.word)),
-                write.data.eq(self.load.data),
+                write.data.eq(known[first : first + high - low]),
                 write.en.eq(self.load.valid & self.enable & (self.load.beat == beat)),
                 read.addr.eq(locate(self.bank, self.address)),
-                self.word[low : low + width].eq(read.data),
+                self.word[low:high].eq(read.data),
             ]
         return m
+
+
+def stored_parts(word_bits: int, bus_bits: int) -> list[tuple[int, int]]:
+    """Bits (first, end) of a word that each of its beats completes and stores."""
+    beats = -(-word_bits // bus_bits)
+    ends = [beat * bus_bits // BLOCK_BITS * BLOCK_BITS for beat in range(1, beats)]
+    return list(zip([0, *ends], [*ends, word_bits]))

@@ -8,16 +8,18 @@ feature maps, :mod:`~fxhw.plan.program` packs steps into descriptors and paramet
 """
 
 from .compile import Plan, compile_network, design_for
-from .conv_spec import ConvSpec
+from .conv_spec import STYLES, ConvSpec, choose_style
 from .design import Design
 from .registers import REGISTERS, ErrorCode
 
 __all__ = [
     "REGISTERS",
+    "STYLES",
     "ConvSpec",
     "Design",
     "ErrorCode",
     "Plan",
+    "choose_style",
     "compile_network",
     "design_for",
 ]

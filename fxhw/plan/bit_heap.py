@@ -17,7 +17,16 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-__all__ = ["Adder", "HeapPlan", "Level", "Term", "plan_heap"]
+__all__ = [
+    "Adder",
+    "HeapPlan",
+    "Level",
+    "Term",
+    "build_levels",
+    "combine",
+    "majorities",
+    "plan_heap",
+]
 
 
 @dataclass(frozen=True)
@@ -41,19 +50,33 @@ class Term:
         return self.table >> sum(values[bit] << k for k, bit in enumerate(self.inputs)) & 1
 
 
-ONE = Term(1, ())
+def combine(function, *terms: Term) -> Term:
+    """``function`` of the values of ``terms``, as a term of their inputs."""
+    inputs = tuple(dict.fromkeys(bit for term in terms for bit in term.inputs))
+    table = 0
+    for pattern in range(1 << len(inputs)):
+        values = {bit: pattern >> n & 1 for n, bit in enumerate(inputs)}
+        table |= int(function(*(term.compute(values) for term in terms))) << pattern
+    return Term(table, inputs)
 
+
+ONE = Term(1, ())
 
 @dataclass(frozen=True)
 class Adder:
     """A row of carry cells.
 
+    Cells of some families add three terms: next to the carry, a cell then gives a second one, the
+    majority of its terms, to the cell above.
+
     Parameters
     ----------
     column : column of its lowest bit.
-    terms : of every column from there, one or two terms.
+    terms : of every column from there, none to three terms; the lowest may have a fourth, in the
+        place of the second carry.
     carry : term that comes in as a carry, or None.
-    sums : the result's bits by number: one per column, and one more if the carry is kept.
+    sums : the result's bits by number: one per column, one more if the carry is kept, and one
+        more, of the same column, if there is a second carry.
     """
 
     column: int
@@ -66,12 +89,32 @@ class Adder:
         """Whether the carry is part of the result."""
         return len(self.sums) > len(self.terms)
 
+    @property
+    def ends(self) -> int:
+        """Carries that leave at the top."""
+        return 1 + majorities(self.terms)[-1]
+
     def compute(self, values) -> list[int]:
         """Values of :attr:`sums`."""
         total = self.carry.compute(values) if self.carry else 0
         for column, terms in enumerate(self.terms):
             total += sum(term.compute(values) for term in terms) << column
-        return [total >> k & 1 for k in range(len(self.sums))]
+        size = len(self.terms)
+        sums = [total >> k & 1 for k in range(size)]
+        if self.carry_out:
+            second = 0
+            if self.ends == 2:
+                second = sum(term.compute(values) for term in self.terms[-1][:3]) >> 1
+            sums += [(total >> size) - second, second][: self.ends]
+        return sums
+
+
+def majorities(rows) -> list[bool]:
+    """Of an adder's ``rows`` of terms, whether each one hands on a second carry."""
+    result = []
+    for row in rows:
+        result.append(len(row) > 2 or len(row) == 2 and result[-1:] == [True])
+    return result
 
 
 @dataclass(frozen=True)
@@ -101,11 +144,14 @@ class HeapPlan:
     inputs : bits given; their numbers come first.
     levels : the levels, each fed by those before.
     total : terms of the sum's bits, of bits that the last level leaves.
+    shared : plan of a sum of the first of these bits, made once for several plans, or None.  Its
+        bits are numbered behind the inputs and arrive when its registers are passed.
     """
 
     inputs: int
     levels: tuple[Level, ...]
     total: tuple[Term, ...]
+    shared: "HeapPlan | None" = None
 
     @property
     def latency(self) -> int:
@@ -128,12 +174,23 @@ class HeapPlan:
     def compute(self, inputs) -> int:
         """The sum, modulo ``2**len(total)``, level by level as the hardware does it."""
         values = dict(enumerate(inputs))
+        late = dict(enumerate(self._shared_bits(inputs), self.inputs))
+        stage = 0
         for level in self.levels:
+            if self.shared and stage == self.shared.latency:
+                values.update(late)
+            stage += level.registered
             values.update((bit, term.compute(values)) for bit, term in level.functions)
             for adder in level.adders:
                 values.update(zip(adder.sums, adder.compute(values)))
             values = {bit: values[bit] for bit in level.live}
         return sum(term.compute(values) << k for k, term in enumerate(self.total))
+
+    def _shared_bits(self, inputs) -> list[int]:
+        if self.shared is None:
+            return []
+        value = self.shared.compute(inputs[: self.shared.inputs])
+        return [value >> k & 1 for k in range(len(self.shared.total))]
 
 
 def plan_heap(inputs: int, terms, constant: int, width: int) -> HeapPlan:
@@ -153,6 +210,30 @@ def plan_heap(inputs: int, terms, constant: int, width: int) -> HeapPlan:
     ]
     # A level of adders is worth a few cells.
     return min(plans, key=lambda plan: (plan.cells + 4 * len(plan.levels), plan.registers))
+
+
+def build_levels(steps, total, arrival=0, late=range(0)) -> tuple[Level, ...]:
+    """Levels of (functions, adders), with the bits that are live behind each and the registers.
+
+    A register stands behind every level but the last but one: that one and the last are one or
+    two chains each.  Bits that are ``late`` come before level number ``arrival``, which has a
+    register behind each level before it.
+    """
+    needed = {bit for term in total for bit in term.inputs}
+    levels = []
+    for index, (functions, adders) in reversed(list(enumerate(steps))):
+        registered = index != len(steps) - 2 or index < arrival
+        if index < arrival:
+            needed -= set(late)
+        levels.append(Level(tuple(functions), tuple(adders), tuple(sorted(needed)), registered))
+        needed -= {bit for adder in adders for bit in adder.sums}
+        for adder in adders:
+            used = [term for row in adder.terms for term in row]
+            for term in used + ([adder.carry] if adder.carry else []):
+                needed |= set(term.inputs)
+        made = {bit for bit, _ in functions}
+        needed = (needed - made) | {bit for _, term in functions for bit in term.inputs}
+    return tuple(reversed(levels))
 
 
 class _Planner:
@@ -185,7 +266,7 @@ class _Planner:
             self._final_level() or self._level()
             steps.append(([], self.adders))
         total = tuple((self.heap[c] or [Term(0, ())])[0] for c in range(self.width))
-        return HeapPlan(self.inputs, self._stages(steps, total), total)
+        return HeapPlan(self.inputs, build_levels(steps, total), total)
 
     def _first_level(self, terms, constant):
         """Terms of one sign among themselves; returns the constant that is still to be added."""
@@ -193,6 +274,8 @@ class _Planner:
         most = max((+1, -1), key=lambda sign: sum(s == sign for _, _, s in terms))
         signs = {+1: defaultdict(list), -1: defaultdict(list)}
         for term, column, sign in terms:
+            if len(term.inputs) > 3:
+                term = self._function(term)
             if len(term.inputs) == 1 and sign != most:
                 term, sign, constant = ~term, most, constant + (sign << column)
             signs[sign][column].append(term)
@@ -256,7 +339,8 @@ class _Planner:
         most = max((len(terms) for c, terms in self.heap.items() if c != low), default=0)
         if most > 2 or len(self.heap[low]) > 3:
             return False
-        self._adder(self.heap, self.heap, low, self.width - 1)
+        high = max(c for c, terms in self.heap.items() if terms)
+        self._adder(self.heap, self.heap, low, high)
         return True
 
     def _add(self, heap, shortest):
@@ -290,35 +374,9 @@ class _Planner:
         """An adder over columns ``low`` to ``high``; takes terms off ``heap``, adds to ``left``."""
         rows = []
         for column in range(low, high + 1):
-            rows.append(self._pair(heap[column]))
+            rows.append(self._pair(heap[column]) or (Term(0, ()),))
         carry = self._carry(heap[low])
         sums = [self._bit() for _ in range(low, min(high + 2, self.width))]
         self.adders.append(Adder(low, tuple(rows), carry, tuple(sums)))
         for column, bit in enumerate(sums, low):
             left[column].append(Term(2, (bit,)))
-
-    def _stages(self, steps, total):
-        """Levels with their live bits; a register behind the first level, then every other."""
-        needed = {bit for term in total for bit in term.inputs}
-        levels = []
-        for index, (functions, adders) in reversed(list(enumerate(steps))):
-            last = index == len(steps) - 1
-            registered = last or index % LEVELS_PER_STAGE == FIRST_STAGE_LEVELS - 1
-            levels.append(
-                Level(tuple(functions), tuple(adders), tuple(sorted(needed)), registered)
-            )
-            needed -= {bit for adder in adders for bit in adder.sums}
-            for adder in adders:
-                used = [term for row in adder.terms for term in row]
-                for term in used + ([adder.carry] if adder.carry else []):
-                    needed |= set(term.inputs)
-            made = {bit for bit, _ in functions}
-            needed = (needed - made) | {bit for _, term in functions for bit in term.inputs}
-        return tuple(reversed(levels))
-
-
-LEVELS_PER_STAGE = 2
-"""Levels of adders between two registers."""
-
-FIRST_STAGE_LEVELS = 1
-"""Levels before the first register: the operands come from afar."""

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from ..errors import FxhwError
+from ..fixed import FixedFormat, WeightFormat
 from ..graph import Conv, Network
 from .cycles import Estimate, estimate_cycles
-from .design import Design
+from .design import ACTIVATION_BITS, WEIGHT_BITS, Design
 from .memory_map import MemoryMap, map_memory
 from .parameters import conv_beats, head_beats
 from .program import DESCRIPTOR_WORDS, Descriptor, Kernel, Kind, split_beats
@@ -45,6 +46,8 @@ def design_for(
     mul_bits: int = 0,
     style: str = "generic",
     target: str = "generic",
+    pixels: int = 1,
+    dsps: int = 0,
 ) -> Design:
     """The smallest design that runs ``network`` at its own size.
 
@@ -55,15 +58,15 @@ def design_for(
     bus_bits : width of the parameter bus.
     mul_bits : least width of the multipliers, for other networks that are to run on the design;
         those of ``network`` itself fit in any case.
-    style, target : of the MAC arrays, see :class:`.design.Design`.
+    style, target, pixels, dsps : of the MAC arrays, see :class:`.design.Design`.
 
     Raises
     ------
-    FxhwError if the network's layers do not share one weight and one activation width, or if
-    the accelerator cannot run it.
+    FxhwError if the network's layers do not share one format of weights and one of activations,
+    or if the accelerator cannot run it.
     """
     check_supported(network)
-    wbits, abits = common_widths(network)
+    weight, activation = common_formats(network)
     for name, value in (("pin", pin), ("pout", pout)):
         if not 1 <= value <= 16:
             raise FxhwError(f"--{name} must lie in 1 .. 16, not {value}")
@@ -71,8 +74,8 @@ def design_for(
     shapes = [_groups(schedule, step, pin, pout) for step in schedule.steps]
     height, width = network.size
     fields = {
-        "wbits": wbits,
-        "abits": abits,
+        "wbits": weight.bits,
+        "abits": activation.width,
         "pin": pin,
         "pout": pout,
         "ibits": network.image.width,
@@ -103,6 +106,10 @@ def design_for(
         "mul_bits": max(mul_bits, *(_multiplier_bits(conv) for conv in network.convs)),
         "style": style,
         "target": target,
+        "weights": weight.kind,
+        "activations": activation.kind,
+        "pixels": pixels,
+        "dsps": dsps,
     }
     probe = Design(**fields)
     beats = _parameter_beats(probe, schedule)
@@ -112,58 +119,72 @@ def design_for(
 def check_supported(network: Network) -> None:
     """Check that the accelerator has the arithmetic of every layer.
 
-    Ternary weights are 2-bit two's complement codes to it.
+    The first convolution and the head multiply: ternary weights are 2-bit two's complement codes
+    to them, powers of two are nothing to them.
 
     Raises
     ------
     FxhwError naming the layer, what it has and what is supported.
     """
-    elsewhere = "run it with 'fxhw golden', or train --quantizer fixed"
+    elsewhere = "run it with 'fxhw golden', or train it with others"
+    ends = *network.convs[:1], network.head
     for op in (*network.convs, network.head):
-        if op.weight.kind == "power":
+        if op.weight.kind == "power" and op in ends:
             raise FxhwError(
-                f"Layer {op.name} has {op.weight.name} weights, powers of two, but the MAC array "
-                f"multiplies two's complement, ternary and binary weights only so far; {elsewhere}"
+                f"Layer {op.name} has {op.weight.name} weights, powers of two, but the first "
+                f"layer and the head multiply fixed and ternary weights only; {elsewhere}"
             )
-        if op.weight.bits > 8:
+        if op.weight.bits > WEIGHT_BITS["fixed"][1]:
             raise FxhwError(
                 f"Layer {op.name} has {op.weight.bits}-bit weights, but the MAC array takes at "
-                f"most 8 bits; {elsewhere}"
+                f"most {WEIGHT_BITS['fixed'][1]} bits; {elsewhere}"
             )
     for conv in network.convs:
-        if conv.out.kind != "unsigned":
-            raise FxhwError(
-                f"Layer {conv.name} has {conv.out.kind} activations ({conv.out.name}), but the "
-                f"MAC array takes unsigned ones only so far; {elsewhere}"
-            )
-        if conv.out.width > 8:
+        most = ACTIVATION_BITS[conv.out.kind][1]
+        if conv.out.width > most:
             raise FxhwError(
                 f"Layer {conv.name} has {conv.out.width}-bit activations, but the MAC array takes "
-                f"at most 8 bits; {elsewhere}"
+                f"at most {most} bits; {elsewhere}"
             )
 
 
-def common_widths(network: Network) -> tuple[int, int]:
-    """(weight bits, activation bits) that all layers between first and head share.
+def common_formats(network: Network) -> tuple[WeightFormat, FixedFormat]:
+    """The weights of all layers between first and head, and the activations of all layers.
+
+    The binary point of the activations plays no part.  Where some 2-bit weights are ternary and
+    others are not, they are fixed ones.
 
     Raises
     ------
     FxhwError naming the layer that differs.
     """
     inner = network.convs[1:] or network.convs
-    wbits, abits = inner[0].weight.bits, network.convs[0].out.width
+    weight, activation = inner[0].weight, network.convs[0].out
     for conv in network.convs:
-        if conv.out.width != abits:
+        if conv.out.width != activation.width:
             raise FxhwError(
-                f"Layer {conv.name} has {conv.out.width}-bit activations, others have {abits}; "
-                "the array needs one width"
+                f"Layer {conv.name} has {conv.out.width}-bit activations, others have "
+                f"{activation.width}; the array needs one width"
             )
-        if conv in inner and conv.weight.bits != wbits:
+        if conv.out.kind != activation.kind:
             raise FxhwError(
-                f"Layer {conv.name} has {conv.weight.bits}-bit weights, others have {wbits}; "
-                "the array needs one width"
+                f"Layer {conv.name} has {conv.out.kind} activations, others have "
+                f"{activation.kind} ones; the array needs one kind"
             )
-    return wbits, abits
+        if conv not in inner or conv.weight == weight:
+            continue
+        if conv.weight.bits != weight.bits:
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.weight.bits}-bit weights, others have "
+                f"{weight.bits}; the array needs one width"
+            )
+        if "power" in (conv.weight.kind, weight.kind):
+            raise FxhwError(
+                f"Layer {conv.name} has {conv.weight.name} weights, others have {weight.name} "
+                "ones; the array needs one kind"
+            )
+        weight = WeightFormat(weight.bits)
+    return weight, activation
 
 
 def compile_network(network: Network, design: Design) -> Plan:
@@ -174,7 +195,7 @@ def compile_network(network: Network, design: Design) -> Plan:
     FxhwError if the network exceeds a maximum of the design, with both numbers.
     """
     check_supported(network)
-    _check_widths(network, design)
+    _check_formats(network, design)
     _check_multipliers(network, design)
     schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
     memory_map = map_memory(schedule, design.pin)
@@ -211,11 +232,11 @@ def _groups(schedule: Schedule, step: Step, pin: int, pout: int) -> tuple[int, i
     return groups[0], groups[1] if len(groups) > 1 else 0, -(-step.channels // pout)
 
 
-def _check_widths(network: Network, design: Design) -> None:
-    wbits, abits = common_widths(network)
+def _check_formats(network: Network, design: Design) -> None:
+    weight, activation = common_formats(network)
     for what, has, wants in (
-        ("weights", wbits, design.wbits),
-        ("activations", abits, design.abits),
+        ("weights", weight.bits, design.wbits),
+        ("activations", activation.width, design.abits),
         ("image", network.image.width, design.ibits),
         ("first-layer weights", network.convs[0].weight.bits, design.first_wbits),
         ("head weights", network.head.weight.bits, design.last_wbits),
@@ -224,6 +245,17 @@ def _check_widths(network: Network, design: Design) -> None:
             raise FxhwError(
                 f"The network's {what} have {has} bits, the design's {wants}; "
                 "generate a design with the network's widths or requantize the network"
+            )
+    # Ternary codes are 2-bit two's complement ones.
+    weights = (weight.kind, "fixed") if weight.kind == "ternary" else (weight.kind,)
+    for what, has, wants in (
+        ("weights", weights, design.weights),
+        ("activations", (activation.kind,), design.activations),
+    ):
+        if wants not in has:
+            raise FxhwError(
+                f"The network's {what} are {has[0]}, the design's {wants}; "
+                "generate a design for this network"
             )
 
 
@@ -292,8 +324,8 @@ def _descriptors(
     size = {"width": image.width, "height": image.height}
     widths = {
         "kernel": Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3,
-        "weight_bits": design.wbits,
-        "activation_bits": design.abits,
+        "weight_bits": design.weight_field,
+        "activation_bits": design.activation_field,
         "multiplier_bits": design.mul_bits,
     }
     channels = schedule.front.in_channels

@@ -1,17 +1,28 @@
 """Parameters of one convolution engine and every width that follows from them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..fixed import Accumulator, FixedFormat, Requantize, WeightFormat
 from .bit_heap import HeapPlan
+from .packed_array import PackedArray, Product, plan_packed_array
+from .packing import MULTIPLIERS
 from .products import plan_dot_product
 
-__all__ = ["STYLES", "TAPS", "TREE_FAN_IN", "ConvSpec"]
+__all__ = ["BLOCK_STYLES", "STYLES", "TAPS", "TREE_FAN_IN", "ConvSpec", "choose_style"]
 
-STYLES = {"generic": ("generic",), "lut": ("generic", "ecp5")}
-"""Styles of the MAC array, and the families whose cells each can use."""
+STYLES = {
+    "generic": ("generic",),
+    "lut": ("generic", "ecp5", "xc7", "xcup", "gowin", "ice40"),
+    "dsp": tuple(MULTIPLIERS),
+    "mixed": tuple(MULTIPLIERS),
+}
+"""Styles of the MAC array, and the families whose cells or multiplier blocks each can use."""
+
+BLOCK_STYLES = ("dsp", "mixed")
+"""Styles that put several products in a multiplier block; only these make two pixels."""
 
 TREE_FAN_IN = 4
 """Terms summed between two registers of the generic MAC array's adder trees."""
@@ -22,7 +33,11 @@ TAPS = 9
 
 @dataclass(frozen=True)
 class ConvSpec:
-    """A 3x3 convolution engine: ``TAPS * lanes_in * lanes_out`` multipliers.
+    """A 3x3 convolution engine: ``TAPS * lanes_in * lanes_out * pixels`` multipliers.
+
+    An engine of two pixels takes two columns of three rows at a time, so that multiplier blocks
+    can do two pixels' products at once.  They touch four pixels of the output, the one before
+    them, the two, and the one behind; the first two are then complete.
 
     Parameters
     ----------
@@ -37,6 +52,8 @@ class ConvSpec:
     weight_words : most weight words (input groups x output groups) in a step.
     mul_bits : bits of the multipliers, 0 if there are none.
     style, target : how the MAC array is made, and of which family's cells; see :data:`STYLES`.
+    pixels : pixels of a row per step, 1 or 2.
+    dsps : most multiplier blocks of the ``mixed`` style.
     """
 
     weight: WeightFormat
@@ -51,17 +68,82 @@ class ConvSpec:
     mul_bits: int = 0
     style: str = "generic"
     target: str = "generic"
+    pixels: int = 1
+    dsps: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Columns of a window: with their border, or two of which each is taken once."""
+        return 3 if self.pixels == 1 else 2
+
+    @property
+    def window_words(self) -> int:
+        """Words of a window, ``columns * row + column``."""
+        return 3 * self.columns
+
+    @property
+    def sums(self) -> int:
+        """Sums of a window for each output channel: of pixels that it touches."""
+        return 1 if self.pixels == 1 else 4
+
+    @cached_property
+    def products(self) -> tuple[Product, ...]:
+        """The multiplications of one output channel in a cycle.
+
+        Codes are numbered ``lanes_in * word + lane`` of the window's words, weights
+        ``lanes_in * tap + lane``.
+        """
+        if self.pixels == 1:
+            return tuple(Product(n, n, 0) for n in range(TAPS * self.lanes_in))
+        return tuple(product for row in self._product_rows for product in row)
+
+    @cached_property
+    def _product_rows(self) -> tuple[tuple[Product, ...], ...]:
+        """Of two pixels: both codes of a row and channel by its taps, the right one first."""
+        if self.pixels == 1:
+            return ()
+        return tuple(
+            tuple(
+                Product(
+                    (self.columns * ky + x) * self.lanes_in + lane,
+                    (3 * ky + kx) * self.lanes_in + lane,
+                    x - kx + 2,
+                )
+                for kx in (2, 1, 0)
+                for x in range(2)
+            )
+            for ky in range(3)
+            for lane in range(self.lanes_in)
+        )
+
+    @cached_property
+    def packed_array(self) -> PackedArray:
+        """Multiplier blocks and heaps, in the ``dsp`` and ``mixed`` styles."""
+        return plan_packed_array(
+            self.weight,
+            self.activation,
+            self.target,
+            self.products,
+            self._product_rows,
+            self.lanes_out,
+            self.partial.width,
+            self.dsps if self.style == "mixed" else None,
+        )
 
     @property
     def dot_product(self) -> HeapPlan:
         """The adders of one output lane, in the ``lut`` style."""
-        return plan_dot_product(self.weight, self.activation, TAPS * self.lanes_in)
+        return plan_dot_product(
+            self.weight, self.activation, TAPS * self.lanes_in, self.target
+        )
 
     @property
     def array_latency(self) -> int:
         """Register stages of the MAC array."""
         if self.style == "lut":
             return self.dot_product.latency
+        if self.style in BLOCK_STYLES:
+            return self.packed_array.latency
         # The products, then the levels of the tree.
         terms, levels = TAPS * self.lanes_in, 0
         while terms > 1:
@@ -107,18 +189,40 @@ class ConvSpec:
     @property
     def macs_per_cycle(self) -> int:
         """Multiply-accumulates the array can do in a cycle."""
-        return TAPS * self.lanes_in * self.lanes_out
+        return TAPS * self.lanes_in * self.lanes_out * self.pixels
+
+    def encode_weights(self, codes: np.ndarray) -> np.ndarray:
+        """Bit patterns of weight codes as the array takes them.
+
+        Multiplier blocks take weights plus an offset, which is the sign bit flipped.
+        """
+        patterns = self.weight.encode(codes)
+        if self.style in BLOCK_STYLES and not self.weight.binary:
+            patterns = patterns ^ patterns.dtype.type(1 << (self.weight.bits - 1))
+        return patterns
 
     def compute_array(self, window: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """What the MAC array makes of one window in one cycle.
 
         Parameters
         ----------
-        window : (TAPS, lanes_in) activation codes.
+        window : (window_words, lanes_in) activation codes.
         weights : (lanes_out, TAPS, lanes_in) weight codes.
 
         Returns
         -------
-        int64 (lanes_out,).
+        int64 (lanes_out,), or of two pixels (lanes_out, sums).
         """
+        if self.pixels == 2:
+            codes, weights = window.reshape(-1), weights.reshape(self.lanes_out, -1)
+            result = np.zeros((self.lanes_out, self.sums), np.int64)
+            for product in self.products:
+                one = weights[:, product.weight].astype(np.int64)
+                result[:, product.sum] += one * int(codes[product.code])
+            return result
         return np.einsum("oti,ti->o", weights.astype(np.int64), window.astype(np.int64))
+
+
+def choose_style(target: str) -> str:
+    """The style that takes least on a family: ``lut`` where it has cells of its own for it."""
+    return "lut" if target != "generic" and target in STYLES["lut"] else "generic"

@@ -1,6 +1,7 @@
 """Cycles a program takes, from the shapes alone, with the bound of every step named.
 
-A step takes its windows' cycles (input groups x output groups per pixel), the time to fill the
+A step takes its windows' cycles (input groups x output groups per pixel, or per two where the array
+makes two), the time to fill the
 line buffer with a row and a pixel before the first window, and the time for the last result to
 get through the pipeline.  Rows whose results outrun the feature memory's write port take as long
 as their writes.  The next step's parameters are loaded meanwhile; a step too short to hide that
@@ -15,12 +16,12 @@ from .schedule import Schedule
 
 __all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
-_PIPELINE = 9
+_PIPELINE = 10
 """Cycles from the first word wanted of the feature memory to the last result written, beside the
 latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 1,
-window 1, weights 1, accumulator 1, queue 2."""
+window 1, weights 2, accumulator 1, queue 2."""
 
-_FRONT_PIPELINE = 6
+_FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
 _LAUNCH = 1
@@ -147,32 +148,39 @@ def _step(
 ) -> StepEstimate:
     """One step; ``since_front`` is how long before it the first convolution was started."""
     groups_in = d.groups_a + d.groups_b
-    pixels = d.width * d.height
+    row = -(-d.width // design.pixels)
+    # Two pixels of a row of even width are complete only with the pair behind it.
+    windows = row * d.height + (design.pixels == 2 and d.width % 2 == 0)
     # A row of one word is taken every other cycle.
     beat = 2 if groups_in * d.width == 1 else 1
     fill = beat * groups_in * (d.width + 1)
-    interval = groups_in * max(d.groups_out, beat)
+    # A row of windows, or of the columns they are made of.
+    row_cycles = groups_in * max(row * d.groups_out, beat * d.width)
     requantizer = requantizer_latency(design.mul_bits)
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
         latency = _FRONT_PIPELINE + design.front.array_latency + requantizer
         image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
-        interval = max(interval, pace)
+        row_cycles = max(row_cycles, d.width * pace)
+    results = d.width * _result_interval(design, d)
     writes = sum(
-        max(0, d.width * max(interval, _result_interval(design, d)) - d.width * interval)
-        + max(0, _pool_conflict(d, row) - max(0, interval - d.words_out) * d.width)
-        for row in range(d.height)
+        max(0, results - row_cycles)
+        + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
+        for y in range(d.height)
     )
-    tail = 3 if d.to_head else 2 if d.store_pool else 0
+    tail = 2 + design.head_latency if d.to_head else 2 if d.store_pool else 0
     if design.pin != design.pout and not d.to_head:
         tail += 1 + -(-design.pout // design.pin)
+    if design.pixels == 2 and d.width % 2:
+        # The last two pixels come together and leave one after the other.
+        tail += d.groups_out
     return StepEstimate(
         name=name,
         wait=wait,
         fill=fill,
-        work=pixels * groups_in * d.groups_out,
-        writes=writes + pixels * (interval - groups_in * d.groups_out),
+        work=windows * groups_in * d.groups_out,
+        writes=writes + d.height * (row_cycles - row * groups_in * d.groups_out),
         drain=_PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
     )
 

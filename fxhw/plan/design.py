@@ -5,10 +5,29 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 from ..errors import FxhwError
-from ..fixed import MAX_MUL_BITS, Accumulator, ActivationFormat, FixedFormat, WeightFormat
-from .conv_spec import STYLES, ConvSpec
+from ..fixed import (
+    MAX_MUL_BITS,
+    Accumulator,
+    ActivationFormat,
+    FixedFormat,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+    WeightFormat,
+)
+from .bit_heap import HeapPlan
+from .conv_spec import BLOCK_STYLES, STYLES, ConvSpec
+from .packing import packable
+from .products import plan_dot_product
+from .program import ActivationKind, WeightKind, format_field
 
-__all__ = ["Design"]
+__all__ = ["ACTIVATION_BITS", "WEIGHT_BITS", "Design"]
+
+WEIGHT_BITS = {"fixed": (1, 8), "ternary": (2, 2), "power": (3, 7)}
+"""Fewest and most bits of the main array's weights, by kind."""
+
+ACTIVATION_BITS = {"unsigned": (1, 8), "signed": (1, 8), "ternary": (2, 2), "sign": (1, 1)}
+"""Fewest and most bits of the activations, by kind."""
 
 _RANGES = {
     "wbits": (1, 8),
@@ -31,9 +50,19 @@ _RANGES = {
     "feature_words": (1, 1 << 28),
     "parameter_beats": (1, 1 << 28),
     "mul_bits": (0, MAX_MUL_BITS),
+    "pixels": (1, 2),
+    "dsps": (0, 1 << 15),
 }
 
-_LATER = {"mul_bits": 0, "style": "generic", "target": "generic"}
+_LATER = {
+    "mul_bits": 0,
+    "style": "generic",
+    "target": "generic",
+    "weights": "fixed",
+    "activations": "unsigned",
+    "pixels": 1,
+    "dsps": 0,
+}
 """Parameters that designs did not always have, and what those were without them."""
 
 
@@ -62,10 +91,17 @@ class Design:
     mul_bits : width of the requantizers' multipliers; 0 if they have none.
     style, target : how the MAC arrays are made and of which family's cells; see
         :data:`fxhw.plan.conv_spec.STYLES`.
+    weights : kind of the main array's weights: ``fixed`` (of one bit: binary), ``ternary`` or
+        ``power``, powers of two.
+    activations : kind of the activations between layers: ``unsigned``, ``signed``, ``ternary`` or
+        ``sign``.
+    pixels : pixels of a row that the main array makes ``pout`` channels of per cycle: 1, or in
+        the ``dsp`` and ``mixed`` styles 2, which fill multiplier blocks better.
+    dsps : most multiplier blocks the main array may take, in the ``mixed`` style.
 
     Raises
     ------
-    FxhwError if a parameter is out of its range.
+    FxhwError if a parameter is out of its range, or a kind does not come in its width.
     """
 
     wbits: int
@@ -91,6 +127,10 @@ class Design:
     mul_bits: int = 0
     style: str = "generic"
     target: str = "generic"
+    weights: str = "fixed"
+    activations: str = "unsigned"
+    pixels: int = 1
+    dsps: int = 0
 
     def __post_init__(self):
         for name, (low, high) in _RANGES.items():
@@ -110,14 +150,99 @@ class Design:
                 f"Design parameter target must be one of {', '.join(STYLES[self.style])} for the "
                 f"{self.style} style, not {self.target}"
             )
+        self._check_kind("weights", self.weights, "wbits", self.wbits, WEIGHT_BITS)
+        self._check_kind("activations", self.activations, "abits", self.abits, ACTIVATION_BITS)
+        self._check_blocks()
+        for engine in (self.front, self.main):
+            try:
+                _ = engine.requantize
+            except ValueError as error:
+                raise FxhwError(
+                    f"Design with {engine.weight.name} weights, {engine.activation.name} "
+                    f"activations, {engine.max_groups_in} input groups of {engine.lanes_in} "
+                    f"channels and multipliers of {self.mul_bits} bits has sums too wide for its "
+                    f"requantizer ({error}); take fewer bits"
+                ) from error
+
+    def _check_blocks(self) -> None:
+        """What only arrays of multiplier blocks can have, and what they cannot do."""
+        if self.style not in BLOCK_STYLES:
+            if self.pixels != 1:
+                raise FxhwError(
+                    f"Design parameter pixels must be 1 for the {self.style} style, not "
+                    f"{self.pixels}; take the {' or '.join(BLOCK_STYLES)} style"
+                )
+        elif not packable(self.weight, self.activation):
+            raise FxhwError(
+                f"Design parameter style must be generic or lut for {self.weight.name} weights "
+                f"and {self.activation.name} activations, not {self.style}: multiplier blocks "
+                "take fixed or ternary weights and unsigned activations"
+            )
+        if self.dsps and self.style != "mixed":
+            raise FxhwError(
+                f"Design parameter dsps must be 0 for the {self.style} style, not {self.dsps}; "
+                "the mixed style keeps to a number of multiplier blocks"
+            )
+
+    @staticmethod
+    def _check_kind(what: str, kind: str, name: str, bits: int, known: dict) -> None:
+        if kind not in known:
+            raise FxhwError(
+                f"Design parameter {what} must be one of {', '.join(known)}, not {kind}"
+            )
+        low, high = known[kind]
+        if not low <= bits <= high:
+            wanted = f"lie in {low} .. {high}" if low < high else f"be {low}"
+            raise FxhwError(
+                f"Design parameter {name} must {wanted} for {kind} {what}, not {bits}"
+            )
+
+    @property
+    def weight(self) -> WeightFormat:
+        """Format of the main array's weights."""
+        return WeightFormat(self.wbits, self.weights)
+
+    @property
+    def activation(self) -> FixedFormat:
+        """Format of the activations between layers; its ``frac`` plays no part."""
+        if self.activations == "ternary":
+            return TernaryActivation()
+        if self.activations == "sign":
+            return SignActivation()
+        linear = SignedActivation if self.activations == "signed" else ActivationFormat
+        return linear(self.abits)
+
+    @property
+    def codes(self) -> str:
+        """Weights and activations in words: ``4-bit weights, 6-bit activations``.
+
+        Kinds are named but for fixed and unsigned ones, as ``5-bit power weights``.
+        """
+        first = {"weights": "fixed", "activations": "unsigned"}
+        parts = []
+        for what, bits in (("weights", self.wbits), ("activations", self.abits)):
+            kind = getattr(self, what)
+            named = "" if kind == first[what] else f"{kind} "
+            parts.append(f"{bits}-bit {named}{what}")
+        return ", ".join(parts)
+
+    @property
+    def weight_field(self) -> int:
+        """Kind and width of the weights, as descriptors hold them."""
+        return format_field(WeightKind[self.weights.upper()], self.wbits)
+
+    @property
+    def activation_field(self) -> int:
+        """Kind and width of the activations, as descriptors hold them."""
+        return format_field(ActivationKind[self.activations.upper()], self.abits)
 
     @property
     def main(self) -> ConvSpec:
         """The main convolution engine."""
         return ConvSpec(
-            weight=WeightFormat(self.wbits),
-            activation=ActivationFormat(self.abits),
-            out=ActivationFormat(self.abits),
+            weight=self.weight,
+            activation=self.activation,
+            out=self.activation,
             lanes_in=self.pin,
             lanes_out=self.pout,
             max_groups_in=self.max_groups_in,
@@ -127,15 +252,23 @@ class Design:
             mul_bits=self.mul_bits,
             style=self.style,
             target=self.target,
+            pixels=self.pixels,
+            dsps=self.dsps,
         )
 
     @property
     def front(self) -> ConvSpec:
-        """The first layer's engine: one image channel in, ``pin`` channels out per cycle."""
+        """The first layer's engine: one image channel in, ``pin`` channels out per cycle.
+
+        Multiplier blocks are for the main array: with one channel, it makes do with adders.
+        """
+        style, target = self.style, self.target
+        if style in BLOCK_STYLES:
+            style, target = "lut", target if target in STYLES["lut"] else "generic"
         return ConvSpec(
             weight=WeightFormat(self.first_wbits),
             activation=FixedFormat(self.ibits),
-            out=ActivationFormat(self.abits),
+            out=self.activation,
             lanes_in=1,
             lanes_out=self.pin,
             max_groups_in=self.image_channels,
@@ -143,8 +276,8 @@ class Design:
             row_words=self.max_width * self.image_channels,
             weight_words=self.image_channels * self.front_groups,
             mul_bits=self.mul_bits,
-            style=self.style,
-            target=self.target,
+            style=style,
+            target=target,
         )
 
     @property
@@ -155,9 +288,21 @@ class Design:
     @property
     def head_accumulator(self) -> Accumulator:
         """Range of the head's dot products, before the bias."""
-        return Accumulator(
-            self.head_weight, ActivationFormat(self.abits), self.pout * self.head_groups
-        )
+        return Accumulator(self.head_weight, self.activation, self.pout * self.head_groups)
+
+    @property
+    def head_dot_product(self) -> HeapPlan | None:
+        """The adders of a word's products in the head; None leaves them to the synthesizer."""
+        front = self.front
+        if front.style == "generic":
+            return None
+        return plan_dot_product(self.head_weight, self.activation, self.pout, front.target)
+
+    @property
+    def head_latency(self) -> int:
+        """Register stages of the head's dot product."""
+        plan = self.head_dot_product
+        return plan.latency if plan is not None else 1
 
     @property
     def head_bias(self) -> FixedFormat:
@@ -217,8 +362,8 @@ class Design:
     def to_json(self) -> dict:
         """All parameters as JSON types, but for later ones that have their first value.
 
-        So a design without multipliers and of the ``generic`` style has the digest, and therefore
-        the Verilog, that it always had.
+        So a design without multipliers, of the ``generic`` style and for fixed weights and
+        unsigned activations has the digest, and therefore the Verilog, that it always had.
         """
         entry = asdict(self)
         return {name: v for name, v in entry.items() if _LATER.get(name) != v}

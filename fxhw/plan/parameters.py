@@ -4,12 +4,15 @@ A weight word holds all weights of one cycle, ``[lane out][tap][lane in]``, the 
 lowest bits.  A requantization word holds the biases of the output lanes, then their shifts, then
 their multipliers if the hardware has any.  Each word is split into beats of the parameter bus, the
 last one zero-padded.
+
+Lanes without a channel hold bit pattern 0 throughout.  To sign activations that is -1: their
+weights cancel out as far as they can, and the bias makes up for the rest.
 """
 
 import numpy as np
 
 from ..errors import FxhwError
-from ..fixed import FixedFormat, codes_to_int
+from ..fixed import FixedFormat, Requantize, WeightFormat, codes_to_int
 from ..graph import Conv, Head
 from .conv_spec import TAPS, ConvSpec
 from .design import Design
@@ -38,21 +41,21 @@ def conv_beats(
     FxhwError if a bias, shift or multiplier does not fit the hardware, naming layer and channel.
     """
     beats = []
-    weights = _pad_weights(spec, conv, [count for count, _ in sources], first, channels)
+    weights, excess = _pad_weights(spec, conv, [count for count, _ in sources], first, channels)
     groups_out, groups_in = weights.shape[:2]
     for group_in in range(groups_in):
         for group_out in range(groups_out):
-            codes = spec.weight.encode(weights[group_out, group_in])
+            codes = spec.encode_weights(weights[group_out, group_in])
             word = codes_to_int(codes.reshape(-1), spec.weight.bits)
             beats += split_beats(word, spec.weight_bits, bus_bits)
-    bias, shift, multiplier = _fit_requantize(spec, conv, sources[0][1], first, channels)
+    in_format = sources[0][1]
+    bias, shift, multiplier = _fit_requantize(spec, conv, in_format, first, channels, excess)
     requantize = spec.requantize
     record = [
         (bias & ((1 << requantize.bias.width) - 1), requantize.bias.width),
         (shift, requantize.shift_width),
+        (multiplier, spec.mul_bits),
     ]
-    if spec.mul_bits:
-        record.append((multiplier, spec.mul_bits))
     for lane in range(0, bias.size, spec.lanes_out):
         word = position = 0
         for values, bits in record:
@@ -71,68 +74,90 @@ def head_beats(design: Design, head: Head) -> list[int]:
     """
     lanes, weight, bias = design.pout, design.head_weight, design.head_bias
     groups = -(-head.in_channels // lanes)
-    codes = np.full(groups * lanes, _padding(weight), np.int64)
-    codes[: head.in_channels] = head.codes
+    fill = _fill(weight, design.activation, groups * lanes - head.in_channels)
+    codes = np.concatenate([head.codes.astype(np.int64), fill])
     beats = []
     for word in weight.encode(codes).reshape(groups, lanes):
         word = codes_to_int(word, weight.bits)
         beats += split_beats(word, design.head_word_bits, design.bus_bits)
-    if not bias.contains(head.bias):
+    value = head.bias - int(fill.sum()) * _unused_code(design.activation)
+    if not bias.contains(value):
         raise FxhwError(
-            f"Layer {head.name}: the bias is {head.bias}, but it must lie in "
+            f"Layer {head.name}: the bias is {value}, but it must lie in "
             f"{bias.min} .. {bias.max} to fit the accumulator; train the network again"
         )
     mask = (1 << bias.width) - 1
-    return beats + split_beats(head.bias & mask, bias.width, design.bus_bits)
+    return beats + split_beats(value & mask, bias.width, design.bus_bits)
 
 
-def _padding(weight) -> int:
-    """Code of the weights of channels that do not exist; their activations are zero."""
-    return weight.max if weight.binary else 0
+def _unused_code(activation: FixedFormat) -> int:
+    """What a lane without a channel, which holds bit pattern 0, is to the array."""
+    return int(activation.decode(0))
+
+
+def _fill(weight: WeightFormat, activation: FixedFormat, count: int) -> np.ndarray:
+    """int64 (count,): weights of lanes without a channel: 0, or +1 where there is no 0.
+
+    Where such lanes are not 0 themselves, +1 and -1 in turn.
+    """
+    fill = np.full(count, weight.max if weight.binary else 0, np.int64)
+    if _unused_code(activation):
+        fill[1::2] *= -1
+    return fill
 
 
 def _pad_weights(
     spec: ConvSpec, conv: Conv, sources: list[int], first: int, channels: int
-) -> np.ndarray:
-    """(groups out, groups in, lanes out, TAPS, lanes in) weight codes, padded to whole groups."""
+) -> tuple[np.ndarray, int]:
+    """Weight codes padded to whole groups, and what the padded lanes add to every sum.
+
+    Returns
+    -------
+    codes : (groups out, groups in, lanes out, TAPS, lanes in).
+    excess : the sum of weight * code over all lanes without an input channel.
+    """
     groups = [-(-count // spec.lanes_in) for count in sources]
     groups_out = -(-channels // spec.lanes_out)
-    padded = np.full(
-        (groups_out * spec.lanes_out, sum(groups) * spec.lanes_in, TAPS),
-        _padding(spec.weight),
-        np.int64,
-    )
-    codes = conv.codes[first : first + channels].reshape(channels, -1, TAPS)
-    source = target = 0
+    shape = (groups_out * spec.lanes_out, sum(groups) * spec.lanes_in, TAPS)
+    exists = np.zeros(shape[1], bool)
+    target = 0
     for count, size in zip(sources, groups):
-        padded[:channels, target : target + count] = codes[:, source : source + count]
-        source, target = source + count, target + size * spec.lanes_in
+        exists[target : target + count] = True
+        target += size * spec.lanes_in
+    fill = _fill(spec.weight, spec.activation, int((~exists).sum()) * TAPS).reshape(-1, TAPS)
+    padded = np.full(shape, spec.weight.max if spec.weight.binary else 0, np.int64)
+    padded[:, ~exists] = fill
+    padded[:channels, exists] = conv.codes[first : first + channels].reshape(channels, -1, TAPS)
     padded = padded.reshape(groups_out, spec.lanes_out, sum(groups), spec.lanes_in, TAPS)
-    return padded.transpose(0, 2, 1, 4, 3)
+    return padded.transpose(0, 2, 1, 4, 3), int(fill.sum()) * _unused_code(spec.activation)
 
 
 def _fit_requantize(
-    spec: ConvSpec, conv: Conv, in_format: FixedFormat, first: int, channels: int
+    spec: ConvSpec, conv: Conv, in_format: FixedFormat, first: int, channels: int, excess: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Biases, shifts and multipliers of the tile's channels, padded channels giving zero."""
+    """Biases, shifts and multipliers of the tile's channels; others give bit pattern 0.
+
+    ``excess`` is what lanes without a channel add to every sum.
+    """
     requantize, accumulator = spec.requantize, conv.accumulator(in_format)
     size = -(-channels // spec.lanes_out) * spec.lanes_out
-    bias = np.zeros(size, np.int64)
-    # The largest shift leaves the sign of the sum, which the clamp turns into zero.
+    bias = np.full(size, _silent_bias(requantize), np.int64)
     shift = np.full(size, requantize.max_shift, np.int64)
     multiplier = np.ones(size, np.int64)
     if conv.multiplier is not None:
         multiplier[:channels] = conv.multiplier[first : first + channels]
     biases, shifts = conv.rounded_bias(in_format), conv.shift(in_format)
     for lane, channel in enumerate(range(first, first + channels)):
-        wanted = int(biases[channel]), int(shifts[channel])
         factor = int(multiplier[lane])
+        wanted = int(biases[channel]) - excess * factor, int(shifts[channel])
         if not 1 <= factor <= requantize.max_multiplier:
             raise FxhwError(
                 f"Layer {conv.name}, channel {channel}: the multiplier is {factor}, but it must "
                 f"lie in 1 .. {requantize.max_multiplier} to fit the requantizer"
             )
-        fitted = requantize.fit(*wanted, accumulator.min, accumulator.max, factor)
+        fitted = requantize.fit(
+            *wanted, accumulator.min + excess, accumulator.max + excess, factor
+        )
         if fitted is None:
             beside = f"an accumulator of {requantize.acc_width} bits"
             advice = "train this channel again"
@@ -146,3 +171,11 @@ def _fit_requantize(
             )
         bias[lane], shift[lane] = fitted
     return bias, shift, multiplier
+
+
+def _silent_bias(requantize: Requantize) -> int:
+    """The bias that, with the largest shift, makes every sum bit pattern 0."""
+    if requantize.out.codes == "sign":
+        return requantize.bias.min
+    # The largest shift leaves the sign of the sum, which an unsigned result does not have.
+    return requantize.bias.max if requantize.out.signed else 0

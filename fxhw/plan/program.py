@@ -7,10 +7,13 @@ __all__ = [
     "DESCRIPTOR_WORDS",
     "FIELDS",
     "MAGIC",
+    "ActivationKind",
     "Descriptor",
     "Kind",
     "Kernel",
+    "WeightKind",
     "checksum",
+    "format_field",
     "split_beats",
 ]
 
@@ -41,6 +44,32 @@ class Kernel(enum.IntEnum):
 
     CONV3X3 = 0
     CONV3X3_MULTIPLIER = 8
+
+
+class WeightKind(enum.IntEnum):
+    """Kind of the weights of the main array; binary ones are fixed ones of one bit."""
+
+    FIXED = 0
+    TERNARY = 1
+    POWER = 2
+
+
+class ActivationKind(enum.IntEnum):
+    """Kind of the activations between layers."""
+
+    UNSIGNED = 0
+    SIGNED = 1
+    TERNARY = 2
+    SIGN = 3
+
+
+def format_field(kind: WeightKind | ActivationKind, bits: int) -> int:
+    """A descriptor's ``weight_bits`` or ``activation_bits``: the width below, the kind above.
+
+    Hardware compares the whole field, so it refuses a program for codes of another kind; fixed
+    weights and unsigned activations, which it had alone at first, leave only the width.
+    """
+    return bits | kind << 4
 
 
 FIELDS = (
@@ -103,7 +132,8 @@ class Descriptor:
     store_full, store_pool, to_head : which results are wanted.
     from_front : source A is the first convolution, straight from the image.
     last : the program ends after this step.
-    weight_bits, activation_bits, multiplier_bits : widths this step assumes.
+    weight_bits, activation_bits : kinds and widths this step assumes, see :func:`format_field`.
+    multiplier_bits : width of the multipliers it assumes.
     """
 
     kind: Kind

@@ -101,21 +101,25 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire _04_;
   wire _05_;
   wire [2:0] _06_;
-  wire [2:0] _07_;
-  wire [2:0] _08_;
+  wire _07_;
+  wire [13:0] _08_;
   wire [2:0] _09_;
+  wire [2:0] _10_;
+  wire [2:0] _11_;
   wire [63:0] \$signature__data ;
   wire \$signature__en ;
   wire abort;
   wire blocked;
   wire busy;
   wire [2:0] cause;
-  wire clear;
+  reg clear = 1'h0;
+  wire \clear$182 ;
   wire [80:0] \config ;
   wire done;
   wire drop;
   wire [7:0] error_code;
   wire [15:0] error_step;
+  reg [13:0] faults = 14'h0000;
   wire fire;
   wire front__ready;
   wire front__valid;
@@ -154,31 +158,34 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [3:0] target;
   wire waiting;
   wire [18:0] write__payload;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] features [539:0];
   always @(posedge aclk) begin
     if (trace_write_valid)
       features[write__payload[9:0]] <= write__payload[18:11];
   end
-  reg [7:0] _26_;
+  reg [7:0] _37_;
   always @(posedge aclk) begin
     if (\read__en$112 ) begin
-      _26_ <= features[read__address[9:0]];
+      _37_ <= features[read__address[9:0]];
     end
   end
-  assign \read__data$116  = _26_;
+  assign \read__data$116  = _37_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [63:0] parameters [148:0];
   initial $readmemh("parameters.mem", parameters);
   always @(posedge aclk) begin
     if (\$signature__en )
       parameters[load_address[7:0]] <= { s_axi_wdata, \$signature__data [31:0] };
   end
-  reg [63:0] _27_;
+  reg [63:0] _38_;
   always @(posedge aclk) begin
     if (memory__enable) begin
-      _27_ <= parameters[memory__address[7:0]];
+      _38_ <= parameters[memory__address[7:0]];
     end
   end
-  assign load__data = _27_;
+  assign load__data = _38_;
+  assign rst = ~ aresetn;
   assign _00_ = target == 1'h1;
   assign load__valid = \load__valid$83  & _00_;
   assign _01_ = target == 2'h2;
@@ -190,12 +197,22 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign _05_ = layer[243] & starved;
   assign _06_ = _05_ ? 3'h1 : 3'h2;
   assign trace_front_valid = front__valid & front__ready;
-  assign rst = ~ aresetn;
-  assign _07_ = _04_ ? 3'h4 : 3'h5;
-  assign _08_ = waiting ? _06_ : _07_;
-  assign _09_ = blocked ? 3'h3 : _08_;
-  assign cause = fire ? 3'h0 : _09_;
-  tiny_w4a4_front_189 \front$189  (
+  always @(posedge aclk)
+    clear <= _07_;
+  always @(posedge aclk)
+    faults <= _08_;
+  assign _08_[13:11] = aresetn ? faults[13:11] : 3'h0;
+  assign _08_[8] = aresetn ? faults[8] : 1'h0;
+  assign _08_[6:0] = aresetn ? faults[6:0] : 7'h00;
+  assign _08_[10] = aresetn ? long : 1'h0;
+  assign _08_[7] = aresetn ? overrun : 1'h0;
+  assign _08_[9] = aresetn ? short : 1'h0;
+  assign _07_ = aresetn ? \clear$182  : 1'h0;
+  assign _09_ = _04_ ? 3'h4 : 3'h5;
+  assign _10_ = waiting ? _06_ : _09_;
+  assign _11_ = blocked ? 3'h3 : _10_;
+  assign cause = fire ? 3'h0 : _11_;
+  tiny_w4a4_front_190 \front$190  (
     .clear(clear),
     .clk(aclk),
     .\config (\config ),
@@ -224,7 +241,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .\port$1781$0 (\config [47:0]),
+    .\port$1804$0 (\config [47:0]),
     .rst(rst),
     .short(short),
     .start(front_start),
@@ -290,12 +307,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
     .busy(busy),
-    .clear(clear),
+    .clear(\clear$182 ),
     .clk(aclk),
     .done(done),
     .error(drop),
     .error_code(error_code),
-    .faults({ 3'h0, long, short, 1'h0, overrun, 7'h00 }),
+    .faults(faults),
     .front(\config ),
     .front_start(front_start),
     .index(error_step),
@@ -339,15 +356,15 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .rst(rst),
     .write(s_axi_awready)
   );
-  assign s_axi_wready = s_axi_awready;
   assign m_axis_tdata = mask__payload[7:0];
-  assign m_axis_tlast = mask__payload[8];
+  assign s_axi_wready = s_axi_awready;
   assign \$signature__data [63:32] = s_axi_wdata;
-  assign trace_write_address = write__payload[10:0];
   assign trace_write_data = write__payload[18:11];
+  assign trace_write_address = write__payload[10:0];
+  assign m_axis_tlast = mask__payload[8];
 endmodule
 
-module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 , load__data, i__payload, clear, start, load__second, load__bank, load__word, load__beat, \config , \o__valid$16 , \o__ready$14 , clk);
+module tiny_w4a4_front_190(rst, load__valid, i__valid, i__ready, \o__payload$12 , load__data, i__payload, clear, start, load__second, load__bank, load__word, load__beat, \config , \o__valid$16 , \o__ready$14 , clk);
   input rst;
   wire rst;
   input load__valid;
@@ -395,30 +412,31 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
   wire [16:0] _10_;
   wire [3:0] _11_;
   wire [3:0] _12_;
-  wire _13_;
+  wire [3:0] _13_;
   wire _14_;
   wire _15_;
-  wire [1:0] _16_;
+  wire _16_;
   wire [1:0] _17_;
-  wire [3:0] _18_;
+  wire [1:0] _18_;
   wire [3:0] _19_;
   wire [3:0] _20_;
   wire [3:0] _21_;
-  wire [4:0] _22_;
-  wire _23_;
-  wire _24_;
+  wire [3:0] _22_;
+  wire [3:0] _23_;
+  wire [4:0] _24_;
   wire _25_;
   wire _26_;
   wire _27_;
   wire _28_;
   wire _29_;
+  wire _30_;
+  wire _31_;
   reg address = 1'h0;
   wire busy;
   reg [4:0] credits = 5'h10;
   wire enable;
   wire fire;
   reg group_out = 1'h0;
-  reg [71:0] held = 72'h000000000000000000;
   wire [23:0] \i__payload$6 ;
   wire [7:0] \i__payload$83 ;
   wire \i__ready$9 ;
@@ -428,7 +446,7 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
   wire i_valid;
   wire last_in;
   wire last_out;
-  wire [71:0] \o__payload$87 ;
+  wire [71:0] \o__payload$88 ;
   wire \o__ready$59 ;
   wire \o__valid$56 ;
   wire [39:0] sums;
@@ -436,20 +454,24 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
   reg [3:0] tag_1 = 4'h0;
   reg [3:0] tag_2 = 4'h0;
   reg [3:0] tag_3 = 4'h0;
-  wire [143:0] weights;
+  reg [3:0] tag_4 = 4'h0;
+  reg [143:0] weights = 144'h000000000000000000000000000000000000;
+  reg [71:0] window = 72'h000000000000000000;
+  reg [71:0] window_0 = 72'h000000000000000000;
   wire [51:0] \word$80 ;
+  wire [143:0] \word$89 ;
   assign enable = ! load__second;
   assign _00_ = \config [47:32] - 1'h1;
   assign last_in = ! _00_;
   assign _10_ = \config [63:48] - 1'h1;
   assign last_out = group_out == _10_;
-  assign _13_ = ~ last_in;
-  assign _14_ = | credits;
-  assign _15_ = _13_ | _14_;
-  assign fire = \o__valid$56  & _15_;
+  assign _14_ = ~ last_in;
+  assign _15_ = | credits;
+  assign _16_ = _14_ | _15_;
+  assign fire = \o__valid$56  & _16_;
   assign \o__ready$59  = fire & last_out;
-  assign _16_ = address + 1'h1;
-  assign _17_ = group_out + 1'h1;
+  assign _17_ = address + 1'h1;
+  assign _18_ = group_out + 1'h1;
   assign _01_ = fire & last_in;
   assign _02_ = credits - _01_;
   assign _03_ = \o__valid$16  & \o__ready$14 ;
@@ -461,7 +483,11 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
   always @(posedge clk)
     credits <= _07_;
   always @(posedge clk)
-    held <= \o__payload$87 ;
+    window_0 <= \o__payload$88 ;
+  always @(posedge clk)
+    window <= window_0;
+  always @(posedge clk)
+    weights <= \word$89 ;
   always @(posedge clk)
     tag_0 <= _08_;
   always @(posedge clk)
@@ -470,43 +496,47 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     tag_2 <= _11_;
   always @(posedge clk)
     tag_3 <= _12_;
-  assign _18_ = clear ? 4'h0 : tag_2;
-  assign _12_ = rst ? 4'h0 : _18_;
-  assign _19_ = clear ? 4'h0 : tag_1;
-  assign _11_ = rst ? 4'h0 : _19_;
-  assign _20_ = clear ? 4'h0 : tag_0;
-  assign _09_ = rst ? 4'h0 : _20_;
-  assign _21_ = clear ? 4'h0 : { group_out, last_in, 1'h1, fire };
-  assign _08_ = rst ? 4'h0 : _21_;
-  assign _22_ = clear ? 5'h10 : _04_[4:0];
-  assign _07_ = rst ? 5'h10 : _22_;
-  assign _23_ = last_out ? 1'h0 : _17_[0];
-  assign _24_ = fire ? _23_ : group_out;
-  assign _25_ = clear ? 1'h0 : _24_;
-  assign _06_ = rst ? 1'h0 : _25_;
-  assign _26_ = last_in ? 1'h0 : _16_[0];
-  assign _27_ = last_out ? _26_ : _16_[0];
-  assign _28_ = fire ? _27_ : address;
-  assign _29_ = clear ? 1'h0 : _28_;
-  assign _05_ = rst ? 1'h0 : _29_;
-  tiny_w4a4_front_189_accumulators accumulators (
+  always @(posedge clk)
+    tag_4 <= _13_;
+  assign _19_ = clear ? 4'h0 : tag_3;
+  assign _13_ = rst ? 4'h0 : _19_;
+  assign _20_ = clear ? 4'h0 : tag_2;
+  assign _12_ = rst ? 4'h0 : _20_;
+  assign _21_ = clear ? 4'h0 : tag_1;
+  assign _11_ = rst ? 4'h0 : _21_;
+  assign _22_ = clear ? 4'h0 : tag_0;
+  assign _09_ = rst ? 4'h0 : _22_;
+  assign _23_ = clear ? 4'h0 : { group_out, last_in, 1'h1, fire };
+  assign _08_ = rst ? 4'h0 : _23_;
+  assign _24_ = clear ? 5'h10 : _04_[4:0];
+  assign _07_ = rst ? 5'h10 : _24_;
+  assign _25_ = last_out ? 1'h0 : _18_[0];
+  assign _26_ = fire ? _25_ : group_out;
+  assign _27_ = clear ? 1'h0 : _26_;
+  assign _06_ = rst ? 1'h0 : _27_;
+  assign _28_ = last_in ? 1'h0 : _17_[0];
+  assign _29_ = last_out ? _28_ : _17_[0];
+  assign _30_ = fire ? _29_ : address;
+  assign _31_ = clear ? 1'h0 : _30_;
+  assign _05_ = rst ? 1'h0 : _31_;
+  tiny_w4a4_front_190_accumulators accumulators (
     .clear(clear),
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$1876$0 (tag_3),
+    .\port$1903$0 (tag_4),
     .rst(rst),
     .sums(sums)
   );
-  tiny_w4a4_front_189_array array (
+  tiny_w4a4_front_190_array array (
     .clear(clear),
     .clk(clk),
     .rst(rst),
     .sums(sums),
     .weights(weights),
-    .window(held)
+    .window(window)
   );
-  tiny_w4a4_front_189_fifo fifo (
+  tiny_w4a4_front_190_fifo fifo (
     .clear(clear),
     .clk(clk),
     .o__payload(\o__payload$12 ),
@@ -516,7 +546,7 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .w_data(\i__payload$83 ),
     .w_en(\i__valid$81 )
   );
-  tiny_w4a4_front_189_lines lines (
+  tiny_w4a4_front_190_lines lines (
     .clear(clear),
     .clk(clk),
     .height(\config [31:16]),
@@ -530,28 +560,30 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .rst(rst),
     .start(start)
   );
-  tiny_w4a4_front_189_requantizer requantizer (
+  tiny_w4a4_front_190_requantizer requantizer (
     .clear(clear),
     .clk(clk),
     .i_acc(i_acc),
     .i_valid(i_valid),
     .o(\i__payload$83 ),
     .o_valid(\i__valid$81 ),
-    .\port$866$0 (\word$80 ),
+    .\port$874$0 (\word$80 ),
     .rst(rst)
   );
-  tiny_w4a4_front_189_scales scales (
+  tiny_w4a4_front_190_scales scales (
+    .clear(clear),
     .clk(clk),
     .enable(load__second),
     .load__beat(load__beat),
     .load__data(load__data),
     .load__valid(load__valid),
     .load__word(load__word),
-    .read__addr(tag_3[3]),
+    .read__addr(tag_4[3]),
     .rst(rst),
     .word(\word$80 )
   );
-  tiny_w4a4_front_189_weights_94 \weights$94  (
+  tiny_w4a4_front_190_weights_97 \weights$97  (
+    .clear(clear),
     .clk(clk),
     .enable(enable),
     .load__beat(load__beat),
@@ -560,31 +592,31 @@ module tiny_w4a4_front_189(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .load__word(load__word),
     .read__addr(address),
     .rst(rst),
-    .word(weights)
+    .word(\word$89 )
   );
-  tiny_w4a4_front_189_window_93 \window$93  (
+  tiny_w4a4_front_190_window_96 \window$96  (
     .busy(busy),
     .clear(clear),
     .clk(clk),
     .i__payload(\i__payload$6 ),
     .i__ready(\i__ready$9 ),
     .i__valid(\i__valid$10 ),
-    .o__payload(\o__payload$87 ),
+    .o__payload(\o__payload$88 ),
     .o__ready(\o__ready$59 ),
     .o__valid(\o__valid$56 ),
-    .\port$1781$0 (\config [32:0]),
+    .\port$1804$0 (\config [32:0]),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_front_189_accumulators(rst, clear, \port$1876$0 , sums, o_valid, o, clk);
+module tiny_w4a4_front_190_accumulators(rst, clear, \port$1903$0 , sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$1876$0 ;
-  wire [3:0] \port$1876$0 ;
+  input [3:0] \port$1903$0 ;
+  wire [3:0] \port$1903$0 ;
   input [39:0] sums;
   wire [39:0] sums;
   output o_valid;
@@ -606,18 +638,18 @@ module tiny_w4a4_front_189_accumulators(rst, clear, \port$1876$0 , sums, o_valid
   wire [39:0] store__data;
   reg [39:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$1876$0 [0])
-      partials[\port$1876$0 [3]] <= store__data;
+    if (\port$1903$0 [0])
+      partials[\port$1903$0 [3]] <= store__data;
   end
-  assign recall__data = partials[\port$1876$0 [3]];
-  assign _02_ = \port$1876$0 [1] ? 20'h00000 : recall__data[39:20];
+  assign recall__data = partials[\port$1903$0 [3]];
+  assign _02_ = \port$1903$0 [1] ? 20'h00000 : recall__data[39:20];
   assign { _03_[20], store__data[39:20] } = $signed(_02_) + $signed(sums[39:20]);
-  assign _04_ = \port$1876$0 [0] & \port$1876$0 [2];
+  assign _04_ = \port$1903$0 [0] & \port$1903$0 [2];
   always @(posedge clk)
     o_valid <= _05_;
   always @(posedge clk)
     o <= _06_;
-  assign _00_ = \port$1876$0 [1] ? 20'h00000 : recall__data[19:0];
+  assign _00_ = \port$1903$0 [1] ? 20'h00000 : recall__data[19:0];
   assign { _01_[20], store__data[19:0] } = $signed(_00_) + $signed(sums[19:0]);
   assign _07_ = clear ? 40'h0000000000 : store__data;
   assign _06_ = rst ? 40'h0000000000 : _07_;
@@ -627,7 +659,7 @@ module tiny_w4a4_front_189_accumulators(rst, clear, \port$1876$0 , sums, o_valid
   assign _03_[19:0] = store__data[39:20];
 endmodule
 
-module tiny_w4a4_front_189_array(rst, clear, window, weights, sums, clk);
+module tiny_w4a4_front_190_array(rst, clear, window, weights, sums, clk);
   input rst;
   wire rst;
   input clear;
@@ -805,7 +837,7 @@ module tiny_w4a4_front_189_array(rst, clear, window, weights, sums, clk);
   assign sums = { sum_1_1_0[19:0], sum_0_1_0[19:0] };
 endmodule
 
-module tiny_w4a4_front_189_fifo(rst, o__payload, clear, w_en, w_data, o__valid, r_en, clk);
+module tiny_w4a4_front_190_fifo(rst, o__payload, clear, w_en, w_data, o__valid, r_en, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
@@ -824,7 +856,7 @@ module tiny_w4a4_front_189_fifo(rst, o__payload, clear, w_en, w_data, o__valid, 
   wire clk;
   wire i__ready;
   wire [4:0] level;
-  tiny_w4a4_front_189_fifo_queue queue (
+  tiny_w4a4_front_190_fifo_queue queue (
     .clear(clear),
     .clk(clk),
     .r_data(o__payload),
@@ -838,7 +870,7 @@ module tiny_w4a4_front_189_fifo(rst, o__payload, clear, w_en, w_data, o__valid, 
   );
 endmodule
 
-module tiny_w4a4_front_189_fifo_queue(rst, w_rdy, w_level, r_data, clear, w_en, w_port__data, r_rdy, r_en, clk);
+module tiny_w4a4_front_190_fifo_queue(rst, w_rdy, w_level, r_data, clear, w_en, w_port__data, r_rdy, r_en, clk);
   input rst;
   wire rst;
   output w_rdy;
@@ -978,7 +1010,7 @@ module tiny_w4a4_front_189_fifo_queue(rst, w_rdy, w_level, r_data, clear, w_en, 
   assign _23_ = rst ? 4'h0 : _42_;
 endmodule
 
-module tiny_w4a4_front_189_lines(rst, i__valid, o__valid, i__ready, o__ready, i__payload, clear, start, height, row_words, o__payload, clk);
+module tiny_w4a4_front_190_lines(rst, i__valid, o__valid, i__ready, o__ready, i__payload, clear, start, height, row_words, o__payload, clk);
   input rst;
   wire rst;
   input i__valid;
@@ -1161,11 +1193,11 @@ module tiny_w4a4_front_189_lines(rst, i__valid, o__valid, i__ready, o__ready, i_
   assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
 endmodule
 
-module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_front_190_requantizer(rst, \port$874$0 , clear, i_valid, i_acc, o_valid, o, clk);
   input rst;
   wire rst;
-  input [51:0] \port$866$0 ;
-  wire [51:0] \port$866$0 ;
+  input [51:0] \port$874$0 ;
+  wire [51:0] \port$874$0 ;
   input clear;
   wire clear;
   input i_valid;
@@ -1270,7 +1302,7 @@ module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc,
   always @(posedge clk)
     total_0 <= _000_;
   always @(posedge clk)
-    shift_0 <= \port$866$0 [46:42];
+    shift_0 <= \port$874$0 [46:42];
   always @(posedge clk)
     low_0 <= _010_[3:0];
   always @(posedge clk)
@@ -1282,14 +1314,14 @@ module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc,
   always @(posedge clk)
     total_1 <= _013_;
   always @(posedge clk)
-    shift_1 <= \port$866$0 [51:47];
+    shift_1 <= \port$874$0 [51:47];
   always @(posedge clk)
     low_1 <= _014_[3:0];
   always @(posedge clk)
     overflow_1 <= _030_;
   always @(posedge clk)
     negative_1 <= total_1[21];
-  assign _000_ = $signed(i_acc[19:0]) + $signed(\port$866$0 [20:0]);
+  assign _000_ = $signed(i_acc[19:0]) + $signed(\port$874$0 [20:0]);
   assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
   assign _021_ = ~ shift_0[4];
   assign _031_ = | total_0[20:19];
@@ -1309,7 +1341,7 @@ module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc,
   assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
   assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
   assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[39:20]) + $signed(\port$866$0 [41:21]);
+  assign _013_ = $signed(i_acc[39:20]) + $signed(\port$874$0 [41:21]);
   assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
   assign _015_ = ~ shift_1[4];
   assign _016_ = | total_1[20:19];
@@ -1351,7 +1383,7 @@ module tiny_w4a4_front_189_requantizer(rst, \port$866$0 , clear, i_valid, i_acc,
   assign _035_[18:0] = whole_0_3;
 endmodule
 
-module tiny_w4a4_front_189_scales(rst, load__valid, enable, word, load__data, load__word, load__beat, read__addr, clk);
+module tiny_w4a4_front_190_scales(rst, load__valid, enable, word, load__data, clear, load__word, load__beat, read__addr, clk);
   input rst;
   wire rst;
   input load__valid;
@@ -1362,6 +1394,8 @@ module tiny_w4a4_front_189_scales(rst, load__valid, enable, word, load__data, lo
   wire [51:0] word;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input clear;
+  wire clear;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
@@ -1373,6 +1407,7 @@ module tiny_w4a4_front_189_scales(rst, load__valid, enable, word, load__data, lo
   wire _0_;
   wire _1_;
   wire \$signature__en ;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [51:0] beat_0 [1:0];
   always @(posedge clk) begin
     if (\$signature__en )
@@ -1388,7 +1423,7 @@ module tiny_w4a4_front_189_scales(rst, load__valid, enable, word, load__data, lo
   assign \$signature__en  = _0_ & _1_;
 endmodule
 
-module tiny_w4a4_front_189_weights_94(rst, load__valid, enable, load__data, load__word, load__beat, read__addr, word, clk);
+module tiny_w4a4_front_190_weights_97(rst, load__valid, enable, load__data, clear, load__word, load__beat, read__addr, word, clk);
   input rst;
   wire rst;
   input load__valid;
@@ -1397,6 +1432,8 @@ module tiny_w4a4_front_189_weights_94(rst, load__valid, enable, load__data, load
   wire enable;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input clear;
+  wire clear;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
@@ -1413,55 +1450,67 @@ module tiny_w4a4_front_189_weights_94(rst, load__valid, enable, load__data, load
   wire _03_;
   wire _04_;
   wire _05_;
+  wire [34:0] _06_;
+  wire [34:0] _07_;
+  wire [34:0] _08_;
   wire \$signature__en ;
-  wire \$signature__en$14 ;
-  wire \$signature__en$19 ;
-  wire [63:0] read__data;
-  wire [63:0] \read__data$16 ;
-  wire [15:0] \read__data$21 ;
-  reg [63:0] beat_0 [1:0];
+  wire \$signature__en$18 ;
+  wire \$signature__en$23 ;
+  wire [35:0] read__data;
+  wire [71:0] \read__data$20 ;
+  wire [35:0] \read__data$25 ;
+  reg [34:0] recent = 35'h000000000;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_0 [1:0];
   always @(posedge clk) begin
     if (\$signature__en )
-      beat_0[load__word[0]] <= load__data;
+      beat_0[load__word[0]] <= load__data[35:0];
   end
-  reg [63:0] _15_;
+  reg [35:0] _22_;
   always @(posedge clk) begin
-    _15_ <= beat_0[read__addr];
+    _22_ <= beat_0[read__addr];
   end
-  assign read__data = _15_;
-  reg [63:0] beat_1 [1:0];
+  assign read__data = _22_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [71:0] beat_1 [1:0];
   always @(posedge clk) begin
-    if (\$signature__en$14 )
-      beat_1[load__word[0]] <= load__data;
+    if (\$signature__en$18 )
+      beat_1[load__word[0]] <= { load__data[43:0], recent[34:7] };
   end
-  reg [63:0] _16_;
+  reg [71:0] _23_;
   always @(posedge clk) begin
-    _16_ <= beat_1[read__addr];
+    _23_ <= beat_1[read__addr];
   end
-  assign \read__data$16  = _16_;
-  reg [15:0] beat_2 [1:0];
+  assign \read__data$20  = _23_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_2 [1:0];
   always @(posedge clk) begin
-    if (\$signature__en$19 )
-      beat_2[load__word[0]] <= load__data[15:0];
+    if (\$signature__en$23 )
+      beat_2[load__word[0]] <= { load__data[15:0], recent[34:15] };
   end
-  reg [15:0] _17_;
+  reg [35:0] _24_;
   always @(posedge clk) begin
-    _17_ <= beat_2[read__addr];
+    _24_ <= beat_2[read__addr];
   end
-  assign \read__data$21  = _17_;
+  assign \read__data$25  = _24_;
+  assign \$signature__en  = _00_ & _01_;
   assign _02_ = load__valid & enable;
   assign _03_ = load__beat == 1'h1;
-  assign \$signature__en$14  = _02_ & _03_;
+  assign \$signature__en$18  = _02_ & _03_;
   assign _04_ = load__valid & enable;
   assign _05_ = load__beat == 2'h2;
-  assign \$signature__en$19  = _04_ & _05_;
+  assign \$signature__en$23  = _04_ & _05_;
+  always @(posedge clk)
+    recent <= _06_;
   assign _00_ = load__valid & enable;
   assign _01_ = ! load__beat;
-  assign \$signature__en  = _00_ & _01_;
-  assign word = { \read__data$21 , \read__data$16 , read__data };
+  assign _07_ = load__valid ? load__data[63:29] : recent;
+  assign _08_ = clear ? 35'h000000000 : _07_;
+  assign _06_ = rst ? 35'h000000000 : _08_;
+  assign word = { \read__data$25 , \read__data$20 , read__data };
 endmodule
 
-module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1781$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_front_190_window_96(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1804$0 , i__payload, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input o__ready;
@@ -1476,8 +1525,8 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   wire clear;
   input start;
   wire start;
-  input [32:0] \port$1781$0 ;
-  wire [32:0] \port$1781$0 ;
+  input [32:0] \port$1804$0 ;
+  wire [32:0] \port$1804$0 ;
   input [23:0] i__payload;
   wire [23:0] i__payload;
   output o__valid;
@@ -1508,13 +1557,13 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   wire _019_;
   wire _020_;
   wire _021_;
-  wire [15:0] _022_;
-  wire [15:0] _023_;
-  wire [15:0] _024_;
-  wire [15:0] _025_;
-  wire [15:0] _026_;
-  wire _027_;
-  wire _028_;
+  wire [7:0] _022_;
+  wire [7:0] _023_;
+  wire [7:0] _024_;
+  wire [7:0] _025_;
+  wire [7:0] _026_;
+  wire [7:0] _027_;
+  wire [7:0] _028_;
   wire _029_;
   wire _030_;
   wire _031_;
@@ -1523,16 +1572,16 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   wire [15:0] _034_;
   wire [15:0] _035_;
   wire [15:0] _036_;
-  wire [7:0] _037_;
-  wire [7:0] _038_;
-  wire [7:0] _039_;
-  wire [7:0] _040_;
-  wire [7:0] _041_;
-  wire [7:0] _042_;
-  wire [7:0] _043_;
-  wire [7:0] _044_;
-  wire [7:0] _045_;
-  wire [7:0] _046_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire [15:0] _042_;
+  wire [15:0] _043_;
+  wire [15:0] _044_;
+  wire [15:0] _045_;
+  wire [15:0] _046_;
   wire [7:0] _047_;
   wire [7:0] _048_;
   wire [7:0] _049_;
@@ -1541,9 +1590,9 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   wire [7:0] _052_;
   wire [7:0] _053_;
   wire [7:0] _054_;
-  wire _055_;
-  wire _056_;
-  wire _057_;
+  wire [7:0] _055_;
+  wire [7:0] _056_;
+  wire [7:0] _057_;
   wire [23:0] \$signal ;
   wire [23:0] \$signal$22 ;
   reg active = 1'h0;
@@ -1563,13 +1612,13 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   assign _000_ = ~ o__valid;
   assign _010_ = _000_ | o__ready;
   assign room = active & _010_;
-  assign flush = y == \port$1781$0 [31:16];
+  assign flush = y == \port$1804$0 [31:16];
   assign _015_ = ~ flush;
   assign i__ready = room & _015_;
   assign _016_ = flush | i__valid;
   assign step = room & _016_;
   assign _017_ = x == 1'h1;
-  assign _018_ = \port$1781$0 [15:0] == 1'h1;
+  assign _018_ = \port$1804$0 [15:0] == 1'h1;
   assign _019_ = _017_ | _018_;
   assign \$signal  = _019_ ? 24'h000000 : recall__data[23:0];
   assign _020_ = ! x;
@@ -1577,10 +1626,10 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
   assign _021_ = | x;
   assign _001_ = | y;
   assign _002_ = _021_ | _001_;
-  assign _003_ = \port$1781$0 [32] - 1'h1;
+  assign _003_ = \port$1804$0 [32] - 1'h1;
   assign _004_ = ! _003_;
   assign _005_ = x + 1'h1;
-  assign _006_ = \port$1781$0 [15:0] - 1'h1;
+  assign _006_ = \port$1804$0 [15:0] - 1'h1;
   assign _007_ = x == _006_;
   assign _008_ = y + 1'h1;
   always @(posedge clk)
@@ -1593,58 +1642,58 @@ module tiny_w4a4_front_189_window_93(rst, o__ready, i__valid, busy, i__ready, cl
     active <= _013_;
   always @(posedge clk)
     y <= _014_;
-  assign _009_ = rst ? 1'h0 : _057_;
-  assign _022_ = _007_ ? _008_[15:0] : y;
-  assign _023_ = _004_ ? _022_ : y;
-  assign _024_ = step ? _023_ : y;
-  assign _025_ = start ? 16'h0000 : _024_;
-  assign _026_ = clear ? 16'h0000 : _025_;
-  assign _014_ = rst ? 16'h0000 : _026_;
-  assign _027_ = flush ? 1'h0 : active;
-  assign _028_ = _004_ ? _027_ : active;
-  assign _029_ = step ? _028_ : active;
-  assign _030_ = start ? 1'h1 : _029_;
+  assign _022_ = clear ? 8'h00 : _057_;
+  assign _011_[15:8] = rst ? 8'h00 : _022_;
+  assign _023_ = step ? \$signal [7:0] : o__payload[7:0];
+  assign _024_ = clear ? 8'h00 : _023_;
+  assign _011_[7:0] = rst ? 8'h00 : _024_;
+  assign _025_ = step ? recall__data[47:40] : o__payload[63:56];
+  assign _026_ = clear ? 8'h00 : _025_;
+  assign _011_[63:56] = rst ? 8'h00 : _026_;
+  assign _027_ = step ? \$signal [23:16] : o__payload[55:48];
+  assign _028_ = clear ? 8'h00 : _027_;
+  assign _011_[55:48] = rst ? 8'h00 : _028_;
+  assign _029_ = o__ready ? 1'h0 : o__valid;
+  assign _030_ = step ? _002_ : _029_;
   assign _031_ = clear ? 1'h0 : _030_;
-  assign _013_ = rst ? 1'h0 : _031_;
-  assign _032_ = _007_ ? 16'h0000 : _005_[15:0];
-  assign _033_ = _004_ ? _032_ : x;
-  assign _034_ = step ? _033_ : x;
+  assign _009_ = rst ? 1'h0 : _031_;
+  assign _032_ = _007_ ? _008_[15:0] : y;
+  assign _033_ = _004_ ? _032_ : y;
+  assign _034_ = step ? _033_ : y;
   assign _035_ = start ? 16'h0000 : _034_;
   assign _036_ = clear ? 16'h0000 : _035_;
-  assign _012_ = rst ? 16'h0000 : _036_;
-  assign _037_ = step ? \$signal$22 [23:16] : o__payload[71:64];
-  assign _038_ = clear ? 8'h00 : _037_;
-  assign _011_[71:64] = rst ? 8'h00 : _038_;
-  assign _039_ = step ? \$signal$22 [15:8] : o__payload[47:40];
-  assign _040_ = clear ? 8'h00 : _039_;
-  assign _011_[47:40] = rst ? 8'h00 : _040_;
-  assign _041_ = step ? recall__data[39:32] : o__payload[39:32];
-  assign _042_ = clear ? 8'h00 : _041_;
-  assign _011_[39:32] = rst ? 8'h00 : _042_;
-  assign _043_ = step ? \$signal [15:8] : o__payload[31:24];
-  assign _044_ = clear ? 8'h00 : _043_;
-  assign _011_[31:24] = rst ? 8'h00 : _044_;
-  assign _045_ = step ? \$signal$22 [7:0] : o__payload[23:16];
-  assign _046_ = clear ? 8'h00 : _045_;
-  assign _011_[23:16] = rst ? 8'h00 : _046_;
-  assign _047_ = step ? recall__data[31:24] : o__payload[15:8];
+  assign _014_ = rst ? 16'h0000 : _036_;
+  assign _037_ = flush ? 1'h0 : active;
+  assign _038_ = _004_ ? _037_ : active;
+  assign _039_ = step ? _038_ : active;
+  assign _040_ = start ? 1'h1 : _039_;
+  assign _041_ = clear ? 1'h0 : _040_;
+  assign _013_ = rst ? 1'h0 : _041_;
+  assign _042_ = _007_ ? 16'h0000 : _005_[15:0];
+  assign _043_ = _004_ ? _042_ : x;
+  assign _044_ = step ? _043_ : x;
+  assign _045_ = start ? 16'h0000 : _044_;
+  assign _046_ = clear ? 16'h0000 : _045_;
+  assign _012_ = rst ? 16'h0000 : _046_;
+  assign _047_ = step ? \$signal$22 [23:16] : o__payload[71:64];
   assign _048_ = clear ? 8'h00 : _047_;
-  assign _011_[15:8] = rst ? 8'h00 : _048_;
-  assign _049_ = step ? \$signal [7:0] : o__payload[7:0];
+  assign _011_[71:64] = rst ? 8'h00 : _048_;
+  assign _049_ = step ? \$signal$22 [15:8] : o__payload[47:40];
   assign _050_ = clear ? 8'h00 : _049_;
-  assign _011_[7:0] = rst ? 8'h00 : _050_;
-  assign _051_ = step ? recall__data[47:40] : o__payload[63:56];
+  assign _011_[47:40] = rst ? 8'h00 : _050_;
+  assign _051_ = step ? recall__data[39:32] : o__payload[39:32];
   assign _052_ = clear ? 8'h00 : _051_;
-  assign _011_[63:56] = rst ? 8'h00 : _052_;
-  assign _053_ = step ? \$signal [23:16] : o__payload[55:48];
+  assign _011_[39:32] = rst ? 8'h00 : _052_;
+  assign _053_ = step ? \$signal [15:8] : o__payload[31:24];
   assign _054_ = clear ? 8'h00 : _053_;
-  assign _011_[55:48] = rst ? 8'h00 : _054_;
-  assign _055_ = o__ready ? 1'h0 : o__valid;
-  assign _056_ = step ? _002_ : _055_;
-  assign _057_ = clear ? 1'h0 : _056_;
+  assign _011_[31:24] = rst ? 8'h00 : _054_;
+  assign _055_ = step ? \$signal$22 [7:0] : o__payload[23:16];
+  assign _056_ = clear ? 8'h00 : _055_;
+  assign _011_[23:16] = rst ? 8'h00 : _056_;
+  assign _057_ = step ? recall__data[31:24] : o__payload[15:8];
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, \port$1781$0 , cancel, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, \port$1804$0 , cancel, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -1667,8 +1716,8 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire drop;
   input start;
   wire start;
-  input [47:0] \port$1781$0 ;
-  wire [47:0] \port$1781$0 ;
+  input [47:0] \port$1804$0 ;
+  wire [47:0] \port$1804$0 ;
   input cancel;
   wire cancel;
   input clk;
@@ -1740,12 +1789,12 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   reg \inside  = 1'h0;
   wire passing;
   reg [15:0] y = 16'h0000;
-  assign _000_ = \port$1781$0 [47:32] - 1'h1;
+  assign _000_ = \port$1804$0 [47:32] - 1'h1;
   assign \$signal  = channel == _000_;
-  assign _011_ = \port$1781$0 [15:0] - 1'h1;
+  assign _011_ = \port$1804$0 [15:0] - 1'h1;
   assign _022_ = \$like  == _011_;
   assign \$signal$3  = \$signal  & _022_;
-  assign _031_ = \port$1781$0 [31:16] - 1'h1;
+  assign _031_ = \port$1804$0 [31:16] - 1'h1;
   assign _032_ = y == _031_;
   assign end_image = \$signal$3  & _032_;
   assign _033_ = ~ \$signal$11 ;
@@ -2019,7 +2068,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$152 ),
-    .\port$1785$247 (layer[310:247]),
+    .\port$1808$247 (layer[310:247]),
     .rst(rst),
     .start(\start$64 ),
     .width(\width$68 )
@@ -2041,7 +2090,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__payload(mask__payload),
     .o__ready(\o__ready$127 ),
     .o__valid(mask__valid),
-    .\port$1785$0 (layer[31:0]),
+    .\port$1808$0 (layer[31:0]),
     .rst(rst),
     .start(\start$134 )
   );
@@ -2073,7 +2122,7 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(i__0__ready),
     .o__valid(i__0__valid),
     .overrun(\overrun$153 ),
-    .\port$1785$247 (layer[278:247]),
+    .\port$1808$247 (layer[278:247]),
     .rst(rst),
     .start(\start$84 ),
     .width(\width$88 )
@@ -2087,8 +2136,8 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .o__ready(o__ready),
     .o__valid(o__valid),
     .overrun(\overrun$151 ),
-    .\port$1785$0 (layer[31:0]),
-    .\port$1785$81 (layer[242:81]),
+    .\port$1808$0 (layer[31:0]),
+    .\port$1808$81 (layer[242:81]),
     .rst(rst),
     .start(start)
   );
@@ -2182,52 +2231,53 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
   wire \o__valid$16 ;
   input clk;
   wire clk;
-  wire [16:0] _00_;
-  wire _01_;
-  wire [5:0] _02_;
-  wire _03_;
-  wire [6:0] _04_;
-  wire _05_;
-  wire [2:0] _06_;
-  wire _07_;
-  wire [1:0] _08_;
-  wire [4:0] _09_;
-  wire [3:0] _10_;
-  wire [16:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  wire [3:0] _14_;
-  wire [3:0] _15_;
-  wire _16_;
-  wire _17_;
-  wire _18_;
-  wire _19_;
-  wire [3:0] _20_;
-  wire [1:0] _21_;
-  wire [2:0] _22_;
-  wire [3:0] _23_;
-  wire [3:0] _24_;
-  wire [3:0] _25_;
-  wire [3:0] _26_;
-  wire [3:0] _27_;
-  wire [4:0] _28_;
-  wire [1:0] _29_;
-  wire [1:0] _30_;
-  wire [1:0] _31_;
-  wire [1:0] _32_;
-  wire _33_;
-  wire _34_;
-  wire _35_;
-  wire [2:0] _36_;
-  wire [2:0] _37_;
-  wire [2:0] _38_;
-  wire [2:0] _39_;
+  wire [16:0] _000_;
+  wire _001_;
+  wire [5:0] _002_;
+  wire _003_;
+  wire [6:0] _004_;
+  wire _005_;
+  wire [2:0] _006_;
+  wire _007_;
+  wire [1:0] _008_;
+  wire [4:0] _009_;
+  wire [3:0] _010_;
+  wire [16:0] _011_;
+  wire [3:0] _012_;
+  wire [3:0] _013_;
+  wire [3:0] _014_;
+  wire [3:0] _015_;
+  wire [3:0] _016_;
+  wire _017_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
+  wire [3:0] _021_;
+  wire [1:0] _022_;
+  wire [2:0] _023_;
+  wire [3:0] _024_;
+  wire [3:0] _025_;
+  wire [3:0] _026_;
+  wire [3:0] _027_;
+  wire [3:0] _028_;
+  wire [3:0] _029_;
+  wire [4:0] _030_;
+  wire [1:0] _031_;
+  wire [1:0] _032_;
+  wire [1:0] _033_;
+  wire [1:0] _034_;
+  wire _035_;
+  wire _036_;
+  wire _037_;
+  wire [2:0] _038_;
+  wire [2:0] _039_;
+  wire [2:0] _040_;
+  wire [2:0] _041_;
   reg [2:0] address = 3'h0;
   reg [4:0] credits = 5'h10;
   wire enable;
   reg [1:0] group_in = 2'h0;
   reg group_out = 1'h0;
-  reg [71:0] held = 72'h000000000000000000;
   wire [23:0] \i__payload$6 ;
   wire [7:0] \i__payload$83 ;
   wire \i__ready$9 ;
@@ -2237,7 +2287,7 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
   wire i_valid;
   wire last_in;
   wire last_out;
-  wire [71:0] \o__payload$87 ;
+  wire [71:0] \o__payload$88 ;
   wire \o__ready$59 ;
   wire \o__valid$56 ;
   wire [25:0] sums;
@@ -2246,80 +2296,92 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
   reg [3:0] tag_2 = 4'h0;
   reg [3:0] tag_3 = 4'h0;
   reg [3:0] tag_4 = 4'h0;
-  wire [143:0] weights;
+  reg [3:0] tag_5 = 4'h0;
+  reg [143:0] weights = 144'h000000000000000000000000000000000000;
+  reg [71:0] window = 72'h000000000000000000;
+  reg [71:0] window_0 = 72'h000000000000000000;
   wire [41:0] \word$80 ;
+  wire [143:0] \word$89 ;
   assign enable = ! load__second;
-  assign _00_ = \config [47:32] - 1'h1;
-  assign last_in = group_in == _00_;
-  assign _11_ = \config [63:48] - 1'h1;
-  assign last_out = group_out == _11_;
-  assign _16_ = ~ last_in;
-  assign _17_ = | credits;
-  assign _18_ = _16_ | _17_;
-  assign fire = \o__valid$56  & _18_;
-  assign _19_ = ~ fire;
-  assign blocked = \o__valid$56  & _19_;
+  assign _000_ = \config [47:32] - 1'h1;
+  assign last_in = group_in == _000_;
+  assign _011_ = \config [63:48] - 1'h1;
+  assign last_out = group_out == _011_;
+  assign _017_ = ~ last_in;
+  assign _018_ = | credits;
+  assign _019_ = _017_ | _018_;
+  assign fire = \o__valid$56  & _019_;
+  assign _020_ = ~ fire;
+  assign blocked = \o__valid$56  & _020_;
   assign \o__ready$59  = fire & last_out;
-  assign _20_ = address + 1'h1;
-  assign _21_ = group_out + 1'h1;
-  assign _22_ = group_in + 1'h1;
-  assign _01_ = fire & last_in;
-  assign _02_ = credits - _01_;
-  assign _03_ = \o__valid$16  & \o__ready$14 ;
-  assign _04_ = $signed(_02_) + $signed({ 1'h0, _03_ });
-  assign _05_ = ! group_in;
+  assign _021_ = address + 1'h1;
+  assign _022_ = group_out + 1'h1;
+  assign _023_ = group_in + 1'h1;
+  assign _001_ = fire & last_in;
+  assign _002_ = credits - _001_;
+  assign _003_ = \o__valid$16  & \o__ready$14 ;
+  assign _004_ = $signed(_002_) + $signed({ 1'h0, _003_ });
+  assign _005_ = ! group_in;
   always @(posedge clk)
-    address <= _06_;
+    address <= _006_;
   always @(posedge clk)
-    group_out <= _07_;
+    group_out <= _007_;
   always @(posedge clk)
-    group_in <= _08_;
+    group_in <= _008_;
   always @(posedge clk)
-    credits <= _09_;
+    credits <= _009_;
   always @(posedge clk)
-    held <= \o__payload$87 ;
+    window_0 <= \o__payload$88 ;
   always @(posedge clk)
-    tag_0 <= _10_;
+    window <= window_0;
   always @(posedge clk)
-    tag_1 <= _12_;
+    weights <= \word$89 ;
   always @(posedge clk)
-    tag_2 <= _13_;
+    tag_0 <= _010_;
   always @(posedge clk)
-    tag_3 <= _14_;
+    tag_1 <= _012_;
   always @(posedge clk)
-    tag_4 <= _15_;
-  assign _23_ = clear ? 4'h0 : tag_3;
-  assign _15_ = rst ? 4'h0 : _23_;
-  assign _24_ = clear ? 4'h0 : tag_2;
-  assign _14_ = rst ? 4'h0 : _24_;
-  assign _25_ = clear ? 4'h0 : tag_1;
-  assign _13_ = rst ? 4'h0 : _25_;
-  assign _26_ = clear ? 4'h0 : tag_0;
-  assign _12_ = rst ? 4'h0 : _26_;
-  assign _27_ = clear ? 4'h0 : { group_out, last_in, _05_, fire };
-  assign _10_ = rst ? 4'h0 : _27_;
-  assign _28_ = clear ? 5'h10 : _04_[4:0];
-  assign _09_ = rst ? 5'h10 : _28_;
-  assign _29_ = last_in ? 2'h0 : _22_[1:0];
-  assign _30_ = last_out ? _29_ : group_in;
-  assign _31_ = fire ? _30_ : group_in;
-  assign _32_ = clear ? 2'h0 : _31_;
-  assign _08_ = rst ? 2'h0 : _32_;
-  assign _33_ = last_out ? 1'h0 : _21_[0];
-  assign _34_ = fire ? _33_ : group_out;
-  assign _35_ = clear ? 1'h0 : _34_;
-  assign _07_ = rst ? 1'h0 : _35_;
-  assign _36_ = last_in ? 3'h0 : _20_[2:0];
-  assign _37_ = last_out ? _36_ : _20_[2:0];
-  assign _38_ = fire ? _37_ : address;
-  assign _39_ = clear ? 3'h0 : _38_;
-  assign _06_ = rst ? 3'h0 : _39_;
+    tag_2 <= _013_;
+  always @(posedge clk)
+    tag_3 <= _014_;
+  always @(posedge clk)
+    tag_4 <= _015_;
+  always @(posedge clk)
+    tag_5 <= _016_;
+  assign _024_ = clear ? 4'h0 : tag_4;
+  assign _016_ = rst ? 4'h0 : _024_;
+  assign _025_ = clear ? 4'h0 : tag_3;
+  assign _015_ = rst ? 4'h0 : _025_;
+  assign _026_ = clear ? 4'h0 : tag_2;
+  assign _014_ = rst ? 4'h0 : _026_;
+  assign _027_ = clear ? 4'h0 : tag_1;
+  assign _013_ = rst ? 4'h0 : _027_;
+  assign _028_ = clear ? 4'h0 : tag_0;
+  assign _012_ = rst ? 4'h0 : _028_;
+  assign _029_ = clear ? 4'h0 : { group_out, last_in, _005_, fire };
+  assign _010_ = rst ? 4'h0 : _029_;
+  assign _030_ = clear ? 5'h10 : _004_[4:0];
+  assign _009_ = rst ? 5'h10 : _030_;
+  assign _031_ = last_in ? 2'h0 : _023_[1:0];
+  assign _032_ = last_out ? _031_ : group_in;
+  assign _033_ = fire ? _032_ : group_in;
+  assign _034_ = clear ? 2'h0 : _033_;
+  assign _008_ = rst ? 2'h0 : _034_;
+  assign _035_ = last_out ? 1'h0 : _022_[0];
+  assign _036_ = fire ? _035_ : group_out;
+  assign _037_ = clear ? 1'h0 : _036_;
+  assign _007_ = rst ? 1'h0 : _037_;
+  assign _038_ = last_in ? 3'h0 : _021_[2:0];
+  assign _039_ = last_out ? _038_ : _021_[2:0];
+  assign _040_ = fire ? _039_ : address;
+  assign _041_ = clear ? 3'h0 : _040_;
+  assign _006_ = rst ? 3'h0 : _041_;
   tiny_w4a4_main_engine_accumulators accumulators (
     .clear(clear),
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$1996$0 (tag_4),
+    .\port$2035$0 (tag_5),
     .rst(rst),
     .sums(sums)
   );
@@ -2329,7 +2391,7 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .rst(rst),
     .sums(sums),
     .weights(weights),
-    .window(held)
+    .window(window)
   );
   tiny_w4a4_main_engine_fifo fifo (
     .clear(clear),
@@ -2362,12 +2424,13 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .i_valid(i_valid),
     .o(\i__payload$83 ),
     .o_valid(\i__valid$81 ),
-    .\port$1190$0 (\word$80 ),
+    .\port$1206$0 (\word$80 ),
     .rst(rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    .address(tag_4[3]),
+    .address(tag_5[3]),
     .bank(\config [80]),
+    .clear(clear),
     .clk(clk),
     .enable(load__second),
     .load__bank(load__bank),
@@ -2378,9 +2441,10 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .rst(rst),
     .word(\word$80 )
   );
-  tiny_w4a4_main_engine_weights_95 \weights$95  (
+  tiny_w4a4_main_engine_weights_98 \weights$98  (
     .address(address),
     .bank(\config [80]),
+    .clear(clear),
     .clk(clk),
     .enable(enable),
     .load__bank(load__bank),
@@ -2389,31 +2453,31 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .load__valid(load__valid),
     .load__word(load__word),
     .rst(rst),
-    .word(weights)
+    .word(\word$89 )
   );
-  tiny_w4a4_main_engine_window_94 \window$94  (
+  tiny_w4a4_main_engine_window_97 \window$97  (
     .busy(busy),
     .clear(clear),
     .clk(clk),
     .i__payload(\i__payload$6 ),
     .i__ready(\i__ready$9 ),
     .i__valid(\i__valid$10 ),
-    .o__payload(\o__payload$87 ),
+    .o__payload(\o__payload$88 ),
     .o__ready(\o__ready$59 ),
     .o__valid(\o__valid$56 ),
-    .\port$1785$0 (\config [34:0]),
+    .\port$1808$0 (\config [34:0]),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, clear, \port$1996$0 , sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, clear, \port$2035$0 , sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$1996$0 ;
-  wire [3:0] \port$1996$0 ;
+  input [3:0] \port$2035$0 ;
+  wire [3:0] \port$2035$0 ;
   input [25:0] sums;
   wire [25:0] sums;
   output o_valid;
@@ -2435,18 +2499,18 @@ module tiny_w4a4_main_engine_accumulators(rst, clear, \port$1996$0 , sums, o_val
   wire [29:0] store__data;
   reg [29:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$1996$0 [0])
-      partials[\port$1996$0 [3]] <= store__data;
+    if (\port$2035$0 [0])
+      partials[\port$2035$0 [3]] <= store__data;
   end
-  assign recall__data = partials[\port$1996$0 [3]];
-  assign _02_ = \port$1996$0 [1] ? 15'h0000 : recall__data[29:15];
+  assign recall__data = partials[\port$2035$0 [3]];
+  assign _02_ = \port$2035$0 [1] ? 15'h0000 : recall__data[29:15];
   assign { _03_[15], store__data[29:15] } = $signed(_02_) + $signed(sums[25:13]);
-  assign _04_ = \port$1996$0 [0] & \port$1996$0 [2];
+  assign _04_ = \port$2035$0 [0] & \port$2035$0 [2];
   always @(posedge clk)
     o_valid <= _05_;
   always @(posedge clk)
     o <= _06_;
-  assign _00_ = \port$1996$0 [1] ? 15'h0000 : recall__data[14:0];
+  assign _00_ = \port$2035$0 [1] ? 15'h0000 : recall__data[14:0];
   assign { _01_[15], store__data[14:0] } = $signed(_00_) + $signed(sums[12:0]);
   assign _07_ = clear ? 30'h00000000 : store__data;
   assign _06_ = rst ? 30'h00000000 : _07_;
@@ -3156,11 +3220,11 @@ module tiny_w4a4_main_engine_lines(rst, o__valid, i__ready, o__ready, clear, sta
   assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
 endmodule
 
-module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_main_engine_requantizer(rst, \port$1206$0 , clear, i_valid, i_acc, o_valid, o, clk);
   input rst;
   wire rst;
-  input [41:0] \port$1190$0 ;
-  wire [41:0] \port$1190$0 ;
+  input [41:0] \port$1206$0 ;
+  wire [41:0] \port$1206$0 ;
   input clear;
   wire clear;
   input i_valid;
@@ -3255,7 +3319,7 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_a
   always @(posedge clk)
     total_0 <= _000_;
   always @(posedge clk)
-    shift_0 <= \port$1190$0 [36:32];
+    shift_0 <= \port$1206$0 [36:32];
   always @(posedge clk)
     low_0 <= _010_[3:0];
   always @(posedge clk)
@@ -3267,14 +3331,14 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_a
   always @(posedge clk)
     total_1 <= _013_;
   always @(posedge clk)
-    shift_1 <= \port$1190$0 [41:37];
+    shift_1 <= \port$1206$0 [41:37];
   always @(posedge clk)
     low_1 <= _014_[3:0];
   always @(posedge clk)
     overflow_1 <= _026_;
   always @(posedge clk)
     negative_1 <= total_1[16];
-  assign _000_ = $signed(i_acc[14:0]) + $signed(\port$1190$0 [15:0]);
+  assign _000_ = $signed(i_acc[14:0]) + $signed(\port$1206$0 [15:0]);
   assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
   assign _040_ = ~ shift_0[3];
   assign _041_ = | whole_0_3[15:11];
@@ -3291,7 +3355,7 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_a
   assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
   assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
   assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[29:15]) + $signed(\port$1190$0 [31:16]);
+  assign _013_ = $signed(i_acc[29:15]) + $signed(\port$1206$0 [31:16]);
   assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
   assign _015_ = ~ shift_1[3];
   assign _016_ = | whole_1_3[15:11];
@@ -3330,7 +3394,7 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1190$0 , clear, i_valid, i_a
   assign _033_[10:0] = whole_1_2;
 endmodule
 
-module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, load__bank, load__word, load__beat, bank, address, clk);
+module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, clear, load__bank, load__word, load__beat, bank, address, clk);
   input rst;
   wire rst;
   input load__valid;
@@ -3341,6 +3405,8 @@ module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, 
   wire [41:0] word;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input clear;
+  wire clear;
   input load__bank;
   wire load__bank;
   input [15:0] load__word;
@@ -3356,6 +3422,7 @@ module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, 
   wire _0_;
   wire _1_;
   wire \$signature__en ;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [41:0] beat_0 [3:0];
   always @(posedge clk) begin
     if (\$signature__en )
@@ -3371,7 +3438,7 @@ module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, 
   assign \$signature__en  = _0_ & _1_;
 endmodule
 
-module tiny_w4a4_main_engine_weights_95(rst, load__valid, enable, load__data, load__bank, load__word, load__beat, bank, address, word, clk);
+module tiny_w4a4_main_engine_weights_98(rst, load__valid, enable, load__data, clear, load__bank, load__word, load__beat, bank, address, word, clk);
   input rst;
   wire rst;
   input load__valid;
@@ -3380,6 +3447,8 @@ module tiny_w4a4_main_engine_weights_95(rst, load__valid, enable, load__data, lo
   wire enable;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input clear;
+  wire clear;
   input load__bank;
   wire load__bank;
   input [15:0] load__word;
@@ -3400,55 +3469,67 @@ module tiny_w4a4_main_engine_weights_95(rst, load__valid, enable, load__data, lo
   wire _03_;
   wire _04_;
   wire _05_;
+  wire [34:0] _06_;
+  wire [34:0] _07_;
+  wire [34:0] _08_;
   wire \$signature__en ;
-  wire \$signature__en$16 ;
-  wire \$signature__en$21 ;
-  wire [63:0] read__data;
-  wire [63:0] \read__data$18 ;
-  wire [15:0] \read__data$23 ;
-  reg [63:0] beat_0 [15:0];
+  wire \$signature__en$20 ;
+  wire \$signature__en$25 ;
+  wire [35:0] read__data;
+  wire [71:0] \read__data$22 ;
+  wire [35:0] \read__data$27 ;
+  reg [34:0] recent = 35'h000000000;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_0 [15:0];
   always @(posedge clk) begin
     if (\$signature__en )
-      beat_0[{ load__bank, load__word[2:0] }] <= load__data;
+      beat_0[{ load__bank, load__word[2:0] }] <= load__data[35:0];
   end
-  reg [63:0] _15_;
+  reg [35:0] _22_;
   always @(posedge clk) begin
-    _15_ <= beat_0[{ bank, address }];
+    _22_ <= beat_0[{ bank, address }];
   end
-  assign read__data = _15_;
-  reg [63:0] beat_1 [15:0];
+  assign read__data = _22_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [71:0] beat_1 [15:0];
   always @(posedge clk) begin
-    if (\$signature__en$16 )
-      beat_1[{ load__bank, load__word[2:0] }] <= load__data;
+    if (\$signature__en$20 )
+      beat_1[{ load__bank, load__word[2:0] }] <= { load__data[43:0], recent[34:7] };
   end
-  reg [63:0] _16_;
+  reg [71:0] _23_;
   always @(posedge clk) begin
-    _16_ <= beat_1[{ bank, address }];
+    _23_ <= beat_1[{ bank, address }];
   end
-  assign \read__data$18  = _16_;
-  reg [15:0] beat_2 [15:0];
+  assign \read__data$22  = _23_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_2 [15:0];
   always @(posedge clk) begin
-    if (\$signature__en$21 )
-      beat_2[{ load__bank, load__word[2:0] }] <= load__data[15:0];
+    if (\$signature__en$25 )
+      beat_2[{ load__bank, load__word[2:0] }] <= { load__data[15:0], recent[34:15] };
   end
-  reg [15:0] _17_;
+  reg [35:0] _24_;
   always @(posedge clk) begin
-    _17_ <= beat_2[{ bank, address }];
+    _24_ <= beat_2[{ bank, address }];
   end
-  assign \read__data$23  = _17_;
+  assign \read__data$27  = _24_;
+  assign \$signature__en  = _00_ & _01_;
   assign _02_ = load__valid & enable;
   assign _03_ = load__beat == 1'h1;
-  assign \$signature__en$16  = _02_ & _03_;
+  assign \$signature__en$20  = _02_ & _03_;
   assign _04_ = load__valid & enable;
   assign _05_ = load__beat == 2'h2;
-  assign \$signature__en$21  = _04_ & _05_;
+  assign \$signature__en$25  = _04_ & _05_;
+  always @(posedge clk)
+    recent <= _06_;
   assign _00_ = load__valid & enable;
   assign _01_ = ! load__beat;
-  assign \$signature__en  = _00_ & _01_;
-  assign word = { \read__data$23 , \read__data$18 , read__data };
+  assign _07_ = load__valid ? load__data[63:29] : recent;
+  assign _08_ = clear ? 35'h000000000 : _07_;
+  assign _06_ = rst ? 35'h000000000 : _08_;
+  assign word = { \read__data$27 , \read__data$22 , read__data };
 endmodule
 
-module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1785$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_main_engine_window_97(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1808$0 , i__payload, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input o__ready;
@@ -3463,8 +3544,8 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   wire clear;
   input start;
   wire start;
-  input [34:0] \port$1785$0 ;
-  wire [34:0] \port$1785$0 ;
+  input [34:0] \port$1808$0 ;
+  wire [34:0] \port$1808$0 ;
   input [23:0] i__payload;
   wire [23:0] i__payload;
   output o__valid;
@@ -3557,13 +3638,13 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   assign _000_ = ~ o__valid;
   assign _011_ = _000_ | o__ready;
   assign room = active & _011_;
-  assign flush = y == \port$1785$0 [31:16];
+  assign flush = y == \port$1808$0 [31:16];
   assign _017_ = ~ flush;
   assign i__ready = room & _017_;
   assign _018_ = flush | i__valid;
   assign step = room & _018_;
   assign _019_ = x == 1'h1;
-  assign _020_ = \port$1785$0 [15:0] == 1'h1;
+  assign _020_ = \port$1808$0 [15:0] == 1'h1;
   assign _021_ = _019_ | _020_;
   assign \$signal  = _021_ ? 24'h000000 : recall__data[23:0];
   assign _022_ = ! x;
@@ -3572,10 +3653,10 @@ module tiny_w4a4_main_engine_window_94(rst, o__ready, i__valid, busy, i__ready, 
   assign _001_ = | y;
   assign _002_ = _023_ | _001_;
   assign _003_ = group + 1'h1;
-  assign _004_ = \port$1785$0 [34:32] - 1'h1;
+  assign _004_ = \port$1808$0 [34:32] - 1'h1;
   assign _005_ = group == _004_;
   assign _006_ = x + 1'h1;
-  assign _007_ = \port$1785$0 [15:0] - 1'h1;
+  assign _007_ = \port$1808$0 [15:0] - 1'h1;
   assign _008_ = x == _007_;
   assign _009_ = y + 1'h1;
   always @(posedge clk)
@@ -3720,7 +3801,7 @@ module tiny_w4a4_main_fork(rst, o__0__payload, o__0__valid, o__1__valid, o__2__v
   assign _07_ = rst ? 3'h0 : _16_;
 endmodule
 
-module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__valid, o__valid, i__ready, overrun, clear, \port$1785$247 , o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__valid, o__valid, i__ready, overrun, clear, \port$1808$247 , o__ready, o__payload, busy, clk);
   input rst;
   wire rst;
   input start;
@@ -3741,8 +3822,8 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   wire overrun;
   input clear;
   wire clear;
-  input [63:0] \port$1785$247 ;
-  wire [63:0] \port$1785$247 ;
+  input [63:0] \port$1808$247 ;
+  wire [63:0] \port$1808$247 ;
   input o__ready;
   wire o__ready;
   output [18:0] o__payload;
@@ -3825,10 +3906,10 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign _026_ = i__valid & i__ready;
   assign _001_ = word + 1'h1;
   assign _002_ = address + 1'h1;
-  assign _003_ = \port$1785$247 [15:0] - 1'h1;
+  assign _003_ = \port$1808$247 [15:0] - 1'h1;
   assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1785$247 [31:16];
-  assign _006_ = pixel + \port$1785$247 [31:16];
+  assign _005_ = pixel + \port$1808$247 [31:16];
+  assign _006_ = pixel + \port$1808$247 [31:16];
   assign _007_ = \$like  + 1'h1;
   assign _008_ = width - 1'h1;
   assign _009_ = \$like  == _008_;
@@ -3864,12 +3945,12 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign _017_ = rst ? 16'h0000 : _038_;
   assign _039_ = _004_ ? _005_[10:0] : pixel;
   assign _040_ = _026_ ? _039_ : pixel;
-  assign _041_ = start ? \port$1785$247 [42:32] : _040_;
+  assign _041_ = start ? \port$1808$247 [42:32] : _040_;
   assign _042_ = clear ? 11'h000 : _041_;
   assign _016_ = rst ? 11'h000 : _042_;
   assign _043_ = _004_ ? _006_[10:0] : _002_[10:0];
   assign _044_ = _026_ ? _043_ : address;
-  assign _045_ = start ? \port$1785$247 [42:32] : _044_;
+  assign _045_ = start ? \port$1808$247 [42:32] : _044_;
   assign _046_ = clear ? 11'h000 : _045_;
   assign _015_ = rst ? 11'h000 : _046_;
   assign _047_ = _004_ ? 16'h0000 : _001_[15:0];
@@ -3884,7 +3965,7 @@ module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__vali
   assign o__payload = { i__payload, address };
 endmodule
 
-module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__valid, i__ready, load__data, clear, load__second, load__word, load__beat, \port$1785$0 , groups, logits, o__payload, o__valid, busy, clk);
+module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__valid, i__ready, load__data, clear, load__second, load__word, load__beat, \port$1808$0 , groups, logits, o__payload, o__valid, busy, clk);
   input o__ready;
   wire o__ready;
   input rst;
@@ -3909,8 +3990,8 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
-  input [31:0] \port$1785$0 ;
-  wire [31:0] \port$1785$0 ;
+  input [31:0] \port$1808$0 ;
+  wire [31:0] \port$1808$0 ;
   input [15:0] groups;
   wire [15:0] groups;
   input logits;
@@ -3944,12 +4025,12 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [1:0] _018_;
   wire [1:0] _019_;
   wire _020_;
-  wire _021_;
-  wire _022_;
+  wire [11:0] _021_;
+  wire [12:0] _022_;
   wire [11:0] _023_;
-  wire [12:0] _024_;
-  wire [11:0] _025_;
-  wire [13:0] _026_;
+  wire [13:0] _024_;
+  wire _025_;
+  wire _026_;
   wire _027_;
   wire [13:0] _028_;
   wire [14:0] _029_;
@@ -3967,12 +4048,12 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [13:0] _041_;
   wire _042_;
   wire _043_;
-  wire [1:0] _044_;
+  wire [13:0] _044_;
   wire [1:0] _045_;
   wire [1:0] _046_;
-  wire [7:0] _047_;
-  wire [15:0] _048_;
-  wire [13:0] _049_;
+  wire [1:0] _047_;
+  wire [7:0] _048_;
+  wire [15:0] _049_;
   wire _050_;
   wire [13:0] _051_;
   wire [14:0] _052_;
@@ -4010,25 +4091,25 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [13:0] _084_;
   wire _085_;
   wire _086_;
-  wire [13:0] _087_;
-  wire [13:0] _088_;
-  wire [15:0] _089_;
-  wire [15:0] _090_;
-  wire [7:0] _091_;
-  wire [7:0] _092_;
+  wire [15:0] _087_;
+  wire [15:0] _088_;
+  wire [7:0] _089_;
+  wire [7:0] _090_;
+  wire [1:0] _091_;
+  wire [1:0] _092_;
   wire [1:0] _093_;
   wire [1:0] _094_;
   wire [1:0] _095_;
   wire [1:0] _096_;
-  wire [1:0] _097_;
-  wire [1:0] _098_;
+  wire [13:0] _097_;
+  wire [13:0] _098_;
   wire _099_;
   wire _100_;
   wire [13:0] _101_;
   wire [13:0] _102_;
   reg [15:0] \$like  = 16'h0000;
   reg [1:0] \$signal  = 2'h0;
-  reg [1:0] \$signal$35  = 2'h0;
+  reg [1:0] \$signal$38  = 2'h0;
   reg \$signature__addr  = 1'h0;
   wire [15:0] \$signature__data ;
   wire advance;
@@ -4054,23 +4135,23 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   end
   assign \$signature__data  = weights[\$signature__addr ];
   assign _019_ = last ? 2'h0 : _018_;
-  assign _021_ = i__valid & i__ready;
-  assign _022_ = ! \$signature__addr ;
-  assign _023_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
-  assign _024_ = $signed(1'h0) + $signed(_023_);
-  assign _025_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
-  assign _026_ = $signed(_024_) + $signed(_025_);
+  assign _021_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
+  assign _022_ = $signed(1'h0) + $signed(_021_);
+  assign _023_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
+  assign _024_ = $signed(_022_) + $signed(_023_);
+  assign _025_ = i__valid & i__ready;
+  assign _026_ = ! \$signature__addr ;
   assign _027_ = \$signal [1] & \final [1];
-  assign _028_ = \$signal$35 [1] ? 14'h0000 : total;
+  assign _028_ = \$signal$38 [1] ? 14'h0000 : total;
   assign _029_ = $signed(_028_) + $signed(dot);
-  assign _030_ = \$signal$35 [1] ? 14'h0000 : total;
+  assign _030_ = \$signal$38 [1] ? 14'h0000 : total;
   assign _032_ = $signed(_030_) + $signed(dot);
   assign _033_ = $signed(_032_) + $signed(bias);
   assign _034_ = o__valid & o__ready;
   assign _035_ = \byte  + 1'h1;
   assign _036_ = last_byte ? 2'h0 : _035_;
   assign _037_ = \$like  + 1'h1;
-  assign _038_ = \port$1785$0 [15:0] - 1'h1;
+  assign _038_ = \port$1808$0 [15:0] - 1'h1;
   assign _039_ = \$like  == _038_;
   assign _040_ = y + 1'h1;
   always @(posedge clk)
@@ -4078,17 +4159,17 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   always @(posedge clk)
     \$signature__addr  <= _043_;
   always @(posedge clk)
-    \$signal  <= _044_;
+    dot <= _044_;
   always @(posedge clk)
-    \$signal$35  <= _045_;
+    \$signal  <= _045_;
   always @(posedge clk)
-    \final  <= _046_;
+    \$signal$38  <= _046_;
   always @(posedge clk)
-    codes <= _047_;
+    \final  <= _047_;
   always @(posedge clk)
-    row <= _048_;
+    codes <= _048_;
   always @(posedge clk)
-    dot <= _049_;
+    row <= _049_;
   always @(posedge clk)
     o__valid <= _050_;
   always @(posedge clk)
@@ -4112,9 +4193,9 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   assign last = \$signature__addr  == _031_;
   assign _042_ = ~ logits;
   assign last_byte = _042_ | \byte ;
-  assign _057_ = \port$1785$0 [15:0] - 1'h1;
+  assign _057_ = \port$1808$0 [15:0] - 1'h1;
   assign _059_ = \$like  == _057_;
-  assign _060_ = \port$1785$0 [31:16] - 1'h1;
+  assign _060_ = \port$1808$0 [31:16] - 1'h1;
   assign _001_ = y == _060_;
   assign last_pixel = _059_ & _001_;
   assign _058_ = \byte  * 4'h8;
@@ -4170,24 +4251,24 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   assign _085_ = advance ? _027_ : o__valid;
   assign _086_ = clear ? 1'h0 : _085_;
   assign _050_ = rst ? 1'h0 : _086_;
-  assign _087_ = advance ? _026_ : dot;
-  assign _088_ = clear ? 14'h0000 : _087_;
-  assign _049_ = rst ? 14'h0000 : _088_;
-  assign _089_ = advance ? \$signature__data  : row;
-  assign _090_ = clear ? 16'h0000 : _089_;
-  assign _048_ = rst ? 16'h0000 : _090_;
-  assign _091_ = advance ? i__payload : codes;
-  assign _092_ = clear ? 8'h00 : _091_;
-  assign _047_ = rst ? 8'h00 : _092_;
-  assign _093_ = advance ? { \final [0], last } : \final ;
+  assign _087_ = advance ? \$signature__data  : row;
+  assign _088_ = clear ? 16'h0000 : _087_;
+  assign _049_ = rst ? 16'h0000 : _088_;
+  assign _089_ = advance ? i__payload : codes;
+  assign _090_ = clear ? 8'h00 : _089_;
+  assign _048_ = rst ? 8'h00 : _090_;
+  assign _091_ = advance ? { \final [0], last } : \final ;
+  assign _092_ = clear ? 2'h0 : _091_;
+  assign _047_ = rst ? 2'h0 : _092_;
+  assign _093_ = advance ? { \$signal$38 [0], _026_ } : \$signal$38 ;
   assign _094_ = clear ? 2'h0 : _093_;
   assign _046_ = rst ? 2'h0 : _094_;
-  assign _095_ = advance ? { \$signal$35 [0], _022_ } : \$signal$35 ;
+  assign _095_ = advance ? { \$signal [0], _025_ } : \$signal ;
   assign _096_ = clear ? 2'h0 : _095_;
   assign _045_ = rst ? 2'h0 : _096_;
-  assign _097_ = advance ? { \$signal [0], _021_ } : \$signal ;
-  assign _098_ = clear ? 2'h0 : _097_;
-  assign _044_ = rst ? 2'h0 : _098_;
+  assign _097_ = advance ? _024_ : dot;
+  assign _098_ = clear ? 14'h0000 : _097_;
+  assign _044_ = rst ? 14'h0000 : _098_;
   assign _099_ = _017_ ? _019_[0] : \$signature__addr ;
   assign _100_ = clear ? 1'h0 : _099_;
   assign _043_ = rst ? 1'h0 : _100_;
@@ -4471,7 +4552,7 @@ module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear,
   assign _030_ = rst ? 4'h0 : _091_;
 endmodule
 
-module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__ready, overrun, clear, \port$1785$247 , base, i__valid, i__payload, o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__ready, overrun, clear, \port$1808$247 , base, i__valid, i__payload, o__ready, o__payload, busy, clk);
   input rst;
   wire rst;
   input start;
@@ -4488,8 +4569,8 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   wire overrun;
   input clear;
   wire clear;
-  input [31:0] \port$1785$247 ;
-  wire [31:0] \port$1785$247 ;
+  input [31:0] \port$1808$247 ;
+  wire [31:0] \port$1808$247 ;
   input [31:0] base;
   wire [31:0] base;
   input i__valid;
@@ -4578,10 +4659,10 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   assign _026_ = i__valid & i__ready;
   assign _001_ = word + 1'h1;
   assign _002_ = address + 1'h1;
-  assign _003_ = \port$1785$247 [15:0] - 1'h1;
+  assign _003_ = \port$1808$247 [15:0] - 1'h1;
   assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1785$247 [31:16];
-  assign _006_ = pixel + \port$1785$247 [31:16];
+  assign _005_ = pixel + \port$1808$247 [31:16];
+  assign _006_ = pixel + \port$1808$247 [31:16];
   assign _007_ = \$like  + 1'h1;
   assign _008_ = width - 1'h1;
   assign _009_ = \$like  == _008_;
@@ -4637,7 +4718,7 @@ module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__read
   assign o__payload = { i__payload, address };
 endmodule
 
-module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, clear, \port$1785$0 , \port$1785$81 , o__ready, o__valid, memory__address, clk);
+module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, clear, \port$1808$0 , \port$1808$81 , o__ready, o__valid, memory__address, clk);
   input rst;
   wire rst;
   input start;
@@ -4650,10 +4731,10 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   wire [7:0] o__payload;
   input clear;
   wire clear;
-  input [31:0] \port$1785$0 ;
-  wire [31:0] \port$1785$0 ;
-  input [161:0] \port$1785$81 ;
-  wire [161:0] \port$1785$81 ;
+  input [31:0] \port$1808$0 ;
+  wire [31:0] \port$1808$0 ;
+  input [161:0] \port$1808$81 ;
+  wire [161:0] \port$1808$81 ;
   input o__ready;
   wire o__ready;
   output o__valid;
@@ -4799,33 +4880,33 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _033_ = _022_ + group;
   assign _041_ = advance & active;
   assign _042_ = group + 1'h1;
-  assign _043_ = second ? \port$1785$81 [160:145] : \port$1785$81 [79:64];
+  assign _043_ = second ? \port$1808$81 [160:145] : \port$1808$81 [79:64];
   assign _044_ = _043_ - 1'h1;
   assign _045_ = group == _044_;
   assign _001_ = ~ second;
-  assign _002_ = | \port$1785$81 [160:145];
+  assign _002_ = | \port$1808$81 [160:145];
   assign _003_ = _001_ & _002_;
-  assign _004_ = ! \port$1785$81 [160:145];
+  assign _004_ = ! \port$1808$81 [160:145];
   assign _005_ = second | _004_;
   assign _006_ = \$like  + 1'h1;
-  assign _007_ = ~ \port$1785$81 [80];
+  assign _007_ = ~ \port$1808$81 [80];
   assign _008_ = _007_ | \$like [0];
-  assign _009_ = pixel_a + \port$1785$81 [79:64];
-  assign _010_ = ~ \port$1785$81 [161];
+  assign _009_ = pixel_a + \port$1808$81 [79:64];
+  assign _010_ = ~ \port$1808$81 [161];
   assign _012_ = _010_ | \$like [0];
-  assign _013_ = pixel_b + \port$1785$81 [160:145];
-  assign _014_ = \port$1785$0 [15:0] - 1'h1;
+  assign _013_ = pixel_b + \port$1808$81 [160:145];
+  assign _014_ = \port$1808$0 [15:0] - 1'h1;
   assign _015_ = \$like  == _014_;
   assign _016_ = y + 1'h1;
-  assign _017_ = ~ \port$1785$81 [80];
+  assign _017_ = ~ \port$1808$81 [80];
   assign _018_ = _017_ | y[0];
-  assign _019_ = row_a + \port$1785$81 [63:32];
-  assign _020_ = row_a + \port$1785$81 [63:32];
-  assign _021_ = ~ \port$1785$81 [161];
+  assign _019_ = row_a + \port$1808$81 [63:32];
+  assign _020_ = row_a + \port$1808$81 [63:32];
+  assign _021_ = ~ \port$1808$81 [161];
   assign _023_ = _021_ | y[0];
-  assign _024_ = row_b + \port$1785$81 [144:113];
-  assign _025_ = row_b + \port$1785$81 [144:113];
-  assign _026_ = \port$1785$0 [31:16] - 1'h1;
+  assign _024_ = row_b + \port$1808$81 [144:113];
+  assign _025_ = row_b + \port$1808$81 [144:113];
+  assign _026_ = \port$1808$0 [31:16] - 1'h1;
   assign _027_ = y == _026_;
   always @(posedge clk)
     o__valid <= _028_;
@@ -4856,7 +4937,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _055_ = _005_ ? _054_ : row_b;
   assign _056_ = _045_ ? _055_ : row_b;
   assign _057_ = _041_ ? _056_ : row_b;
-  assign _058_ = start ? \port$1785$81 [91:81] : _057_;
+  assign _058_ = start ? \port$1808$81 [91:81] : _057_;
   assign _059_ = clear ? 11'h000 : _058_;
   assign _039_ = rst ? 11'h000 : _059_;
   assign _060_ = _018_ ? _019_[10:0] : row_a;
@@ -4864,7 +4945,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _062_ = _005_ ? _061_ : row_a;
   assign _063_ = _045_ ? _062_ : row_a;
   assign _064_ = _041_ ? _063_ : row_a;
-  assign _065_ = start ? \port$1785$81 [10:0] : _064_;
+  assign _065_ = start ? \port$1808$81 [10:0] : _064_;
   assign _066_ = clear ? 11'h000 : _065_;
   assign _038_ = rst ? 11'h000 : _066_;
   assign _067_ = _015_ ? _016_[15:0] : y;
@@ -4880,7 +4961,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _076_ = _005_ ? _075_ : pixel_b;
   assign _077_ = _045_ ? _076_ : pixel_b;
   assign _078_ = _041_ ? _077_ : pixel_b;
-  assign _079_ = start ? \port$1785$81 [91:81] : _078_;
+  assign _079_ = start ? \port$1808$81 [91:81] : _078_;
   assign _080_ = clear ? 11'h000 : _079_;
   assign _036_ = rst ? 11'h000 : _080_;
   assign _081_ = _008_ ? _009_[10:0] : pixel_a;
@@ -4889,7 +4970,7 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   assign _084_ = _005_ ? _083_ : pixel_a;
   assign _085_ = _045_ ? _084_ : pixel_a;
   assign _086_ = _041_ ? _085_ : pixel_a;
-  assign _087_ = start ? \port$1785$81 [10:0] : _086_;
+  assign _087_ = start ? \port$1808$81 [10:0] : _086_;
   assign _088_ = clear ? 11'h000 : _087_;
   assign _035_ = rst ? 11'h000 : _088_;
   assign _089_ = _015_ ? 16'h0000 : _006_[15:0];

@@ -70,3 +70,49 @@ def test_warns_of_few_weight_bits_without_training(net, tmp_path):
     flags = ["--wbits", 2, "--pin", 1, "--pout", 1, "-o", tmp_path / "few"]
     result = generate("--checkpoint", net, *flags)
     assert "fxhw train DATASET --wbits 2 --abits 3" in result.stdout
+
+
+def test_a_target_s_cells(net, tmp_path):
+    folder = tmp_path / "small"
+    generate("--checkpoint", net, "--pin", 1, "--pout", 1, "--target", "ecp5-85k", "-o", folder)
+    design = load_manifest(folder)["design"]
+    assert (design["style"], design["target"]) == ("lut", "ecp5")
+    assert "CCU2C" in "".join(path.read_text() for path in folder.glob("*.v"))
+    generate(
+        "--checkpoint", net, "--pin", 1, "--pout", 1, "--target", "ecp5-85k", "--style", "generic",
+        "-o", folder,
+    )
+    assert "target" not in load_manifest(folder)["design"]
+    refused = generate("--target", "stratix", "-o", tmp_path / "other", ok=False)
+    assert "Target 'stratix' is unknown; there are " in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_one_block(net, tmp_path):
+    folder = tmp_path / "rq"
+    result = generate(
+        "--checkpoint", net, "--block", "requantizer", "--abits", 5, "--pout", 2, "-o", folder
+    )
+    manifest = load_manifest(folder)
+    assert (manifest["block"], manifest["top"]) == ("requantizer", "rq")
+    ports = {port["name"]: port["width"] for port in manifest["ports"]}
+    assert ports["o"] == 2 * 5
+    assert "fxhw sim" not in result.stdout
+    refused = run_command("sim", folder, ok=False)
+    assert "holds the block requantizer alone; a whole accelerator is needed" in refused.stderr
+    assert "requantizer" in run_command("info", folder).stdout
+
+
+def test_two_pixels_and_a_budget_of_multiplier_blocks(net, tmp_path):
+    folder = tmp_path / "blocks"
+    flags = ["--style", "mixed", "--target", "ecp5", "--pixels", 2, "--dsps", 3]
+    result = generate("--checkpoint", net, "--pin", 1, "--pout", 1, *flags, "-o", folder)
+    assert "1 x 1 x 9 x 2 pixels = 18 MAC per cycle" in result.stdout
+    design = load_manifest(folder)["design"]
+    assert (design["style"], design["pixels"], design["dsps"]) == ("mixed", 2, 3)
+
+
+def test_two_pixels_of_an_array_that_makes_one(net, tmp_path):
+    result = generate("--checkpoint", net, "--pixels", 2, "-o", tmp_path / "none", ok=False)
+    assert "pixels must be 1 for the generic style, not 2" in result.stderr
+    assert not (tmp_path / "none").exists()

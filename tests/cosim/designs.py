@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from fxhw.cosim import Job, run_jobs
@@ -15,7 +16,11 @@ from fxhw.plan.memory_map import map_memory
 from fxhw.plan.schedule import schedule_network
 from tests.networks import random_network
 
-__all__ = ["Case", "cases", "check_case", "generate"]
+__all__ = ["Case", "cases", "check_case", "generate", "needs_icarus"]
+
+needs_icarus = pytest.mark.skipif(
+    shutil.which("iverilog") is None, reason="Icarus is not installed"
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Case:
     multipliers: tuple[int, ...] = ()
     style: str = "generic"
     target: str = "generic"
+    pixels: int = 1
+    dsps: int = 0
 
     def networks(self):
         """The accelerator's own network, and the others of the same widths."""
@@ -60,7 +67,7 @@ class Case:
 
 @st.composite
 def cases(draw, others=2):
-    """Depth, channels, size, every width, lanes, tiles, bus, extremes and stalls."""
+    """Depth, channels, size, every kind and width, lanes, tiles, bus, extremes and stalls."""
     bits = st.integers(1, 8)
     rarely = st.sampled_from([False, False, True])
     channels = tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)))
@@ -86,6 +93,10 @@ def cases(draw, others=2):
             "first_wbits": draw(st.sampled_from([8, 8, 8, 1, 4])),
             "last_wbits": draw(st.sampled_from([8, 8, 8, 1, 4])),
             "image_channels": draw(st.sampled_from([1, 1, 3])),
+            "weights": draw(st.sampled_from(["fixed", "fixed", "ternary", "power"])),
+            "activations": draw(
+                st.sampled_from(["unsigned", "unsigned", "signed", "ternary", "sign"])
+            ),
         },
         pin=draw(st.integers(1, 7)),
         pout=draw(st.integers(1, 7)),
@@ -114,6 +125,8 @@ def generate(case: Case, folder: Path) -> Path:
                 mul_bits,
                 case.style,
                 case.target,
+                case.pixels,
+                case.dsps,
             )
         except FxhwError as error:
             if "weight words" not in str(error):

@@ -10,8 +10,8 @@ import pytest
 
 from fxhw.checkpoint import load_checkpoint
 from fxhw.emit import changed_files, describe, load_manifest, write_bundle
-from fxhw.emit.bundle import check_target, top_name
 from fxhw.emit.documents import program_hex
+from fxhw.emit.folder import check_target, top_name
 from fxhw.emit.manifest import SCHEMA, content_hash
 from fxhw.errors import FxhwError
 from fxhw.plan import Design, compile_network, design_for
@@ -97,6 +97,22 @@ def test_documents_name_every_layer_and_register(folder):
     assert "reads mida" in listing
     assert "| 0x08 | CONTROL | rw |" in (folder / "registers.md").read_text()
     assert "file_type: verilogSource" in (folder / "tiny.core").read_text()
+
+
+def test_documents_mention_kinds(folder, tmp_path):
+    network = random_network(3, (2,), (6, 4), 3, 2, weights="power", activations="signed")
+    plan = compile_network(network, design_for(network, 1, 2))
+    manifest = write_bundle(network, plan, tmp_path / "tiny")
+    assert (manifest["design"]["weights"], manifest["design"]["activations"]) == ("power", "signed")
+    assert {d["weight_bits"] for d in manifest["program"]["descriptors"]} == {3 | 2 << 4}
+    assert {d["activation_bits"] for d in manifest["program"]["descriptors"]} == {2 | 1 << 4}
+    made, before = contents(tmp_path / "tiny"), contents(folder)
+    assert b"3-bit power weights, 2-bit signed activations" in made["tiny.v"]
+    assert b"3-bit weights, 2-bit activations" in before["tiny.v"]
+    assert b"with their kinds in bits 7..4" in made["registers.md"]
+    assert b"kinds" not in before["registers.md"]
+    facts = dict(dict(describe(tmp_path / "tiny"))["Design"])
+    assert facts["weights x activations"] == "3 x 2 bits, power x signed"
 
 
 def test_documents_mention_multipliers(folder, tmp_path):

@@ -82,6 +82,15 @@ def test_padding_is_a_code(fmt):
     assert fmt.padding == (0 if fmt.contains([0]) else -1)
 
 
+@pytest.mark.parametrize(
+    "fmt", [FixedFormat(3), SignedActivation(3), TernaryActivation(), SignActivation()]
+)
+def test_patterns_have_the_order_of_their_codes_unless_in_twos_complement(fmt):
+    codes = [c for c in range(fmt.min, fmt.max + 1) if fmt.contains([c])]
+    patterns = fmt.encode(codes).tolist()
+    assert (patterns == sorted(patterns)) == (not fmt.twos_complement)
+
+
 def test_kinds_of_one_range_differ():
     assert len({SignedActivation(2), TernaryActivation(), ActivationFormat(2)}) == 3
 

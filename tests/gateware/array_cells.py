@@ -1,12 +1,15 @@
-"""Cells that arrays with their accumulators take on ECP5 without DSPs, by Yosys.
+"""Cells that arrays with their accumulators take on each family without DSPs, by Yosys.
 
-``python -m tests.gateware.array_cells [NAME ...]`` prints a 9 x 8 x 8 array's, per MAC;
-``--save`` writes those of 9 x 8 x 1 to array_cells.json, which a test compares with.
+``python -m tests.gateware.array_cells [NAME ...]`` prints those of a 9 x 8 x 8 array on ECP5, per
+MAC, in all styles; ``--target FAMILY`` on another family, ``--lanes N`` those of an
+array of fewer channels; ``--save`` writes those of 9 x 8 x 1 to array_cells.json, which a test
+compares with.
 """
 
+import argparse
 import json
-import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 from amaranth.hdl import Module
@@ -18,8 +21,10 @@ from fxhw.gateware.accumulators import Accumulators
 from fxhw.gateware.mac_array import MacArray
 from fxhw.gateware.mac_lut import LutMacArray
 from fxhw.plan import ConvSpec
+from fxhw.plan.conv_spec import STYLES
+from fxhw.synth import TARGETS
 
-__all__ = ["OPERANDS", "SAVED", "array_cells", "array_spec", "lut_places"]
+__all__ = ["FAMILIES", "OPERANDS", "SAVED", "array_cells", "array_spec", "count_cells"]
 
 SAVED = Path(__file__).with_suffix(".json")
 
@@ -34,6 +39,12 @@ OPERANDS = {
     "binary-sign": (WeightFormat(1), SignActivation()),
 }
 """Weight and activation formats by name."""
+
+_FEW = ("w4a6", "binary-sign")
+"""Those saved for families other than ECP5."""
+
+FAMILIES = tuple(family for family in STYLES["lut"] if family != "generic")
+"""Families with cells of their own."""
 
 
 class Summed(wiring.Component):
@@ -77,12 +88,13 @@ def array_spec(name, lanes_out=8, style="lut", target="ecp5"):
     )
 
 
-def array_cells(spec):
-    """Number of cells of each kind."""
+def array_cells(spec, family=None):
+    """Number of cells of each kind, on the family that ``spec`` is made for or another one."""
+    target = TARGETS[family or spec.target]
     with tempfile.TemporaryDirectory(prefix="fxhw-") as folder:
         Path(folder, "top.v").write_text(emit_verilog(Summed(spec), "top").verilog)
         run_yosys(
-            "read_verilog top.v\nsynth_ecp5 -nodsp -top top\ncheck -assert\n"
+            f"read_verilog top.v\n{target.script('top', dsp=False)}\ncheck -assert\n"
             "tee -q -o stat.json stat -json -top top\n",
             folder,
         )
@@ -90,30 +102,45 @@ def array_cells(spec):
     return {name: n for name, n in sorted(cells.items()) if n and not name.startswith("$")}
 
 
-def lut_places(cells):
-    """LUT4 + 2 x CCU2C."""
-    return cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0)
+def count_cells(cells, family="ecp5"):
+    """Places of look-up tables that logic takes, those of carry cells included, and flip-flops."""
+    target = TARGETS[family]
+    classes = target.classify(cells)
+    return target.logic_luts(classes), classes["FF"]
 
 
-def main(arguments):
-    if arguments == ["--save"]:
-        entry = {name: array_cells(array_spec(name, 1)) for name in OPERANDS}
+def _line(name, spec, family):
+    cells = array_cells(spec, family)
+    luts, ffs = (count / spec.macs_per_cycle for count in count_cells(cells, family))
+    return (
+        f"{name:12} {family:6} {spec.style:8} {spec.target:8} {luts:7.2f} LUT/MAC "
+        f"{ffs:6.2f} FF/MAC  {cells}"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(OPERANDS))
+    parser.add_argument("--target", choices=FAMILIES, default="ecp5")
+    parser.add_argument("--lanes", type=int, default=8)
+    parser.add_argument("--save", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.save:
+        entry = {family: {} for family in FAMILIES}
+        for family, name in product(FAMILIES, OPERANDS):
+            if family == "ecp5" or name in _FEW:
+                entry[family][name] = array_cells(array_spec(name, 1, target=family))
+                print(family, name, entry[family][name], flush=True)
         SAVED.write_text(json.dumps(entry, indent=1) + "\n")
         return
-    styles = [("lut", "ecp5"), ("lut", "generic"), ("generic", "generic")]
-    for name in arguments or OPERANDS:
+    styles = [("lut", arguments.target), ("lut", "generic"), ("generic", "generic")]
+    for name in arguments.names or OPERANDS:
         for style, target in styles[: 1 if name.endswith("sign") else 3]:
-            spec = array_spec(name, 8, style, target)
+            spec = array_spec(name, arguments.lanes, style, target)
             if style == "generic" and spec.weight.kind == "ternary":
                 continue
-            cells = array_cells(spec)
-            macs = spec.macs_per_cycle
-            print(
-                f"{name:12} {style:8} {target:8} {lut_places(cells) / macs:7.2f} LUT/MAC "
-                f"{cells.get('TRELLIS_FF', 0) / macs:6.2f} FF/MAC  {cells}",
-                flush=True,
-            )
+            print(_line(name, spec, arguments.target), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,4 +1,4 @@
-"""DescriptorCheck on designs with and without multipliers; the other checks: test_faults."""
+"""DescriptorCheck of every kind, with and without multipliers; the other checks: test_faults."""
 
 from dataclasses import replace
 
@@ -34,9 +34,11 @@ def check(design, descriptor):
     return ErrorCode(code)
 
 
-def front(mul_bits):
+def front(mul_bits, weights="fixed", wbits=4, activations="unsigned", abits=4):
     """A design whose multipliers have ``mul_bits``, and the first descriptor of its program."""
-    network = random_network(0, (2,), (6, 6), 4, 4)
+    network = random_network(
+        0, (2,), (6, 6), wbits, abits, weights=weights, activations=activations
+    )
     design = design_for(network, 2, 2, mul_bits=mul_bits)
     return design, compile_network(network, design).descriptors[0]
 
@@ -63,3 +65,23 @@ def test_program_for_other_multipliers(hardware, program, code):
 def test_kernel_must_be_the_design_s_own():
     design, descriptor = front(5)
     assert check(design, replace(descriptor, kernel=Kernel.CONV3X3)) is ErrorCode.KIND
+
+
+KINDS = [
+    ("fixed", 2, "signed", 2),
+    ("fixed", 2, "unsigned", 2),
+    ("ternary", 2, "ternary", 2),
+    ("ternary", 2, "unsigned", 2),
+    ("power", 3, "unsigned", 2),
+    ("fixed", 3, "unsigned", 2),
+    ("fixed", 1, "sign", 1),
+    ("fixed", 1, "unsigned", 1),
+]
+
+
+@pytest.mark.parametrize("hardware", KINDS)
+@pytest.mark.parametrize("program", KINDS)
+def test_program_for_other_kinds(hardware, program):
+    design = replace(front(0, *hardware)[0], parameter_beats=1 << 16)
+    wanted = ErrorCode.NONE if hardware == program else ErrorCode.FORMAT
+    assert check(design, front(0, *program)[1]) is wanted

@@ -3,14 +3,23 @@
 import numpy as np
 import pytest
 
-from fxhw.fixed import WeightFormat
+from fxhw.fixed import (
+    ActivationFormat,
+    SignActivation,
+    SignedActivation,
+    TernaryActivation,
+    WeightFormat,
+)
 from fxhw.gateware.head import Head
 from fxhw.graph import Head as HeadOp
 from fxhw.plan.parameters import head_beats
 
+from ..plan.test_bit_heap import codes_of
 from .designs import small_design
 from .rasters import pack_raster
 from .simulate import run_stream
+
+RELU = ActivationFormat(6)
 
 
 def run_head(design, op, codes, logits, **flow):
@@ -44,7 +53,7 @@ def run_head(design, op, codes, logits, **flow):
 
     words = run_stream(
         dut,
-        pack_raster(codes, design.pout, design.abits),
+        pack_raster(design.activation.encode(codes), design.pout, design.abits),
         height * width * (design.logit_bytes if logits else 1),
         setup={"groups": groups, "width": width, "height": height, "logits": int(logits)},
         background=[load],
@@ -54,15 +63,15 @@ def run_head(design, op, codes, logits, **flow):
     return bytes(word["data"] for word in words)
 
 
-def case(bits, channels, extreme, seed=0):
+def case(bits, channels, extreme, activation=RELU, seed=0):
     rng = np.random.default_rng(seed)
     weight = WeightFormat(bits)
     weights = rng.integers(weight.min, weight.max + 1, channels)
     weights[weights == 0] = 1
     if extreme:
         weights[:] = weight.min
-    codes = rng.integers(0, 64, (3, 4, channels))
-    codes[0] = 63
+    codes = rng.choice(codes_of(activation), (3, 4, channels))
+    codes[0] = activation.max
     expected = codes @ weights
     op = HeadOp("head", "x", "y", weight, weights.astype(np.int8), 0, int(-np.median(expected)))
     return op, codes, expected + op.bias
@@ -76,7 +85,46 @@ def case(bits, channels, extreme, seed=0):
 def test_head(bits, channels, extreme, idle, stall, logits):
     design = small_design(last_wbits=bits)
     op, codes, expected = case(bits, channels, extreme)
-    got = run_head(design, op, codes, logits, idle=idle, stall=stall)
+    check(design, op, codes, expected, logits, idle=idle, stall=stall)
+
+
+@pytest.mark.parametrize("bits", [8, 1])
+@pytest.mark.parametrize("channels", [1, 4, 6, 7])
+@pytest.mark.parametrize(
+    "activation",
+    [SignedActivation(4), TernaryActivation(), SignActivation()],
+    ids=lambda form: form.name,
+)
+@pytest.mark.parametrize("style", ["generic", "lut"])
+def test_kinds(bits, channels, activation, style):
+    """Lanes without a channel hold pattern 0, whatever code that is."""
+    design = small_design(
+        last_wbits=bits, abits=activation.width, activations=activation.kind, style=style
+    )
+    op, codes, expected = case(bits, channels, 0, activation)
+    check(design, op, codes, expected, logits=True, idle=0.2, stall=0.2)
+
+
+@pytest.mark.parametrize("target", ["generic", "ecp5", "xcup"])
+@pytest.mark.parametrize(
+    ("bits", "activation", "pout"),
+    [(8, RELU, 3), (1, RELU, 5), (8, TernaryActivation(), 4), (1, SignActivation(), 4),
+     (2, ActivationFormat(1), 1)],
+    ids=str,
+)
+def test_planned_sums(bits, activation, pout, target):
+    """The style of the arrays is the head's too; its pipeline is longer and can be held."""
+    design = small_design(
+        last_wbits=bits, abits=activation.width, activations=activation.kind, pout=pout,
+        style="lut", target=target,
+    )
+    op, codes, expected = case(bits, 2 * pout + 1, 0, activation)
+    check(design, op, codes, expected, logits=True, idle=0.3, stall=0.4)
+    check(design, op, codes, expected, logits=False, idle=0, stall=0)
+
+
+def check(design, op, codes, expected, logits, **flow):
+    got = run_head(design, op, codes, logits, **flow)
     if logits:
         size = design.logit_bytes
         values = [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from fxhw.fixed import SignActivation, SignedActivation, TernaryActivation
 from fxhw.gateware.max_pool import MaxPool
 
 from .simulate import plain, run_stream, simulate_stream
@@ -12,15 +13,15 @@ from .simulate import plain, run_stream, simulate_stream
 def pool(image):
     """2x2 maximum in ceil mode of an ``(h, w, c)`` array of codes."""
     height, width, channels = image.shape
-    image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)))  # codes are unsigned
+    image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return image.reshape(-(-height // 2), 2, -(-width // 2), 2, channels).max(axis=(1, 3))
 
 
-def rtl(image, lanes, bits, *, maps=1, **options):
+def rtl(image, lanes, bits, *, maps=1, signed=False, **options):
     """``maps`` times ``image``, pooled by one component started once."""
     height, width, channels = image.shape
     groups = channels // lanes
-    dut = MaxPool(bits, lanes, -(-width // 2) * groups)
+    dut = MaxPool(bits, lanes, -(-width // 2) * groups, signed=signed)
     words = image.reshape(-1, lanes).tolist() * maps
     count = -(-height // 2) * -(-width // 2) * groups
     out = run_stream(
@@ -57,6 +58,29 @@ def test_maximum_is_found_wherever_it_lies(position, size):
 def test_one_bit_codes():
     image = random_image(6, 7, 8, bits=1)
     np.testing.assert_array_equal(rtl(image, 8, 1)[0], pool(image))
+
+
+@pytest.mark.parametrize(
+    "form", [SignedActivation(1), SignedActivation(4), TernaryActivation()], ids=lambda f: f.name
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_signed_codes(form, groups):
+    codes = np.random.default_rng(2).integers(form.min, form.max + 1, (7, 9, 2 * groups))
+    out = rtl(form.encode(codes), 2, form.width, signed=True, idle=0.3, stall=0.3, seed=1)
+    np.testing.assert_array_equal(form.decode(out[0]), pool(codes))
+
+
+def test_all_pairs_of_signed_codes():
+    form = SignedActivation(3)
+    codes = np.array([[a, b] for a in range(-4, 4) for b in range(-4, 4)]).reshape(1, -1, 1)
+    out = rtl(form.encode(codes), 1, 3, signed=True)
+    np.testing.assert_array_equal(form.decode(out[0]), pool(codes))
+
+
+def test_signs_are_stored_in_their_order():
+    form = SignActivation()
+    codes = form.decode(random_image(5, 6, 2, bits=1))
+    np.testing.assert_array_equal(form.decode(rtl(form.encode(codes), 2, 1)[0]), pool(codes))
 
 
 @pytest.mark.parametrize("abandoned", [0, 1, 7, 30])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from fxhw.fixed import FixedFormat, Requantize
+from fxhw.fixed import FixedFormat, Requantize, SignActivation, TernaryActivation
 from fxhw.gateware.requantizer import Requantizer
 
 from .simulate import plain
@@ -23,15 +23,23 @@ SPECS = [
     Requantize(33, FixedFormat(8), 12),
     Requantize(2, FixedFormat(8), 2),  # every sum fits
     Requantize(1, FixedFormat(1), 1),  # one is the only multiplier
+    Requantize(20, TernaryActivation()),
+    Requantize(2, TernaryActivation()),
+    Requantize(9, TernaryActivation(), 5),
+    Requantize(20, SignActivation()),
+    Requantize(1, SignActivation()),
+    Requantize(9, SignActivation(), 5),
 ]
 
 
 def rtl(spec, acc, bias, shift, multiplier=None, valid=None):
-    """Result words and valid flags of ``Requantizer(spec)``, ``latency`` cycles later."""
+    """Result codes and valid flags of ``Requantizer(spec)``, ``latency`` cycles later."""
     dut = Requantizer(spec, acc.shape[1])
     valid = np.ones(len(acc), int) if valid is None else valid
-    ports = [dut.i_acc, dut.i_bias, dut.i_shift]
-    operands = [acc, bias, shift]
+    ports, operands = [dut.i_acc, dut.i_bias], [acc, bias]
+    if spec.shift_width:
+        ports.append(dut.i_shift)
+        operands.append(shift)
     if multiplier is not None:
         ports.append(dut.i_multiplier)
         operands.append(multiplier)
@@ -54,7 +62,7 @@ def rtl(spec, acc, bias, shift, multiplier=None, valid=None):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    return np.array(words), np.array(flags)
+    return spec.out.decode(np.array(words) & ((1 << spec.out.width) - 1)), np.array(flags)
 
 
 def corners(low, high):
@@ -113,6 +121,22 @@ def test_three_quarters_by_multiplier():
     shift = np.full_like(acc, 2)
     words, _ = rtl(spec, acc, spec.rounding_bias(shift), shift, np.full_like(acc, 3))
     assert words.tolist() == [[-4, -1, -1, 1, 2, 3, 95, -96]]
+
+
+def test_two_comparators():
+    """A ternary result is 1 from 2**shift on, which is half a step above the bias, -1 below 0."""
+    spec = Requantize(8, TernaryActivation())
+    acc = np.arange(-9, 10).reshape(-1, 1)
+    shift = np.full_like(acc, 3)
+    words, _ = rtl(spec, acc, spec.rounding_bias(shift), shift)
+    assert words.reshape(-1).tolist() == [-1] * 5 + [0] * 8 + [1] * 6
+
+
+def test_a_sign_has_no_shift():
+    dut = Requantizer(Requantize(8, SignActivation()), 1)
+    assert "i_shift" not in dut.signature.members
+    words, _ = rtl(dut.spec, np.array([[-4], [-3], [-2]]), np.array([[3]] * 3), None)
+    assert words.reshape(-1).tolist() == [-1, 1, 1]
 
 
 def test_latency_and_ports_follow_the_multiplier():

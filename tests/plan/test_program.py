@@ -82,6 +82,52 @@ def test_weight_words_hold_the_codes_in_order():
                     assert codes[lane_out, :, lane_in].tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_lanes_without_a_channel_cancel_out(channels):
+    """To signs they are -1: half of them get each weight, and the bias takes up an odd one."""
+    network = random_network(3, (channels,), (8, 8), 1, 1, activations="sign")
+    design = design_for(network, 4, 2)
+    conv = network.convs[1]
+    spec, source = design.main, network.convs[0].out
+    beats = conv_beats(spec, 64, conv, [(channels, source)], 0, channels)
+    groups_in, groups_out = -(-channels // 4), -(-channels // 2)
+    per_word = -(-spec.weight_bits // 64)
+    words = [
+        sum(b << (64 * n) for n, b in enumerate(beats[first : first + per_word]))
+        for first in range(0, groups_in * groups_out * per_word, per_word)
+    ]
+    codes = np.array([spec.weight.decode(int_to_codes(word, 1, 72)) for word in words])
+    codes = codes.reshape(groups_in, groups_out, 2, 9, 4).transpose(1, 2, 0, 4, 3)
+    codes = codes.reshape(2 * groups_out, 4 * groups_in, 9)
+    unused = codes[:channels, channels:].reshape(channels, -1).astype(int)
+    assert (codes[:channels, :channels] == conv.codes.reshape(channels, channels, 9)).all()
+    assert set(unused.sum(axis=1).tolist()) == {unused.shape[1] % 2}
+    biases = []
+    rest = beats[len(words) * per_word :]
+    per_word = -(-spec.requantize_bits // 64)
+    for first in range(0, len(rest), per_word):
+        word = sum(b << (64 * n) for n, b in enumerate(rest[first : first + per_word]))
+        biases += lanes(word, spec)[0]
+    assert biases[:channels] == (conv.bias + unused.sum(axis=1)).tolist()
+    assert biases[channels:] == [spec.requantize.bias.min] * (channels % 2)
+
+
+@pytest.mark.parametrize(
+    ("activations", "abits"), [("signed", 4), ("ternary", 2), ("sign", 1), ("unsigned", 4)]
+)
+def test_output_lanes_without_a_channel_give_pattern_0(activations, abits):
+    network = random_network(3, (3,), (8, 8), 1, abits, activations=activations)
+    spec = design_for(network, 2, 2).main
+    beats = conv_beats(spec, 64, network.convs[1], [(3, network.convs[0].out)], 0, 3)
+    per_word = -(-spec.requantize_bits // 64)
+    word = sum(b << (64 * n) for n, b in enumerate(beats[-per_word:]))
+    biases, shifts, _ = lanes(word, spec)
+    shift = shifts[1] if shifts else 0
+    extremes = np.array([spec.accumulator.min, 0, spec.accumulator.max])
+    codes = spec.requantize.compute(extremes, biases[1], shift)
+    assert not spec.out.encode(codes).any()
+
+
 def test_head_beats():
     network = random_network(2, (3,), (8, 8), 4, 6)
     design = design_for(network, 2, 2)
@@ -179,6 +225,8 @@ def test_a_bias_that_does_not_fit_is_refused_by_layer_and_channel():
         ({"channels": (3, 3)}, "enc0a needs 2 output groups, the design has at most 1"),
         ({"wbits": 3}, "weights have 3 bits, the design's 4"),
         ({"abits": 5}, "activations have 5 bits, the design's 4"),
+        ({"activations": "signed"}, "activations are signed, the design's unsigned"),
+        ({"weights": "power"}, "weights are power, the design's fixed"),
         ({"image_channels": 3}, "image needs 3 channels"),
     ],
 )

@@ -1,18 +1,30 @@
-"""Adders in the carry cells of each FPGA family.
+"""Adders and functions in the carry cells and look-up tables of each FPGA family.
 
-A family is a function ``add(m, adders, values, name)``: it adds the hardware of ``adders``
-(:class:`fxhw.plan.bit_heap.Adder`) to a module and returns the sums, bit number -> value;
-``values`` are those of the bits that the adders' terms refer to.  :mod:`.generic` leaves all to
-the synthesizer and serves every family that has no module of its own.
+A family is a module or object with two functions:
+
+* ``add(m, adders, values, name)`` adds the hardware of ``adders``
+  (:class:`fxhw.plan.bit_heap.Adder`) to a module and returns the sums, bit number -> value;
+  ``values`` are those of the bits that the adders' terms refer to;
+* ``look_up(m, functions, values, name)`` likewise makes functions, (bit, the term it is).
+
+:mod:`.generic` leaves all to the synthesizer and serves every family that has none of its own.
 """
 
 import re
+from types import SimpleNamespace
 
-from . import ecp5, generic
+from . import ecp5, generic, gowin, ice40, xilinx
 
 __all__ = ["FAMILIES", "verilog_of"]
 
-FAMILIES = {"generic": generic.add, "ecp5": ecp5.add}
+FAMILIES = {
+    "generic": generic,
+    "ecp5": ecp5,
+    "xc7": SimpleNamespace(add=xilinx.add_with("xc7"), look_up=xilinx.look_up),
+    "xcup": SimpleNamespace(add=xilinx.add_with("xcup"), look_up=xilinx.look_up),
+    "gowin": gowin,
+    "ice40": ice40,
+}
 """The families by name."""
 
 
@@ -25,4 +37,10 @@ def verilog_of(kind: str, name: str) -> str:
     """
     if found := re.fullmatch(r"ecp5_chain_(\d+)", kind):
         return ecp5.chain_verilog(name, int(found[1]))
+    if found := re.fullmatch(r"(xc7|xcup)_chain_(\d+)", kind):
+        return xilinx.chain_verilog(name, found[1], int(found[2]))
+    if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):
+        return xilinx.tables_verilog(name, int(found[1]))
+    if found := re.fullmatch(r"gowin_chain_(\d+)", kind):
+        return gowin.chain_verilog(name, int(found[1]))
     raise ValueError(f"Primitive must be a family's own, not {kind}")

@@ -19,8 +19,20 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ...plan.bit_heap import Adder, Term
+from .chains import pack_chains
+from .generic import look_up
+from .tables import table_verilog
 
-__all__ = ["CHAIN_SLOTS", "CarryChain", "Slot", "add", "add_slot", "carry_slot", "chain_verilog"]
+__all__ = [
+    "CHAIN_SLOTS",
+    "CarryChain",
+    "Slot",
+    "add",
+    "add_slot",
+    "carry_slot",
+    "chain_verilog",
+    "look_up",
+]
 
 CHAIN_SLOTS = 48
 """Slots on one chain, at most, unless one adder takes more."""
@@ -107,25 +119,8 @@ def carry_slot(term: Term | None, result: int | None = None) -> Slot:
 
 def chains_of(adders: tuple[Adder, ...]) -> list[list[Slot]]:
     """The adders on chains, each of an even number of slots."""
-    # An adder without a carry in needs no slot below it where a chain starts.
-    waiting = sorted(adders, key=lambda adder: (adder.carry is not None, -len(adder.terms)))
-    chains, slots = [], []
-    top = None  # the carry out that the next slot has to give
-    for adder in waiting:
-        if slots and len(slots) + len(adder.terms) + 2 > CHAIN_SLOTS:
-            chains.append(_close(slots, top))
-            slots, top = [], None
-        if slots or adder.carry is not None:
-            slots.append(carry_slot(adder.carry, top))
-        slots += [add_slot(terms, result) for terms, result in zip(adder.terms, adder.sums)]
-        top = adder.sums[-1] if adder.carry_out else None
-    return [*chains, _close(slots, top)] if slots else chains
-
-
-def _close(slots, top):
-    if top is not None or len(slots) % 2:
-        slots = [*slots, carry_slot(None, top)]
-    return [*slots, carry_slot(None)] if len(slots) % 2 else slots
+    chains = pack_chains(adders, add_slot, carry_slot, CHAIN_SLOTS)
+    return [[*slots, carry_slot(None)] if len(slots) % 2 else slots for slots in chains]
 
 
 def add(m: Module, adders: tuple[Adder, ...], values: dict, name: str) -> dict:
@@ -203,18 +198,8 @@ def chain_verilog(name: str, size: int) -> str:
     It is made of CCU2C where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
     model of them otherwise, so that simulators need no vendor library.
     """
-    rows = "".join(
-        f"  localparam [{size - 1}:0] M{k} = row({k});\n" for k in range(16)
-    )  # fmt: skip
-
-    def table(first, count):
-        if count == 1:
-            return f"M{first}"
-        half = count // 2
-        port = "ABCD"[half.bit_length() - 1]
-        low, high = table(first, half), table(first + half, half)
-        return f"({low} & ~{port} | {high} & {port})"
-
+    text, lut = table_verilog("INIT", 16, size, "ABCD")
+    _, carry = table_verilog("INIT", 4, size, "AB")
     return f"""\
 module {name}(A, B, C, D, S);
   parameter [{16 * size - 1}:0] INIT = 0;
@@ -235,13 +220,9 @@ module {name}(A, B, C, D, S);
     );
   end endgenerate
 `else
-  function [{size - 1}:0] row(input integer k);
-    integer n;
-    for (n = 0; n < {size}; n = n + 1) row[n] = INIT[16 * n + k];
-  endfunction
-{rows}\
-  wire [{size - 1}:0] lut = {table(0, 16)};
-  wire [{size - 1}:0] carry = {table(0, 4)};
+{text}\
+  wire [{size - 1}:0] lut = {lut};
+  wire [{size - 1}:0] carry = {carry};
   assign S = (lut | carry) + (carry & ~lut);
 `endif
 endmodule

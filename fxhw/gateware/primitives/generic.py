@@ -4,7 +4,7 @@ from amaranth.hdl import *
 
 from ...plan.bit_heap import Adder, Term
 
-__all__ = ["add", "term_value"]
+__all__ = ["add", "look_up", "term_value"]
 
 
 def add(m: Module, adders: tuple[Adder, ...], values: dict, name: str) -> dict:
@@ -23,6 +23,13 @@ def add(m: Module, adders: tuple[Adder, ...], values: dict, name: str) -> dict:
         m.d.comb += total.eq(Cat(rows[0]) + Cat(rows[1]))
         sums.update(zip(adder.sums, total[adder.carry is not None :]))
     return sums
+
+
+def look_up(m: Module, functions: tuple[tuple[int, Term], ...], values: dict, name: str) -> dict:
+    """See :mod:`fxhw.gateware.primitives`."""
+    made = Signal(len(functions), name=name)
+    m.d.comb += made.eq(Cat(term_value(term, values) for _, term in functions))
+    return {bit: value for (bit, _), value in zip(functions, made)}
 
 
 def term_value(term: Term, values: dict) -> Value:

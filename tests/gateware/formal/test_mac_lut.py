@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from amaranth.asserts import AnySeq
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Assume, C, Cat, Elaboratable, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,7 +31,17 @@ def naive(weight, activation, w, x):
     """One product, as an expression of the stored bits."""
     sign = activation.codes == "sign"
     code = Mux(x, 1, -1) if sign else x.as_signed() if activation.signed else x
+    if weight.kind == "power":
+        shifted = [Mux(w[:-1] == k + 1, code << k, 0) for k in range(weight.top_exponent + 1)]
+        return Mux(w[-1], -sum(shifted), sum(shifted))
     return Mux(w, code, -code) if weight.binary else w.as_signed() * code
+
+
+def exists(weight, w):
+    """Whether the stored bits ``w`` are a weight's."""
+    if weight.kind == "power":
+        return (w[:-1] <= weight.top_exponent + 1) & (w != 1 << (weight.bits - 1))
+    return w != 2 if weight.kind == "ternary" else C(1, 1)
 
 
 def naive_sum(weight, activation, bits, count):
@@ -54,7 +64,7 @@ class SumSpec(Elaboratable):
 
     def __init__(self, weight, activation, count, family, change=lambda plan: plan):
         self.formats = weight, activation, count
-        self.plan = change(plan_dot_product(weight, activation, count))
+        self.plan = change(plan_dot_product(weight, activation, count, family))
         self.family = family
 
     def elaborate(self, platform):
@@ -62,10 +72,12 @@ class SumSpec(Elaboratable):
         weight, activation, count = self.formats
         m.submodules.dut = dut = HeapSum(self.plan, self.family)
         m.d.comb += dut.i.eq(AnySeq(len(dut.i)))
-        if weight.kind == "ternary":
-            for index in range(count):
-                start = count * activation.width + 2 * index
-                m.d.comb += Assume(dut.i[start : start + 2] != 2)
+        if self.plan.shared is not None:
+            m.submodules.shared = shared = HeapSum(self.plan.shared, self.family)
+            m.d.comb += [shared.i.eq(dut.i[: len(shared.i)]), dut.shared.eq(shared.o)]
+        weights = dut.i[count * activation.width :]
+        for index in range(count):
+            m.d.comb += Assume(exists(weight, weights.word_select(index, weight.bits)))
         result = Signal(len(dut.o))
         m.d.comb += result.eq(naive_sum(weight, activation, dut.i, count))
         valid = Signal()
@@ -91,6 +103,10 @@ class SumSpec(Elaboratable):
         (WeightFormat(1), ActivationFormat(4), 3),
         (WeightFormat(1), SignActivation(), 9),
         (WeightFormat(3), SignActivation(), 4),
+        (WeightFormat(3, "power"), ActivationFormat(3), 2),
+        (WeightFormat(5, "power"), SignedActivation(2), 1),
+        (WeightFormat(5, "power"), ActivationFormat(4), 1),
+        (WeightFormat(4, "power"), SignActivation(), 2),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )

@@ -8,15 +8,18 @@ from amaranth.asserts import AnySeq
 from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Shape, Signal, Value, signed
 from amaranth.sim import Simulator
 
-from fxhw.fixed import FixedFormat, Requantize
+from fxhw.fixed import FixedFormat, Requantize, SignActivation, TernaryActivation
 from fxhw.gateware.requantizer import Requantizer
 
 from .prover import prove
 
 
 def naive(spec, acc, bias, shift, multiplier=None):
-    """The equation of :class:`Requantize`, as it is written there."""
-    rounded = ((acc if multiplier is None else acc * multiplier) + bias) >> shift
+    """The equation of :class:`Requantize`, as it is written there; a sign as it is stored."""
+    total = (acc if multiplier is None else acc * multiplier) + bias
+    if spec.out.codes == "sign":
+        return total >= 0
+    rounded = total >> shift
     low, high = spec.out.min, spec.out.max
     return Mux(rounded < low, low, Mux(rounded > high, high, rounded))
 
@@ -33,12 +36,12 @@ class RequantizerSpec(Elaboratable):
         m.submodules.dut = dut = self.dut
         spec = dut.spec
         m.d.comb += dut.i_valid.eq(AnySeq(1))
-        ports = [dut.i_acc, dut.i_bias, dut.i_shift]
+        names = ["i_acc", "i_bias", "i_shift", "i_multiplier"]
+        ports = {name: getattr(dut, name) for name in names if name in dut.signature.members}
         if spec.mul_bits:
-            ports.append(dut.i_multiplier)
             for lane in range(dut.lanes):
                 m.d.comb += Assume(dut.i_multiplier[lane] >= 1)
-        for port in ports:
+        for port in ports.values():
             m.d.comb += Value.cast(port).eq(AnySeq(len(Value.cast(port))))
 
         stages = [dut.i_valid]
@@ -48,8 +51,10 @@ class RequantizerSpec(Elaboratable):
         m.d.comb += Assert(dut.o_valid == stages[-1])
 
         for lane in range(dut.lanes):
-            result = Signal(Shape(spec.out.width, spec.out.signed), name=f"naive_{lane}")
-            operands = [port[lane] for port in ports]
+            result = Signal(dut.o[lane].shape(), name=f"naive_{lane}")
+            operands = [ports[name][lane] if name in ports else None for name in names]
+            if not spec.mul_bits:
+                del operands[-1]
             m.d.comb += result.eq(self.expression(spec, *operands))
             for n in range(dut.latency):
                 later = Signal.like(result, name=f"naive_{lane}_{n}")
@@ -72,6 +77,9 @@ class RequantizerSpec(Elaboratable):
         (3, FixedFormat(8), 1),
         (1, FixedFormat(1), 1),
         (8, FixedFormat(4), 3),
+        (20, TernaryActivation(), 1),
+        (1, TernaryActivation(), 1),
+        (20, SignActivation(), 2),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -88,6 +96,8 @@ def test_pipeline_equals_naive_expression(acc_width, out, lanes):
         (3, FixedFormat(8), 4, 1),
         (1, FixedFormat(1), 1, 1),
         (5, FixedFormat(2), 2, 2),
+        (8, TernaryActivation(), 3, 1),
+        (8, SignActivation(), 3, 1),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -105,6 +115,10 @@ def test_pipeline_with_multipliers_equals_naive_expression(acc_width, out, mul_b
         Requantize(3, FixedFormat(3), 2),
         Requantize(3, FixedFormat(3, signed=True), 2),
         Requantize(1, FixedFormat(1), 1),
+        Requantize(5, TernaryActivation()),
+        Requantize(3, TernaryActivation(), 2),
+        Requantize(5, SignActivation()),
+        Requantize(3, SignActivation(), 2),
     ],
     ids=str,
 )
@@ -121,7 +135,7 @@ def test_naive_expression_equals_compute(spec):
         ranges.append(np.arange(1, spec.max_multiplier + 1))
         signals.append(Signal(spec.mul_bits))
     codes = [a.reshape(-1) for a in np.meshgrid(*ranges)]
-    y = Signal(Shape(spec.out.width, spec.out.signed))
+    y = Signal(Shape(spec.out.width, spec.out.twos_complement))
     m = Module()
     m.d.comb += y.eq(naive(spec, *signals))
     results = []
@@ -135,7 +149,8 @@ def test_naive_expression_equals_compute(spec):
     simulator = Simulator(m)
     simulator.add_testbench(bench)
     simulator.run()
-    np.testing.assert_array_equal(results, spec.compute(*codes))
+    patterns = np.array(results) & ((1 << spec.out.width) - 1)
+    np.testing.assert_array_equal(spec.out.decode(patterns), spec.compute(*codes))
 
 
 @pytest.mark.formal
@@ -149,6 +164,17 @@ def test_refutes_rounding_toward_zero():
     dut = Requantizer(Requantize(8, FixedFormat(4, signed=True)), 1)
     with pytest.raises(AssertionError, match="Assert failed in top"):
         prove(RequantizerSpec(dut, toward_zero), 4, "bmc")
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize("out", [TernaryActivation(), SignActivation()], ids=lambda out: out.name)
+def test_refutes_a_threshold_that_is_missed(out):
+    def late(spec, acc, bias, shift):
+        return naive(spec, acc, bias - 1, shift)
+
+    dut = Requantizer(Requantize(6, out), 1)
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(RequantizerSpec(dut, late), 4, "bmc")
 
 
 @pytest.mark.formal
