@@ -1,18 +1,21 @@
 """Runs Yosys on a generated folder."""
 
-import json
 import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..emit import load_manifest, run_yosys
 from ..errors import FxhwError
+from .blocks import assign_blocks
+from .families import FAMILIES
+from .netlist import INPUTS, NETLIST, Netlist, kind_of, load_netlist
 from .targets import Target
 
-__all__ = ["Resources", "check_design", "synthesize"]
+__all__ = ["Resources", "check_design", "count", "synthesize"]
 
 _CHECK = """\
 {library}read_verilog {top}.v
@@ -23,28 +26,29 @@ check -assert
 select -assert-none t:$dlatch t:$adlatch t:$_DLATCH_*
 """
 
-_LIBRARIES = {"ecp5": "+/ecp5/cells_sim.v"}
-"""Yosys's models of the cells of families that a design can be made for."""
-
 _SYNTHESIZE = """\
 read_verilog {top}.v
+tee -q -o {inputs} select -list i:*
 {command}
 check -assert
-tee -q -o stat.json stat -json -top {top}
+select {top}
+write_json -selected {netlist}
 """
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a design takes on a family.
+    """What a design takes on a target.
 
     Parameters
     ----------
-    target : the family.
+    target : the family or part.
     dsp : whether multiplier blocks were allowed.
-    classes : counts by class (see :data:`fxhw.synth.targets.CLASSES`).
+    classes : counts by class (see :data:`fxhw.synth.families.CLASSES`).
     cells : counts by cell name.
     seconds : how long Yosys took.
+    blocks : counts by class of each block of the hierarchy, by its path; their sums are
+        ``classes``.  See :mod:`fxhw.synth.blocks`.
     """
 
     target: Target
@@ -52,6 +56,7 @@ class Resources:
     classes: dict[str, float]
     cells: dict[str, int]
     seconds: float
+    blocks: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def check_design(folder: str | os.PathLike) -> None:
@@ -62,52 +67,87 @@ def check_design(folder: str | os.PathLike) -> None:
     FxhwError with what Yosys found.
     """
     # Cells of a family's own stand in the design only if it was made for that family.
-    target = load_manifest(folder)["design"].get("target", "generic")
-    library = _LIBRARIES.get(target)
-    _run(Path(folder), _CHECK, {"library": f"read_verilog -lib {library}\n" if library else ""})
+    library = FAMILIES[made_for(folder)].library
+    script = _CHECK.replace("{library}", f"read_verilog -lib {library}\n" if library else "")
+    with tempfile.TemporaryDirectory(prefix="fxhw-") as work:
+        _run(Path(folder), Path(work), script)
 
 
-def synthesize(folder: str | os.PathLike, target: Target, dsp: bool = True) -> Resources:
-    """Synthesize the Verilog of a generated ``folder`` for a family.
+def made_for(folder: str | os.PathLike) -> str:
+    """Family whose cells the design in a generated folder is made of, or ``generic``."""
+    return load_manifest(folder)["design"].get("target", "generic")
+
+
+def synthesize(
+    folder: str | os.PathLike,
+    target: Target,
+    dsp: bool = True,
+    netlist: str | os.PathLike | None = None,
+) -> Resources:
+    """Synthesize the Verilog of a generated ``folder`` for a target.
+
+    Parameters
+    ----------
+    netlist : folder to be made for the netlist, which place and route takes.
 
     Raises
     ------
     FxhwError if the folder is none, if its design is made of another family's cells, or if Yosys
     fails.
     """
-    made_for = load_manifest(folder)["design"].get("target", "generic")
-    if made_for not in ("generic", target.name):
+    family = made_for(folder)
+    if family not in ("generic", target.family):
         raise FxhwError(
-            f"Design in {folder} is made of {made_for} cells and cannot be synthesized for "
+            f"Design in {folder} is made of {family} cells and cannot be synthesized for "
             f"{target.name}; generate it for that target, or for generic"
         )
-    command = target.command + ("" if dsp else f" {target.no_dsp}")
     start = time.monotonic()
-    stat = _run(Path(folder), _SYNTHESIZE, {"command": command})
-    cells = {
-        name.lstrip("\\"): int(count)
-        for name, count in sorted(stat["design"]["num_cells_by_type"].items())
-        if not name.startswith("$")
-    }
-    seconds = time.monotonic() - start
-    return Resources(target, dsp, target.classify(cells), cells, seconds)
-
-
-def _run(folder: Path, script: str, values: dict[str, str]) -> dict:
-    """Run ``script`` on a copy of the folder's sources; its statistics, if it writes any."""
-    top = load_manifest(folder)["top"]
     with tempfile.TemporaryDirectory(prefix="fxhw-") as work:
-        for path in (folder / f"{top}.v", *folder.glob("*.mem")):
-            if not path.is_file():
-                raise FxhwError(f"File {path} is missing; run 'fxhw generate' again")
-            shutil.copy(path, work)
-        values = {"command": ""} | values
-        values["command"] = values["command"].format(top=top)
-        run_yosys(script.format(top=top, **values), work)
-        stat = Path(work) / "stat.json"
-        if not stat.is_file():
-            return {}
-        try:
-            return json.loads(stat.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise FxhwError(f"Yosys wrote statistics that cannot be read: {error}") from error
+        top = load_manifest(folder)["top"]
+        script = _SYNTHESIZE.replace("{command}", target.script(top, dsp))
+        script = script.replace("{netlist}", NETLIST).replace("{inputs}", INPUTS)
+        _run(Path(folder), Path(work), script)
+        seconds = time.monotonic() - start
+        result = count(load_netlist(Path(work), top), target, dsp, seconds)
+        if netlist is not None:
+            Path(netlist).mkdir()
+            for name in (NETLIST, INPUTS):
+                shutil.move(Path(work) / name, netlist)
+    return result
+
+
+def count(netlist: Netlist, target: Target, dsp: bool = True, seconds: float = 0.0) -> Resources:
+    """What a netlist takes, in all and by block.
+
+    Raises
+    ------
+    FxhwError if it holds cells that were not mapped to the target.
+    """
+    unmapped = sorted(kind for kind in netlist.counts if kind.startswith("$") and kind[1] != "_")
+    if unmapped:
+        raise FxhwError(
+            f"Yosys left cells that {target.name} does not have: {', '.join(unmapped)}; "
+            "this is a mistake of its script in fxhw/synth/families.py"
+        )
+    blocks = defaultdict(Counter)
+    for name, block in assign_blocks(netlist).items():
+        kind, amount = kind_of(netlist.cells[name])
+        blocks[block][kind] += amount
+    return Resources(
+        target,
+        dsp,
+        target.classify(netlist.counts),
+        dict(sorted(netlist.counts.items())),
+        seconds,
+        {block: target.classify(cells) for block, cells in sorted(blocks.items())},
+    )
+
+
+def _run(folder: Path, work: Path, script: str) -> None:
+    """Run ``script`` in ``work`` on a copy of the folder's sources."""
+    top = load_manifest(folder)["top"]
+    for path in (folder / f"{top}.v", *folder.glob("*.mem")):
+        if not path.is_file():
+            raise FxhwError(f"File {path} is missing; run 'fxhw generate' again")
+        shutil.copy(path, work)
+    run_yosys(script.replace("{top}", top), work)
