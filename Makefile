@@ -8,16 +8,17 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
 
 .PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
-  table1 studies lint sample clean
+  table1 studies sweep lint sample clean
 
 help:
 	@echo "make generate   Verilog of the bundled network, in $(DESIGN)"
 	@echo "make sim        simulate it on an image, compare every bit"
-	@echo "make synth      its size on three FPGA families"
+	@echo "make synth      its size on each FPGA family, and in gates"
 	@echo "make test       the tests that take seconds each; test-slow: the others"
 	@echo "make formal     the proofs; grid: all widths; fuzz: random networks; train-test: PyTorch"
 	@echo "make table1     the paper's Table 1, trained here: hours, goes on after a break"
 	@echo "make studies    the smaller studies; results of both in docs/results"
+	@echo "make sweep      area, speed, energy and dice of many designs; goes on after a break"
 	@echo "make lint       the linters"
 	@echo "make sample     renew the committed sample, $(SAMPLE)"
 	@echo "make venv       $(VENV) with the pinned packages; train-venv: with PyTorch too"
@@ -71,6 +72,14 @@ table1: train-venv
 studies: train-venv
 	for study in weights dropout ends activation-time full-size; do \
 	  $(BIN)/python -m fxhw.studies $$study --processes $(JOBS) || exit; done
+
+# A few accelerators of fewer lanes first: they tell how the rest of one grows with its lanes.
+SWEEP := $(BIN)/fxhw sweep --targets ecp5-85k --metrics docs/results/table1.json -o runs/sweep
+
+sweep: $(VENV)/.stamp
+	$(SWEEP) --wbits 4 --abits 6 --styles lut --pin 2,4 --pout 2,4
+	$(SWEEP) --wbits 1-4,6,8 --abits 2,4,6,8 --styles lut,generic --results docs/results
+	cp docs/results/sweep.json fxhw/bundled/sweep.json
 
 lint: $(VENV)/.stamp
 	$(BIN)/ruff check fxhw tests sim examples

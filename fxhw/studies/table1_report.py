@@ -3,8 +3,8 @@
 from pathlib import Path
 from statistics import mean
 
+from ..published import PUBLISHED
 from .figures import COLOURS, new_figure, save_figure
-from .published import PUBLISHED
 from .results import write_json, write_text
 from .table1 import BASE_CHANNELS, DATASETS, EPOCHS, ROWS, planned
 

@@ -6,9 +6,9 @@ import pytest
 
 from fxhw.fixed import PaperFormat
 from fxhw.graph import UNetTopology
+from fxhw.published import PUBLISHED
 from fxhw.studies import dropout, ends, table1, weights
 from fxhw.studies.jobs import with_sources
-from fxhw.studies.published import PUBLISHED
 from fxhw.studies.real_bits import parameter_bits, peak_activation_bits
 
 JOBS = with_sources(table1.jobs())

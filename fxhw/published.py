@@ -1,6 +1,6 @@
 """Table 1 of arXiv 1908.01073: dice in percent, sizes in MB as its authors count them."""
 
-__all__ = ["PUBLISHED"]
+__all__ = ["NOMINAL_BITS", "PUBLISHED", "RELU_COLUMNS"]
 
 PUBLISHED = (
     # activation and weight, size, EM relu, EM tanh, GM relu, GM tanh, pancreas
@@ -13,3 +13,10 @@ PUBLISHED = (
     ("TernaryNet", 1.15, None, 82.66, None, 43.02, 73.9),
 )
 """None where the paper gives nothing."""
+
+RELU_COLUMNS = {"em": 2, "gm": 4, "pancreas": 6}
+"""Data set -> place of its dice with ReLU in a line of :data:`PUBLISHED`."""
+
+NOMINAL_BITS = {"Q8.0, Q0.8": (8, 8), "Q6.0, Q0.4": (4, 6), "Q4.0, Q0.2": (2, 4)}
+"""Line of the table -> (weight, activation) bits its name speaks of, where hardware of that few
+exists here.  The sign comes on top: Q0.4 has 33 levels."""
