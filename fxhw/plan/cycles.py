@@ -171,7 +171,8 @@ def _step(
     )
     tail = 2 + design.head_latency if d.to_head else 2 if d.store_pool else 0
     if design.pin != design.pout and not d.to_head:
-        tail += 1 + -(-design.pout // design.pin)
+        # The words that a pixel's last results complete leave one after the other.
+        tail += 1 + d.words_out - (d.groups_out - 1) * design.pout // design.pin
     if design.pixels == 2 and d.width % 2:
         # The last two pixels come together and leave one after the other.
         tail += d.groups_out

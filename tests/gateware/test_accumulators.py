@@ -1,9 +1,12 @@
 """Accumulators == sums over input groups, per output group, at the ends of the range."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from fxhw.fixed import ActivationFormat, WeightFormat
 from fxhw.gateware.accumulators import Accumulators
 from fxhw.plan import ConvSpec
 
@@ -43,8 +46,8 @@ def run_accumulators(spec: ConvSpec, sums):
 
 @pytest.mark.parametrize(("groups_in", "groups_out"), [(1, 1), (1, 3), (4, 1), (4, 3)])
 def test_totals(groups_in, groups_out):
-    spec = spec_of(4, 6)
-    spec = ConvSpec(**{**vars(spec), "max_groups_in": groups_in, "max_groups_out": groups_out})
+    spec = spec_of(WeightFormat(4), ActivationFormat(6))
+    spec = replace(spec, max_groups_in=groups_in, max_groups_out=groups_out)
     rng = np.random.default_rng(1)
     low, high = spec.partial.min, spec.partial.max
     sums = rng.integers(low, high + 1, (4, groups_in, groups_out, 2))
