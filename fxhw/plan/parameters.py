@@ -16,9 +16,9 @@ from ..fixed import FixedFormat, Requantize, WeightFormat, codes_to_int
 from ..graph import Conv, Head
 from .conv_spec import TAPS, ConvSpec
 from .design import Design
-from .program import split_beats
+from .program import Descriptor, Kind, split_beats
 
-__all__ = ["conv_beats", "head_beats"]
+__all__ = ["conv_beats", "count_beats", "head_beats"]
 
 
 def conv_beats(
@@ -86,6 +86,17 @@ def head_beats(design: Design, head: Head) -> list[int]:
         )
     mask = (1 << bias.width) - 1
     return beats + split_beats(value & mask, bias.width, design.bus_bits)
+
+
+def count_beats(design: Design, step: Descriptor) -> int:
+    """Beats of a step's parameters: as many as :func:`conv_beats` or :func:`head_beats` give."""
+    weight, requantize = {
+        Kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
+        Kind.HEAD: (design.head_word_bits, design.head_bias.width),
+        Kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
+    }[step.kind]
+    bus = design.bus_bits
+    return step.weight_words * -(-weight // bus) + step.requantize_words * -(-requantize // bus)
 
 
 def _pack_words(codes: np.ndarray, bits: int, bus_bits: int) -> list[int]:
