@@ -155,7 +155,7 @@ class Accelerator(wiring.Component):
         ):
             for name in sequencer.load.signature.members:
                 m.d.comb += getattr(load, name).eq(getattr(sequencer.load, name))
-            m.d.comb += load.valid.eq(sequencer.load.valid & (sequencer.target == kind))
+            m.d.comb += load.valid.eq(sequencer.targets[kind])
 
     def _connect_features(self, m, main):
         """The feature memory: one reader, one writer."""
