@@ -98,7 +98,9 @@ class Accelerator(wiring.Component):
         front = ConvEngine(design.front, design.bus_bits)
         m.submodules.sequencer = sequencer = Sequencer(design)
         m.submodules.registers = registers = RegisterFile(design, ADDRESS_BITS - 2)
-        m.submodules.intake = intake = ImageIntake(design.ibits)
+        m.submodules.intake = intake = ImageIntake(
+            design.ibits, design.front.row_words.bit_length(), design.max_height.bit_length()
+        )
         # It reaches everything, so it comes from a register.
         clear = Signal()
         m.d.sync += clear.eq(sequencer.clear)
@@ -190,8 +192,7 @@ class Accelerator(wiring.Component):
             self.m_axis_tlast.eq(main.mask.payload.last),
             main.mask.ready.eq(self.m_axis_tready),
             intake.start.eq(sequencer.front_start),
-            intake.channels.eq(sequencer.front.groups_in),
-            intake.width.eq(sequencer.front.width),
+            intake.row.eq(sequencer.front.row_words),
             intake.height.eq(sequencer.front.height),
             intake.drop.eq(sequencer.error),
             intake.cancel.eq(registers.abort),

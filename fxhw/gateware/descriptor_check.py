@@ -12,12 +12,12 @@ from ..plan.preparation import (
     Condition,
     Scratch,
     When,
-    half_of,
     preparation,
 )
 from ..plan.program import CHECK, DESCRIPTOR_WORDS, MAGIC, Kernel, Kind
 from ..plan.registers import ErrorCode
 from .descriptor import LayerConfig, StepFlags, field_bits
+from .operation_table import OperationTable
 from .parameter_loader import most_words
 
 __all__ = ["DescriptorCheck"]
@@ -39,11 +39,11 @@ class DescriptorCheck(wiring.Component):
                          |     constant or accumulator -> accumulator -> zero? carry? -> error
                          +--------------------------------------+
 
-    An operation is looked up and its operand read while the one before it adds; what its sum
-    tells follows two cycles later.
+    An operation is looked up, unpacked, and its operand read, while those before it add; what its
+    sum tells follows two cycles later.
 
-    *Latency*: two cycles from the last beat to the first operation, three from the last
-    operation to ``done``.
+    *Latency*: three cycles from the last beat to the first operation, two from the last operation
+    to ``done``.
 
     Parameters
     ----------
@@ -51,9 +51,8 @@ class DescriptorCheck(wiring.Component):
 
     Members
     -------
-    begin : pulse before a descriptor's first beat.
-    valid, data : a beat of it.
-    stop : pulse that ends a check.
+    valid, data : a beat of the descriptor.
+    stop : ends a check; held for a cycle or longer before the first beat and after ``done``.
     place : its place in the program; 3 for all from the fourth on.
     load, section, last_word : a section of parameters is to be loaded, until ``loaded``.
     load_address : beat of the first one.
@@ -69,7 +68,6 @@ class DescriptorCheck(wiring.Component):
         self._bits = field_bits(design)
         super().__init__(
             {
-                "begin": In(1),
                 "valid": In(1),
                 "data": In(design.bus_bits),
                 "stop": In(1),
@@ -90,27 +88,34 @@ class DescriptorCheck(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         design = self._design
-        operations = preparation(design)
-        outputs = sorted({op.output for op in operations if op.output in self._targets()})
-        layout, table = _encode(operations, outputs, design.bus_bits)
-        operation, active, hold = Signal(layout), Signal(), Signal()
-        number = Signal(range(len(table)))
+        table = OperationTable(preparation(design), design.bus_bits)
+        targets = self._targets()
+        outputs = [name for name in table.outputs if name in targets]
+        looked_up, operation = Signal(table.packed), Signal(table.layout)
+        active, hold = Signal(), Signal()
+        number = Signal(range(len(table.entries)))
         last_beat = self._take_beats(m)
-        with m.If(self.stop | operation.end):
+        # Until it is stopped: past the last operation there is nothing to do.
+        with m.If(self.stop):
             m.d.sync += active.eq(0)
         with m.Elif(last_beat):
             m.d.sync += active.eq(1)
-        with m.If(self.stop | ~active | operation.end):
-            m.d.sync += [number.eq(0), operation.eq(0)]
+        with m.If(~active):
+            m.d.sync += [number.eq(0), looked_up.eq(0), operation.eq(0)]
         with m.Elif(~hold):
-            m.d.sync += [number.eq(number + 1), operation.eq(_look_up(m, table, number))]
+            m.d.sync += [
+                number.eq(number + 1),
+                looked_up.eq(table.look_up(m, number)),
+                operation.eq(table.unpack(m, looked_up)),
+            ]
 
         # The descriptor, and behind it what is kept from one to the next.
         accumulator = Signal(SUM_BITS)
         operand = Signal(HALF_BITS)
         applies = Signal()
-        m.d.comb += applies.eq(self._conditions(m).bit_select(operation.when, 1))
-        word = self._descriptor_memory(m, operation, accumulator, operation.store & applies)
+        conditions = self._conditions(m)
+        m.d.comb += applies.eq(conditions.bit_select(operation.when, 1))
+        word = self._descriptor_memory(m, operation, accumulator, conditions)
         with m.If(~hold):
             m.d.sync += operand.eq(Mux(operation.no_operand, 0, word))
 
@@ -131,7 +136,7 @@ class DescriptorCheck(wiring.Component):
             total = Cat(1, operand) + Cat(carry_in, other)
             m.d.sync += Cat(accumulator, carry).eq(total[1:])
 
-        count = Signal(1 + max(self._bits["groups_in"], self._bits["groups_out"]))
+        count = Signal(max(self._bits["groups_in"], self._bits["groups_out"]))
         with m.If(operation.count):
             m.d.sync += count.eq(accumulator)
         with m.Else():
@@ -140,16 +145,16 @@ class DescriptorCheck(wiring.Component):
             self.load.eq(operation.load),
             self.section.eq(operation.section),
             self.last_word.eq(accumulator),
-            hold.eq((operation.repeat & ~count[-1]) | (operation.load & ~self.loaded)),
+            hold.eq((operation.repeat & count[1:].any()) | (operation.load & ~self.loaded)),
         ]
         for name in outputs:
             source = accumulator if name in _ACCUMULATED else operand
-            with m.If(operation.outputs[name.replace(".", "_")]):
-                m.d.sync += self._targets()[name].eq(source)
-        self._judge(m, operation, applies, accumulator, carry)
+            with m.If(operation.outputs[table.outputs.index(name)]):
+                m.d.sync += targets[name].eq(source)
+        self._judge(m, active, operation, applies, accumulator, carry)
         return m
 
-    def _judge(self, m, operation, applies, accumulator, carry):
+    def _judge(self, m, active, operation, applies, accumulator, carry):
         """What an operation's sum tells: a cycle for the sum itself, one to see if it is zero."""
         judged = [
             Signal(data.StructLayout({"applies": 1, "fails": 2, "code": 4, "end": 1}), name=name)
@@ -158,12 +163,16 @@ class DescriptorCheck(wiring.Component):
         zero, carried = Signal(), Signal()
         m.d.sync += [
             judged[0].applies.eq(applies),
-            *(judged[0][name].eq(operation[name]) for name in ("fails", "code", "end")),
+            judged[0].fails.eq(operation.fails),
+            judged[0].code.eq(
+                Mux(operation.code == ErrorCode.NONE, self._header_error(m), operation.code)
+            ),
+            judged[0].end.eq(operation.end),
             judged[1].eq(judged[0]),
             zero.eq(accumulator == 0),
             carried.eq(carry),
         ]
-        with m.If(self.stop):
+        with m.If(~active):
             m.d.sync += [one.eq(0) for one in judged]
         last = judged[1]
         wrong = Signal()
@@ -176,7 +185,7 @@ class DescriptorCheck(wiring.Component):
                 m.d.comb += wrong.eq(zero)
             with m.Case(Condition.NONZERO):
                 m.d.comb += wrong.eq(~zero)
-        with m.If(last.applies & wrong):
+        with m.If(active & last.applies & wrong):
             m.d.comb += self.error.eq(last.code)
         m.d.comb += self.done.eq(last.end)
 
@@ -190,7 +199,7 @@ class DescriptorCheck(wiring.Component):
         self._wrong = wrong = Signal(
             data.StructLayout({"magic": 1, "kind": 1, "kernel": 1, "format": 1})
         )
-        with m.If(self.begin):
+        with m.If(self.stop):
             m.d.sync += [row.eq(0), checksum.eq(CHECK)]
         with m.Elif(self.valid):
             m.d.sync += row.eq(row + 1)
@@ -215,21 +224,38 @@ class DescriptorCheck(wiring.Component):
             m.d.sync += wrong.format.eq(word[:bits] != wanted)
         return self.valid & (row == beats - 1)
 
+    def _header_error(self, m):
+        """What the first word, the widths and the checksum tell, two cycles after the last beat."""
+        flags, wrong = self.flags, self._wrong
+        front, head, conv = (self.kind == kind for kind in Kind)
+        stores = flags.store_full | flags.store_pool
+        error = Signal(ErrorCode)
+        order = (
+            (front != (self.place == 0))
+            | (head != (self.place == 1))
+            | (conv & (flags.from_front != (self.place == 2)))
+            | (flags.to_head != flags.last)
+            | (~conv & flags.last)
+        )
+        m.d.sync += error.eq(ErrorCode.NONE)
+        with m.If(wrong.magic | self._checksum.any()):
+            m.d.sync += error.eq(ErrorCode.CHECKSUM)
+        with m.Elif(wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head)):
+            m.d.sync += error.eq(ErrorCode.KIND)
+        with m.Elif(order):
+            m.d.sync += error.eq(ErrorCode.ORDER)
+        with m.Elif(wrong.format):
+            m.d.sync += error.eq(ErrorCode.FORMAT)
+        return error
+
     def _conditions(self, m):
         """Whether each :class:`When` holds, as bits."""
-        flags, wrong = self.flags, self._wrong
+        flags = self.flags
         front, head, conv = (self.kind == kind for kind in Kind)
         stores = flags.store_full | flags.store_pool
         holds = {
             When.ALWAYS: 1,
-            When.CHECKSUM: wrong.magic | self._checksum.any(),
-            When.KIND: wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head),
-            When.ORDER: (front != (self.place == 0))
-            | (head != (self.place == 1))
-            | (conv & (flags.from_front != (self.place == 2)))
-            | (flags.to_head != flags.last)
-            | (~conv & flags.last),
-            When.FORMAT: wrong.format,
+            When.HEADER: 1,
             When.FRONT: front,
             When.HEAD: head,
             When.CONV: conv,
@@ -245,7 +271,7 @@ class DescriptorCheck(wiring.Component):
         m.d.sync += [bits[when].eq(held) for when, held in holds.items()]
         return bits
 
-    def _descriptor_memory(self, m, operation, accumulator, store):
+    def _descriptor_memory(self, m, operation, accumulator, conditions):
         """The half word that an operation's address names; the first column has the scratch."""
         beats = 32 * DESCRIPTOR_WORDS // self._design.bus_bits
         words = []
@@ -261,12 +287,15 @@ class DescriptorCheck(wiring.Component):
                 write.data.eq(self.data.word_select(column, HALF_BITS)),
             ]
             if column == 0:
-                with m.If(store):
+                with m.If(operation.store):
                     m.d.comb += [
-                        write.en.eq(1),
-                        write.addr.eq(operation.row),
+                        write.addr.eq(beats + operation.place),
                         write.data.eq(accumulator),
                     ]
+                    with m.Switch(operation.place):
+                        for place in Scratch:
+                            with m.Case(place):
+                                m.d.comb += write.en.eq(conditions[place.when])
             words.append(read.data)
         return Cat(words).word_select(operation.column, HALF_BITS)
 
@@ -291,78 +320,3 @@ class DescriptorCheck(wiring.Component):
             if bits[name] > HALF_BITS:
                 targets[f"{name}.high"] = target[HALF_BITS : bits[name]]
         return targets
-
-
-def _encode(operations, outputs, bus_bits):
-    """Layout and contents of the operations' table.
-
-    An operation's address is that of the next one's operand, or of what it stores.
-    """
-    columns = bus_bits // HALF_BITS
-    beats = 32 * DESCRIPTOR_WORDS // bus_bits
-    layout = data.StructLayout(
-        {
-            "row": range(beats + len(Scratch)),
-            "column": range(columns),
-            "no_operand": 1,
-            "constant": SUM_BITS,
-            "accumulate": 1,
-            "invert": 1,
-            "carry": 2,
-            "when": 4,
-            "fails": 2,
-            "code": 4,
-            "store": 1,
-            "count": 1,
-            "repeat": 1,
-            "load": 1,
-            "section": 1,
-            "end": 1,
-            "outputs": data.StructLayout({name.replace(".", "_"): 1 for name in outputs}),
-        }
-    )
-
-    def locate(half):
-        over = half - half_of(Scratch(0))
-        return (beats + over, 0) if over >= 0 else divmod(half, columns)
-
-    table = []
-    for op, following in zip(operations, [*operations[1:], None]):
-        operand = following.operand if following is not None else None
-        at = half_of(op.store) if op.store is not None else operand
-        row, column = locate(at) if at is not None else (0, 0)
-        values = {
-            "row": row,
-            "column": column,
-            "no_operand": operand is None,
-            "constant": op.constant or 0,
-            "accumulate": op.constant is None,
-            "invert": op.invert,
-            "carry": op.carry,
-            "when": op.when,
-            "fails": op.fails,
-            "code": op.code,
-            "store": op.store is not None,
-            "count": op.count,
-            "repeat": op.repeat,
-            "load": op.load is not None,
-            "section": bool(op.load),
-            "end": op.end,
-            "outputs": {name.replace(".", "_"): int(op.output == name) for name in outputs},
-        }
-        table.append(
-            layout.const(
-                {n: int(v) if not isinstance(v, dict) else v for n, v in values.items()}
-            )
-        )
-    return layout, table
-
-
-def _look_up(m, table, number):
-    """The table's entry; a table of gates, as block RAM would be all but empty."""
-    entry = Signal(len(table[0].as_value()))
-    with m.Switch(number):
-        for index, value in enumerate(table):
-            with m.Case(index):
-                m.d.comb += entry.eq(value.as_value())
-    return entry

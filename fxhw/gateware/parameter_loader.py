@@ -27,7 +27,8 @@ class ParameterLoader(wiring.Component):
     """Counts the words of a section and the beats of each; a beat follows its read.
 
     *Latency*: the beat that is read is on its way ``READ_LATENCY`` cycles later.
-    *Throughput*: a beat per cycle; a cycle passes between sections.
+    *Throughput*: a beat per cycle; the first one is read in the second cycle, and
+    ``loaded`` comes in the cycle after the last.
 
     Parameters
     ----------
@@ -75,11 +76,13 @@ class ParameterLoader(wiring.Component):
         word = Signal.like(self.last_word)
         beat = Signal(range(1 + max(max(counts) for counts in last_beats.values())))
         last_beat = Signal.like(beat)
+        started = Signal()
         with m.Switch(self.kind):
             for kind, counts in last_beats.items():
                 with m.Case(kind):
-                    m.d.comb += last_beat.eq(Mux(self.section, counts[1], counts[0]))
-        m.d.comb += self.read.eq(self.run & ~self.loaded)
+                    m.d.sync += last_beat.eq(Mux(self.section, counts[1], counts[0]))
+        m.d.sync += started.eq(self.run)
+        m.d.comb += self.read.eq(self.run & started & ~self.loaded)
         with m.If(self.read):
             m.d.sync += beat.eq(beat + 1)
             with m.If(beat == last_beat):

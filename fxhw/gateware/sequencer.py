@@ -89,13 +89,18 @@ class Sequencer(wiring.Component):
         following = Signal.like(address)
         beat = Signal(range(beats))
         place = Signal(2)
+        # No program has more steps than fit the parameter memory.
+        step = Signal(range(design.parameter_beats // beats + 2))
         bank = Signal()
         fetching, launching = Signal(), Signal()
-        failure = self._collect_failures(m, check, address)
+        # A program that starts past the memory must not be cut to an address within it.
+        astray = Signal()
+        m.d.sync += astray.eq(self.program[len(address) :].any())
+        failure = self._collect_failures(m, check, address, astray & (place == 0))
 
         def leave(done=0, error=0, clear=0):
             m.d.comb += [self.done.eq(done), self.error.eq(error), self.clear.eq(clear)]
-            m.d.sync += self.busy.eq(0)
+            m.d.sync += [self.busy.eq(0), self.preparing.eq(0)]
             m.next = "Idle"
 
         @contextmanager
@@ -109,6 +114,7 @@ class Sequencer(wiring.Component):
                     leave(error=1, clear=1)
 
         m.d.comb += [
+            self.step.eq(step),
             self.memory.address.eq(address),
             self.error_code.eq(failure),
             check.place.eq(place),
@@ -118,42 +124,36 @@ class Sequencer(wiring.Component):
         # Seen a cycle late, so a step counts as running from its launch on.
         running = Signal()
         m.d.sync += running.eq(self.layer_running | launching)
-        loader = self._load(m, check, bank, fetching)
+        self._load(m, check, bank, fetching)
         with m.If(self.memory.enable):
             m.d.sync += address.eq(address + 1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += check.begin.eq(1)
-                m.d.sync += [self.step.eq(0), place.eq(0), bank.eq(0), beat.eq(0), failure.eq(0)]
-                # A program that starts past the memory must not be cut to an address within it.
-                past = self.program[len(address) :].any()
-                m.d.sync += address.eq(self.program | past.replicate(len(address)))
+                m.d.sync += [step.eq(0), place.eq(0), bank.eq(0), beat.eq(0), failure.eq(0)]
+                m.d.sync += [following.eq(self.program), address.eq(following)]
                 with m.If(self.start):
                     m.d.comb += self.clear.eq(1)
-                    m.d.sync += self.busy.eq(1)
+                    m.d.sync += [self.busy.eq(1), self.preparing.eq(1)]
                     m.next = "Fetch"
             with state("Fetch"):
-                m.d.comb += [self.preparing.eq(1), fetching.eq(1)]
+                m.d.comb += fetching.eq(1)
                 m.d.sync += beat.eq(beat + 1)
                 with m.If(beat == beats - 1):
                     m.next = "Arrive"
             with state("Arrive"):
-                m.d.comb += self.preparing.eq(1)
                 m.d.sync += following.eq(address)
                 m.next = "Check"
             with state("Check"):
-                m.d.comb += self.preparing.eq(1)
                 with m.If(check.load):
                     m.next = "Load"
                 with m.Else():
                     m.d.sync += address.eq(check.load_address)
             with state("Load"):
                 # Into the bank that the running step does not use.
-                m.d.comb += self.preparing.eq(1)
                 with m.If(check.done):
+                    m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                m.d.comb += check.begin.eq(1)
                 m.d.sync += address.eq(following)
                 with m.If((check.kind != Kind.CONV) | ~running):
                     self._configure(m, check, bank)
@@ -163,18 +163,20 @@ class Sequencer(wiring.Component):
                 m.d.sync += [
                     self.front_start.eq(check.kind == Kind.FRONT),
                     self.layer_start.eq(check.kind == Kind.CONV),
-                    self.step.eq(self.step + 1),
+                    step.eq(step + 1),
                     place.eq(place + (place != 3)),
                 ]
-                m.next = "Fetch"
                 with m.If(check.flags.last):
                     m.next = "Finish"
+                with m.Else():
+                    m.d.sync += self.preparing.eq(1)
+                    m.next = "Fetch"
             with state("Finish"):
                 with m.If(~running):
                     leave(done=1)
         return m
 
-    def _collect_failures(self, m, check, address):
+    def _collect_failures(self, m, check, address, astray):
         """The first error code since the run began, 0 if there is none; a cycle late."""
         failure = Signal(4)
         fault = Signal(4)
@@ -184,7 +186,7 @@ class Sequencer(wiring.Component):
         read, past = Signal(), Signal()
         m.d.sync += [
             read.eq(self.memory.enable),
-            past.eq(address >= self._design.parameter_beats),
+            past.eq(astray | (address >= self._design.parameter_beats)),
         ]
         with m.If(fault != 0):
             m.d.sync += failure.eq(fault)
@@ -218,7 +220,6 @@ class Sequencer(wiring.Component):
             self.load.bank.eq(bank),
             self.targets.eq(loader.targets),
         ]
-        return loader
 
     def _configure(self, m, check, bank):
         """Hand the step's configuration over."""

@@ -29,9 +29,10 @@ _LAUNCH = 3
 """Cycles between the last write of a step and the start of the next: the end is noted, the
 configuration changes, and is settled when the step starts."""
 
-_PREPARE = 7
+_PREPARE = 10
 """Cycles to prepare a step beside its beats and operations: the descriptor's last beat arrives 2,
-the first operation is looked up 2, the last one is judged 2, launch 1."""
+the first operation is looked up 3, either section begins 1, the last operation is judged 2,
+launch 1."""
 
 
 @dataclass(frozen=True)

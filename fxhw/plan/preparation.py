@@ -12,7 +12,7 @@ inverted, and a carry.  So ``operand + 2**17 - c`` carries if the operand is c o
 """
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from .design import Design
@@ -29,7 +29,6 @@ from .program import (
 from .registers import ErrorCode
 
 __all__ = [
-    "ADDRESS_HALVES",
     "HALF_BITS",
     "SUM_BITS",
     "CarryIn",
@@ -38,8 +37,8 @@ __all__ = [
     "Scratch",
     "When",
     "check_descriptor",
-    "conditions",
     "half_of",
+    "header_error",
     "preparation",
     "prepare_cycles",
 ]
@@ -50,29 +49,26 @@ HALF_BITS = 16
 SUM_BITS = HALF_BITS + 1
 """Bits of the accumulator: the sum of two operands does not carry."""
 
-ADDRESS_HALVES = ("base_a", "base_b", "row_stride_a", "row_stride_b", "full_base", "pool_base")
+_FEATURE_ADDRESSES = ("base_a", "base_b", "row_stride_a", "row_stride_b", "full_base", "pool_base")
 """Fields of two half words that lie in the feature memory."""
 
 
 class When(enum.IntEnum):
-    """What must hold of the descriptor for an operation to have an effect."""
+    """What must hold of the descriptor for an operation to be able to fail."""
 
     NEVER = 0
     ALWAYS = 1
-    CHECKSUM = 2
-    KIND = 3
-    ORDER = 4
-    FORMAT = 5
-    FRONT = 6
-    HEAD = 7
-    CONV = 8
-    NOT_HEAD = 9
-    FROM_FRONT = 10
-    TO_HEAD = 11
-    MEETS = 12
-    STORES = 13
-    CONV_STORES = 14
-    CONV_POOLS = 15
+    HEADER = 2
+    FRONT = 3
+    HEAD = 4
+    CONV = 5
+    NOT_HEAD = 6
+    FROM_FRONT = 7
+    TO_HEAD = 8
+    MEETS = 9
+    STORES = 10
+    CONV_STORES = 11
+    CONV_POOLS = 12
 
 
 class Condition(enum.IntEnum):
@@ -94,13 +90,18 @@ class CarryIn(enum.IntEnum):
 
 
 class Scratch(enum.IntEnum):
-    """Half words kept from one descriptor to the next, behind the descriptor's own."""
+    """Half words behind the descriptor's own; descriptors of a kind leave theirs to later ones."""
 
     FRONT_WIDTH = 0
     FRONT_HEIGHT = 1
     FRONT_GROUPS = 2
     HEAD_GROUPS = 3
     PRODUCT = 4
+
+    @property
+    def when(self) -> When:
+        """What must hold of a descriptor that stores here."""
+        return {Scratch.HEAD_GROUPS: When.HEAD, Scratch.PRODUCT: When.ALWAYS}.get(self, When.FRONT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +114,14 @@ class Operation:
     constant : the other summand; None takes the accumulator.
     invert : the accumulator is inverted first.
     carry : what is added beside both.
-    when, fails, code : the error if ``when`` holds and the sum is as ``fails`` says.
+    when, fails, code : the error if ``when`` holds and the sum is as ``fails`` says; NONE stands
+        for the first that :func:`header_error` finds.
     output : name of the step's field that takes the operand or, for ``row_words`` and
         ``groups_in``, the accumulator as it was before the operation.
-    store : where the accumulator, as it was before, is stored if ``when`` holds.
-    count : the accumulator, as it was before, is 2 less than the runs of the next ``repeat``.
-    repeat : the operation is done again until these are over, but at least once.
+    store : where the accumulator, as it was before, is stored, if the descriptor is of that
+        place's kind; it can be read by the operation after the next.
+    count : the accumulator, as it was before, tells how often the next ``repeat`` is done.
+    repeat : the operation is done that often, but at least once.
     load : section of parameters to load; the accumulator is the number of its last word.
     end : the descriptor is good.
     """
@@ -165,7 +168,7 @@ def _add(name, **rest) -> Operation:
     return Operation(operand=half_of(name), constant=None, **rest)
 
 
-def _equal(name, when, code) -> Operation:
+def _equal(name, when, code, **rest) -> Operation:
     """A field must be what the accumulator is."""
     return Operation(
         operand=half_of(name),
@@ -175,6 +178,7 @@ def _equal(name, when, code) -> Operation:
         when=when,
         fails=Condition.NONZERO,
         code=code,
+        **rest,
     )
 
 
@@ -206,8 +210,8 @@ def _address_below(name, end, when, code) -> list[Operation]:
 @cache
 def preparation(design: Design) -> tuple[Operation, ...]:
     """The operations that prepare a step on ``design``, in their order."""
-    operations = [
-        *_headers(),
+    return (
+        Operation(when=When.HEADER),
         *_shapes(),
         *_capacities(design),
         *_addresses(design),
@@ -217,46 +221,23 @@ def preparation(design: Design) -> tuple[Operation, ...]:
         _take("requantize_words", -1),
         Operation(load=1),
         Operation(end=True),
-    ]
-    result = []
-    for operation in operations:
-        # What is stored takes the place of the next operand's address.
-        if result and result[-1].store is not None and operation.operand is not None:
-            result.append(Operation())
-        result.append(operation)
-    return tuple(result)
-
-
-def _headers() -> list[Operation]:
-    """What bits beside the fields tell."""
-    return [
-        Operation(when=When[code.name], code=code)
-        for code in (ErrorCode.CHECKSUM, ErrorCode.KIND, ErrorCode.ORDER, ErrorCode.FORMAT)
-    ]
+    )
 
 
 def _shapes() -> list[Operation]:
     """What must not be zero, and what must be equal."""
     shape = ErrorCode.SHAPE
     zero = {"fails": Condition.ZERO, "code": shape}
-
-    def keep(where, when):
-        return Operation(store=where, when=when)
-
     return [
         _take("width", when=When.ALWAYS, output="width", **zero),
-        keep(Scratch.FRONT_WIDTH, When.FRONT),
-        _take("height", when=When.ALWAYS, output="height", **zero),
-        keep(Scratch.FRONT_HEIGHT, When.FRONT),
+        _take("height", when=When.ALWAYS, output="height", store=Scratch.FRONT_WIDTH, **zero),
+        _take(
+            "words_out", when=When.STORES, output="words_out", store=Scratch.FRONT_HEIGHT, **zero
+        ),
         _take("groups_a", when=When.ALWAYS, output="groups_a", **zero),
-        keep(Scratch.HEAD_GROUPS, When.HEAD),
+        _equal("weight_words", When.HEAD, shape, store=Scratch.HEAD_GROUPS),
         _take("groups_out", when=When.NOT_HEAD, output="groups_out", **zero),
-        keep(Scratch.FRONT_GROUPS, When.FRONT),
-        _take("words_out", when=When.STORES, output="words_out", **zero),
-        _take("groups_out"),
-        _equal("requantize_words", When.NOT_HEAD, shape),
-        _take("groups_a"),
-        _equal("weight_words", When.HEAD, shape),
+        _equal("requantize_words", When.NOT_HEAD, shape, store=Scratch.FRONT_GROUPS),
         _take("requantize_words", -1, when=When.HEAD, fails=Condition.NONZERO, code=shape),
         _take(Scratch.FRONT_WIDTH),
         _equal("width", When.MEETS, shape),
@@ -304,7 +285,7 @@ def _addresses(design: Design) -> list[Operation]:
     """What must lie in a memory."""
     words, code = design.feature_words, ErrorCode.FEATURE_ADDRESS
     operations = []
-    for name in ADDRESS_HALVES:
+    for name in _FEATURE_ADDRESSES:
         end = words + 1 if name.startswith("row_stride") else words
         operations += _address_below(name, end, When.CONV, code)
     return [
@@ -320,33 +301,37 @@ def _products(design: Design) -> list[Operation]:
     """Products of the fields, summed up: weight words, a row's words, a pooled row's words."""
     shape, capacity = ErrorCode.SHAPE, ErrorCode.CAPACITY
     carry = {"fails": Condition.CARRY}
-    # A sum that would not fit a half word carries if it starts here.
-    full = 1 << HALF_BITS
     groups_in = [_take("groups_a"), _add("groups_b")]
-    count_groups_in = [_take("groups_a", -2), _add("groups_b")]
     return [
-        *count_groups_in,
-        _set(full, count=True),
+        *groups_in,
+        _set(0, count=True, output="groups_in"),
         _add("groups_out", repeat=True, when=When.NOT_HEAD, code=shape, **carry),
-        _set(0, store=Scratch.PRODUCT, when=When.ALWAYS),
-        _take(Scratch.PRODUCT),
         _equal("weight_words", When.NOT_HEAD, shape),
         *_contradictions(design),
-        *count_groups_in,
-        _set(full, count=True),
-        _add("width", repeat=True, when=When.CONV, code=capacity, **carry),
-        _set(0, store=Scratch.PRODUCT, when=When.ALWAYS, output="row_words"),
-        _below(Scratch.PRODUCT, design.row_words + 1, When.CONV, capacity),
-        _below("weight_words", design.weight_words + 1, When.CONV, capacity),
-        # Twice the words: pairs of columns, the odd one rounded up.
-        _take("groups_out", -2),
-        _set(-2 * design.pool_words - 1, count=True),
-        replace(
-            _add("width", repeat=True, when=When.CONV_POOLS, code=capacity, **carry),
-            carry=CarryIn.ODD,
-        ),
         *groups_in,
-        _set(0, output="groups_in"),
+        # What would not fit a half word carries if it starts here.
+        _set(1 << HALF_BITS, count=True),
+        _add("width", repeat=True, when=When.CONV, code=capacity, **carry),
+        _below(
+            "weight_words",
+            design.weight_words + 1,
+            When.CONV,
+            capacity,
+            store=Scratch.PRODUCT,
+            output="row_words",
+        ),
+        # Twice a pooled row's words: pairs of columns, the odd one rounded up.
+        _take("groups_out"),
+        _set(-2 * design.pool_words - 1, count=True),
+        _add(
+            "width",
+            repeat=True,
+            carry=CarryIn.ODD,
+            when=When.CONV_POOLS,
+            code=capacity,
+            **carry,
+        ),
+        _below(Scratch.PRODUCT, design.row_words + 1, When.CONV, capacity),
     ]
 
 
@@ -379,36 +364,58 @@ def prepare_cycles(design: Design, d: Descriptor) -> int:
     return len(preparation(design)) + repeats
 
 
-def conditions(design: Design, bits: int, place: int) -> set[When]:
-    """What holds of a descriptor's ``bits`` at ``place`` in the program, 3 standing for later ones.
-
-    The errors hold as if those before them did not.
-    """
-    d, position = {}, 0
+def _fields(bits: int) -> dict[str, int]:
+    fields, position = {}, 0
     for name, width in FIELDS:
-        d[name] = bits >> position & ((1 << width) - 1)
+        fields[name] = bits >> position & ((1 << width) - 1)
         position += width
+    return fields
+
+
+def header_error(design: Design, bits: int, place: int) -> ErrorCode:
+    """What a descriptor's first word, its widths and its checksum tell.
+
+    Parameters
+    ----------
+    bits : the descriptor's bits.
+    place : its place in the program, 3 standing for all later ones.
+    """
+    d = _fields(bits)
     front, head, conv = (d["kind"] == kind for kind in Kind)
     kernel = Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3
-    stores = bool(d["store_full"] or d["store_pool"])
     formats = [
         (d["weight_bits"], design.weight_field),
         (d["activation_bits"], design.activation_field),
     ]
     if design.mul_bits:
         formats.append((d["multiplier_bits"], design.mul_bits))
-    holds = {
-        When.ALWAYS: True,
-        When.CHECKSUM: d["magic"] != MAGIC or checksum(bits) != CHECK,
-        When.KIND: not (front or head or conv)
+    if d["magic"] != MAGIC or checksum(bits) != CHECK:
+        return ErrorCode.CHECKSUM
+    if (
+        not (front or head or conv)
         or d["kernel"] != kernel
-        or (conv and not stores and not d["to_head"]),
-        When.ORDER: front != (place == 0)
+        or (conv and not (d["store_full"] or d["store_pool"] or d["to_head"]))
+    ):
+        return ErrorCode.KIND
+    if (
+        front != (place == 0)
         or head != (place == 1)
         or (conv and d["from_front"] != (place == 2))
         or d["to_head"] != d["last"]
-        or (not conv and d["last"]),
-        When.FORMAT: any(has != wants for has, wants in formats),
+        or (not conv and d["last"])
+    ):
+        return ErrorCode.ORDER
+    return ErrorCode.FORMAT if any(has != wants for has, wants in formats) else ErrorCode.NONE
+
+
+def _conditions(design: Design, bits: int, place: int) -> set[When]:
+    """What holds of a descriptor's ``bits`` at ``place`` in the program."""
+    d = _fields(bits)
+    front, head, conv = (d["kind"] == kind for kind in Kind)
+    stores = d["store_full"] or d["store_pool"]
+    holds = {
+        When.ALWAYS: True,
+        When.HEADER: header_error(design, bits, place),
         When.FRONT: front,
         When.HEAD: head,
         When.CONV: conv,
@@ -430,20 +437,19 @@ def check_descriptor(design: Design, bits: int, place: int, scratch: dict) -> Er
     ----------
     scratch : half words kept from the descriptors before; changed.
     """
-    holds = conditions(design, bits, place)
+    holds = _conditions(design, bits, place)
     halves = {n: bits >> n * HALF_BITS & ((1 << HALF_BITS) - 1) for n in range(_HALVES)}
+    halves |= {half_of(where): value for where, value in scratch.items()}
     total, carry, count = 0, 0, 0
     for operation in preparation(design):
         applies = operation.when in holds
-        if operation.store is not None and applies:
-            scratch[operation.store] = total % (1 << HALF_BITS)
+        if operation.store is not None and operation.store.when in holds:
+            value = total % (1 << HALF_BITS)
+            scratch[operation.store] = halves[half_of(operation.store)] = value
         if operation.count:
-            count = (total + 2) % (1 << SUM_BITS)
+            count = total
         for _ in range(max(1, count) if operation.repeat else 1):
-            operand = 0
-            if operation.operand is not None:
-                kept = {half_of(where): value for where, value in scratch.items()}
-                operand = {**halves, **kept}.get(operation.operand, 0)
+            operand = halves.get(operation.operand, 0)
             other = operation.constant
             if other is None:
                 other = (1 << SUM_BITS) - 1 - total if operation.invert else total
@@ -451,6 +457,6 @@ def check_descriptor(design: Design, bits: int, place: int, scratch: dict) -> Er
                 operand + other + (0, 1, carry, operand & 1)[operation.carry], 1 << SUM_BITS
             )
             wrong = (True, carry == 1, total == 0, total != 0)[operation.fails]
-            if applies and wrong and operation.code:
-                return operation.code
+            if applies and wrong:
+                return operation.code or header_error(design, bits, place)
     return ErrorCode.NONE
