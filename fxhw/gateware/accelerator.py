@@ -98,7 +98,9 @@ class Accelerator(wiring.Component):
         front = ConvEngine(design.front, design.bus_bits)
         m.submodules.sequencer = sequencer = Sequencer(design)
         m.submodules.registers = registers = RegisterFile(design, ADDRESS_BITS - 2)
-        m.submodules.intake = intake = ImageIntake(design.ibits)
+        m.submodules.intake = intake = ImageIntake(
+            design.ibits, design.front.row_words.bit_length(), design.max_height.bit_length()
+        )
         # It reaches everything, so it comes from a register.
         clear = Signal()
         m.d.sync += clear.eq(sequencer.clear)
@@ -155,7 +157,7 @@ class Accelerator(wiring.Component):
         ):
             for name in sequencer.load.signature.members:
                 m.d.comb += getattr(load, name).eq(getattr(sequencer.load, name))
-            m.d.comb += load.valid.eq(sequencer.load.valid & (sequencer.target == kind))
+            m.d.comb += load.valid.eq(sequencer.targets[kind])
 
     def _connect_features(self, m, main):
         """The feature memory: one reader, one writer."""
@@ -190,8 +192,7 @@ class Accelerator(wiring.Component):
             self.m_axis_tlast.eq(main.mask.payload.last),
             main.mask.ready.eq(self.m_axis_tready),
             intake.start.eq(sequencer.front_start),
-            intake.channels.eq(sequencer.front.groups_in),
-            intake.width.eq(sequencer.front.width),
+            intake.row.eq(sequencer.front.row_words),
             intake.height.eq(sequencer.front.height),
             intake.drop.eq(sequencer.error),
             intake.cancel.eq(registers.abort),

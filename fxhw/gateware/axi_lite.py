@@ -47,7 +47,8 @@ class RegisterPort(wiring.Signature):
     Members
     -------
     write, write_index, write_data : pulse that writes a register.
-    read_index, read_data : combinational read.
+    read, read_index : a register is wanted, until it is there.
+    read_done : pulse: it is there, in ``read_data``, where it stays until the next is wanted.
     """
 
     def __init__(self, index_bits: int):
@@ -56,7 +57,9 @@ class RegisterPort(wiring.Signature):
                 "write": Out(1),
                 "write_index": Out(index_bits),
                 "write_data": Out(32),
+                "read": Out(1),
                 "read_index": Out(index_bits),
+                "read_done": In(1),
                 "read_data": In(32),
             }
         )
@@ -68,13 +71,13 @@ class AxiLiteSlave(wiring.Component):
     An address past the registers, and a write of less than a word, is answered with SLVERR and
     has no effect.
 
-    *Latency*: a response follows its request by one cycle.  *Throughput*: a read and a write
-    every other cycle.
+    *Latency*: the response to a write follows by one cycle, the one to a read a cycle after the
+    register is there.  *Throughput*: a write every other cycle.
 
     Parameters
     ----------
     address_bits : bits of a byte address.
-    count : number of registers.
+    count : number of registers; those past them read 0.
 
     Members
     -------
@@ -112,20 +115,19 @@ class AxiLiteSlave(wiring.Component):
         with m.If(write):
             m.d.sync += [bus.bvalid.eq(1), bus.bresp.eq(Mux(write_known, okay, slave_error))]
 
-        read = Signal()
-        read_known = Signal()
         m.d.comb += [
-            registers.read_index.eq(bus.araddr[2:]),
-            read.eq(bus.arvalid & ~bus.rvalid),
-            read_known.eq(registers.read_index < self._count),
-            bus.arready.eq(read),
+            bus.arready.eq(~registers.read & ~bus.rvalid),
+            bus.rdata.eq(registers.read_data),
         ]
         with m.If(bus.rready):
             m.d.sync += bus.rvalid.eq(0)
-        with m.If(read):
+        with m.If(bus.arvalid & bus.arready):
+            index = bus.araddr[2:]
             m.d.sync += [
-                bus.rvalid.eq(1),
-                bus.rdata.eq(Mux(read_known, registers.read_data, 0)),
-                bus.rresp.eq(Mux(read_known, okay, slave_error)),
+                registers.read.eq(1),
+                registers.read_index.eq(index),
+                bus.rresp.eq(Mux(index < self._count, okay, slave_error)),
             ]
+        with m.If(registers.read & registers.read_done):
+            m.d.sync += [registers.read.eq(0), bus.rvalid.eq(1)]
         return m

@@ -3,14 +3,27 @@
 from amaranth.hdl import *
 from amaranth.lib import data
 
+from ..plan.design import Design
 from ..plan.program import FIELDS
 from .conv_engine import ConvConfig
 from .feature_reader import SourceConfig
 
-__all__ = ["DESCRIPTOR", "LayerConfig"]
+__all__ = ["DESCRIPTOR", "LayerConfig", "StepFlags", "field_bits"]
 
 DESCRIPTOR = data.StructLayout(dict(FIELDS))
 """A descriptor's bits, as :data:`fxhw.plan.program.FIELDS` lays them out."""
+
+
+class StepFlags(data.Struct):
+    """Bits of a descriptor's first word from bit 16 on."""
+
+    last: 1
+    from_front: 1
+    up_a: 1
+    up_b: 1
+    store_full: 1
+    store_pool: 1
+    to_head: 1
 
 
 class LayerConfig(data.Struct):
@@ -27,3 +40,27 @@ class LayerConfig(data.Struct):
     pixel_stride: 16
     full_base: 32
     pool_base: 32
+
+
+def field_bits(design: Design) -> dict[str, int]:
+    """Bits that a good descriptor's fields, and what is made of them, can have on ``design``."""
+    front, main = design.front, design.main
+    groups_in = max(design.max_groups_in, design.image_channels, design.head_groups)
+    most = {
+        "width": design.max_width,
+        "height": design.max_height,
+        "groups_a": groups_in,
+        "groups_b": groups_in,
+        "groups_in": groups_in,
+        "groups_out": max(design.max_groups_out, design.front_groups),
+        "row_words": max(front.row_words, main.row_words),
+        # Less than a word more than the channels the array makes.
+        "words_out": -(-main.max_groups_out * design.pout // design.pin),
+        "load_address": design.parameter_beats,
+    }
+    bits = {name: value.bit_length() for name, value in most.items()}
+    address = design.feature_words.bit_length()
+    strides = ("row_stride_a", "row_stride_b")
+    bases = ("base_a", "base_b", "full_base", "pool_base")
+    bits |= dict.fromkeys((*bases, *strides), address)
+    return bits | {"pixel_stride": min(16, address)}

@@ -1,25 +1,49 @@
-"""Descriptor check: whether a step can be run at all, before anything is started."""
+"""Descriptor check: whether a step can be run at all, and what it needs, before it is started."""
 
 from amaranth.hdl import *
-from amaranth.lib import wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
+from ..plan.preparation import (
+    HALF_BITS,
+    SUM_BITS,
+    CarryIn,
+    Condition,
+    Scratch,
+    When,
+    preparation,
+)
 from ..plan.program import CHECK, DESCRIPTOR_WORDS, MAGIC, Kernel, Kind
 from ..plan.registers import ErrorCode
-from .conv_engine import ConvConfig
-from .descriptor import DESCRIPTOR
+from .descriptor import LayerConfig, StepFlags, field_bits
+from .operation_table import OperationTable
+from .parameter_loader import most_words
 
 __all__ = ["DescriptorCheck"]
 
+_FORMAT_WORD = 13
+"""Word of a descriptor that tells the widths."""
+
+_ACCUMULATED = ("row_words", "groups_in")
+"""Outputs that are sums."""
+
 
 class DescriptorCheck(wiring.Component):
-    """Checks one descriptor against the design and against those before it.
+    """Runs the operations of :mod:`fxhw.plan.preparation` over one descriptor.
 
-    The products (words of a row, weight words, words of a pooled row) are summed up, a group per
-    cycle, so that no multiplier is spent on them.
+    ::
 
-    *Latency*: 4 cycles and one more per input or output group, whichever are more.
+        beats -> descriptor memory -> operand -+-> step's fields
+                         ^                     +
+                         |     constant or accumulator -> accumulator -> zero? carry? -> error
+                         +--------------------------------------+
+
+    An operation is looked up, unpacked, and its operand read, while those before it add; what its
+    sum tells follows two cycles later.
+
+    *Latency*: three cycles from the last beat to the first operation, two from the last operation
+    to ``done``.
 
     Parameters
     ----------
@@ -27,167 +51,272 @@ class DescriptorCheck(wiring.Component):
 
     Members
     -------
-    start : pulse that begins a check.
-    descriptor : the descriptor; stable until done.
-    index : its place in the program.
-    front : the FRONT step that went before (width, height, groups).
-    head_groups : groups of the HEAD step that went before.
-    row_words : words of an input row, once done.
-    done : pulse: the check has ended.
-    error : an :class:`~fxhw.plan.registers.ErrorCode`, with ``done``.
+    valid, data : a beat of the descriptor.
+    stop : ends a check; held for a cycle or longer before the first beat and after ``done``.
+    place : its place in the program; 3 for all from the fourth on.
+    load, section, last_word : a section of parameters is to be loaded, until ``loaded``.
+    load_address : beat of the first one.
+    kind, flags : what the descriptor is.
+    step : the step's fields, once done, but for flags and bank; bits that a good step cannot have
+        are 0.
+    done : pulse: the check has ended well.
+    error : an :class:`~fxhw.plan.registers.ErrorCode`, for a cycle.
     """
 
     def __init__(self, design: Design):
         self._design = design
+        self._bits = field_bits(design)
         super().__init__(
             {
-                "start": In(1),
-                "descriptor": In(DESCRIPTOR),
-                "index": In(16),
-                "front": In(ConvConfig),
-                "head_groups": In(16),
-                "row_words": Out(16),
+                "valid": In(1),
+                "data": In(design.bus_bits),
+                "stop": In(1),
+                "place": In(2),
+                "load": Out(1),
+                "section": Out(1),
+                "last_word": Out(range(most_words(design))),
+                "loaded": In(1),
+                "load_address": Out(self._bits["load_address"]),
+                "kind": Out(2),
+                "flags": Out(StepFlags),
+                "step": Out(LayerConfig),
                 "done": Out(1),
-                "error": Out(8),
+                "error": Out(4),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        descriptor, design = self.descriptor, self._design
-        groups_in = Signal(17)
-        half_width = Signal(16)
+        design = self._design
+        table = OperationTable(preparation(design), design.bus_bits)
+        targets = self._targets()
+        outputs = [name for name in table.outputs if name in targets]
+        looked_up, operation = Signal(table.packed), Signal(table.layout)
+        active, hold = Signal(), Signal()
+        number = Signal(range(len(table.entries)))
+        last_beat = self._take_beats(m)
+        # Until it is stopped: past the last operation there is nothing to do.
+        with m.If(self.stop):
+            m.d.sync += active.eq(0)
+        with m.Elif(last_beat):
+            m.d.sync += active.eq(1)
+        with m.If(~active):
+            m.d.sync += [number.eq(0), looked_up.eq(0), operation.eq(0)]
+        with m.Elif(~hold):
+            m.d.sync += [
+                number.eq(number + 1),
+                looked_up.eq(table.look_up(m, number)),
+                operation.eq(table.unpack(m, looked_up)),
+            ]
+
+        # The descriptor, and behind it what is kept from one to the next.
+        accumulator = Signal(SUM_BITS)
+        operand = Signal(HALF_BITS)
+        applies = Signal()
+        conditions = self._conditions(m)
+        m.d.comb += applies.eq(conditions.bit_select(operation.when, 1))
+        word = self._descriptor_memory(m, operation, accumulator, conditions)
+        with m.If(~hold):
+            m.d.sync += operand.eq(Mux(operation.no_operand, 0, word))
+
+        carry, carry_in = Signal(), Signal()
+        with m.Switch(operation.carry):
+            with m.Case(CarryIn.ONE):
+                m.d.comb += carry_in.eq(1)
+            with m.Case(CarryIn.CARRY):
+                m.d.comb += carry_in.eq(carry)
+            with m.Case(CarryIn.ODD):
+                m.d.comb += carry_in.eq(operand[0])
+        other = Mux(
+            operation.accumulate, accumulator ^ operation.invert.replicate(SUM_BITS),
+            operation.constant,
+        )  # fmt: skip
+        # The carry comes in as the carry of a bit below.
+        with m.If(~operation.load):
+            total = Cat(1, operand) + Cat(carry_in, other)
+            m.d.sync += Cat(accumulator, carry).eq(total[1:])
+
+        count = Signal(max(self._bits["groups_in"], self._bits["groups_out"]))
+        with m.If(operation.count):
+            m.d.sync += count.eq(accumulator)
+        with m.Else():
+            m.d.sync += count.eq(count - 1)
         m.d.comb += [
-            groups_in.eq(descriptor.groups_a + descriptor.groups_b),
-            half_width.eq((descriptor.width + 1)[1:]),
+            self.load.eq(operation.load),
+            self.section.eq(operation.section),
+            self.last_word.eq(accumulator),
+            hold.eq((operation.repeat & count[1:].any()) | (operation.load & ~self.loaded)),
         ]
-        # The products, one group at a time; 32 bits hold the largest of each.
-        group = Signal(17)
-        row, weights, pooled = Signal(32), Signal(32), Signal(32)
-        with m.FSM():
-            with m.State("Idle"):
-                m.d.sync += [group.eq(0), row.eq(0), weights.eq(0), pooled.eq(0)]
-                with m.If(self.start):
-                    m.next = "Fields"
-            with m.State("Fields"):
-                self._finish_with(m, self._field_errors(groups_in))
-                with m.If(~self.done):
-                    m.next = "Products"
-            with m.State("Products"):
-                m.d.sync += group.eq(group + 1)
-                with m.If(group < groups_in):
-                    m.d.sync += [
-                        row.eq(row + descriptor.width),
-                        weights.eq(weights + descriptor.groups_out),
-                    ]
-                with m.If(group < descriptor.groups_out):
-                    m.d.sync += pooled.eq(pooled + half_width)
-                with m.If((group >= groups_in) & (group >= descriptor.groups_out)):
-                    m.next = "Compare"
-            with m.State("Compare"):
-                self._finish_with(m, self._product_errors(design, row, weights, pooled))
-                m.d.comb += self.done.eq(1)
-                m.d.sync += self.row_words.eq(row)
-                m.next = "Idle"
+        for name in outputs:
+            source = accumulator if name in _ACCUMULATED else operand
+            with m.If(operation.outputs[table.outputs.index(name)]):
+                m.d.sync += targets[name].eq(source)
+        self._judge(m, active, operation, applies, accumulator, carry)
         return m
 
-    def _finish_with(self, m, errors):
-        """Report the first of ``errors`` that holds."""
-        for position, (condition, code) in enumerate(errors):
-            with (m.If if position == 0 else m.Elif)(condition):
-                m.d.comb += [self.done.eq(1), self.error.eq(code)]
-                m.next = "Idle"
+    def _judge(self, m, active, operation, applies, accumulator, carry):
+        """What an operation's sum tells: a cycle for the sum itself, one to see if it is zero."""
+        judged = [
+            Signal(data.StructLayout({"applies": 1, "fails": 2, "code": 4, "end": 1}), name=name)
+            for name in ("summed", "judged")
+        ]
+        zero, carried = Signal(), Signal()
+        m.d.sync += [
+            judged[0].applies.eq(applies),
+            judged[0].fails.eq(operation.fails),
+            judged[0].code.eq(
+                Mux(operation.code == ErrorCode.NONE, self._header_error(m), operation.code)
+            ),
+            judged[0].end.eq(operation.end),
+            judged[1].eq(judged[0]),
+            zero.eq(accumulator == 0),
+            carried.eq(carry),
+        ]
+        with m.If(~active):
+            m.d.sync += [one.eq(0) for one in judged]
+        last = judged[1]
+        wrong = Signal()
+        with m.Switch(last.fails):
+            with m.Case(Condition.ANY):
+                m.d.comb += wrong.eq(1)
+            with m.Case(Condition.CARRY):
+                m.d.comb += wrong.eq(carried)
+            with m.Case(Condition.ZERO):
+                m.d.comb += wrong.eq(zero)
+            with m.Case(Condition.NONZERO):
+                m.d.comb += wrong.eq(~zero)
+        with m.If(active & last.applies & wrong):
+            m.d.comb += self.error.eq(last.code)
+        m.d.comb += self.done.eq(last.end)
 
-    def _field_errors(self, groups_in):
-        """(condition, code) in order, for everything a field alone tells."""
-        d, design, front = self.descriptor, self._design, self.front
-        words = d.as_value()
-        check = Const(CHECK, 32)
-        for word in range(DESCRIPTOR_WORDS):
-            check = check ^ words.word_select(word, 32)
-        is_front, is_head = d.kind == Kind.FRONT, d.kind == Kind.HEAD
-        is_conv = d.kind == Kind.CONV
+    def _take_beats(self, m):
+        """Note what the beats tell in passing; returns whether the last one passes."""
+        design = self._design
+        beats = 32 * DESCRIPTOR_WORDS // design.bus_bits
+        per_beat = design.bus_bits // 32
+        self._row = row = Signal(range(beats))
+        self._checksum = checksum = Signal(32, init=CHECK)
+        self._wrong = wrong = Signal(
+            data.StructLayout({"magic": 1, "kind": 1, "kernel": 1, "format": 1})
+        )
+        with m.If(self.stop):
+            m.d.sync += [row.eq(0), checksum.eq(CHECK)]
+        with m.Elif(self.valid):
+            m.d.sync += row.eq(row + 1)
+            for word in range(per_beat):
+                checksum = checksum ^ self.data.word_select(word, 32)
+            m.d.sync += self._checksum.eq(checksum)
         kernel = Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3
-        other_width = (d.weight_bits != design.weight_field) | (
-            d.activation_bits != design.activation_field
-        )
-        if design.mul_bits:
-            other_width |= d.multiplier_bits != design.mul_bits
-        stores = d.store_full | d.store_pool
-        outside = (
-            (d.base_a >= design.feature_words)
-            | (d.row_stride_a > design.feature_words)
-            | (d.base_b >= design.feature_words)
-            | (d.row_stride_b > design.feature_words)
-            | (d.full_base >= design.feature_words)
-            | (d.pool_base >= design.feature_words)
-            | (d.pixel_stride > design.feature_words)
-        )
-        max_in = Mux(is_front, design.image_channels, Mux(is_head, design.head_groups, 0))
-        max_out = Mux(is_front, design.front_groups, design.max_groups_out)
-        return [
-            ((d.magic != MAGIC) | (check != 0), ErrorCode.CHECKSUM),
-            (
-                ~(is_front | is_head | is_conv)
-                | (d.kernel != kernel)
-                | (is_conv & ~stores & ~d.to_head),
-                ErrorCode.KIND,
-            ),
-            (
-                (is_front != (self.index == 0))
-                | (is_head != (self.index == 1))
-                | (is_conv & (d.from_front != (self.index == 2)))
-                | (d.to_head != d.last)
-                | (~is_conv & d.last),
-                ErrorCode.ORDER,
-            ),
-            (other_width, ErrorCode.FORMAT),
-            (
-                (d.width == 0)
-                | (d.height == 0)
-                | (d.groups_a == 0)
-                | (~is_head & (d.groups_out == 0))
-                | (stores & (d.words_out == 0))
-                | (is_conv & (d.requantize_words != d.groups_out))
-                | (is_head & ((d.weight_words != d.groups_a) | (d.requantize_words != 1)))
-                | (is_front & (d.requantize_words != d.groups_out))
-                | (
-                    (d.from_front | d.to_head)
-                    & ((d.width != front.width) | (d.height != front.height))
-                )
-                | (d.from_front & ((d.groups_a != front.groups_out) | (d.groups_b != 0)))
-                | (d.to_head & (d.groups_out != self.head_groups)),
-                ErrorCode.SHAPE,
-            ),
-            (
-                (d.width > design.max_width)
-                | (d.height > design.max_height)
-                | (groups_in > Mux(is_conv, design.max_groups_in, max_in))
-                | (~is_head & (d.groups_out > max_out)),
-                ErrorCode.CAPACITY,
-            ),
-            (is_conv & outside, ErrorCode.FEATURE_ADDRESS),
-            (d.load_address >= design.parameter_beats, ErrorCode.PARAMETER_ADDRESS),
-        ]
+        with m.If(self.valid & (row == 0)):
+            first = self.data[:32]
+            kind = first[8:12]
+            m.d.sync += [
+                self.kind.eq(kind),
+                self.flags.eq(first[16:]),
+                wrong.magic.eq(first[:8] != MAGIC),
+                wrong.kind.eq((kind == 0) | (kind > max(Kind))),
+                wrong.kernel.eq(first[12:16] != kernel),
+            ]
+        with m.If(self.valid & (row == _FORMAT_WORD // per_beat)):
+            word = self.data.word_select(_FORMAT_WORD % per_beat, 32)
+            wanted = design.weight_field | design.activation_field << 8 | design.mul_bits << 16
+            bits = 24 if design.mul_bits else 16
+            m.d.sync += wrong.format.eq(word[:bits] != wanted)
+        return self.valid & (row == beats - 1)
 
-    def _product_errors(self, design, row, weights, pooled):
-        """(condition, code) in order, for what the products tell."""
-        d = self.descriptor
-        is_head = d.kind == Kind.HEAD
-        is_conv = d.kind == Kind.CONV
-        # Some number of channels must fill both the array's groups and the memory's words.
-        made, stored = d.groups_out * design.pout, d.words_out * design.pin
-        contradict = (stored + design.pout <= made) | (made + design.pin <= stored)
-        return [
-            (~is_head & (weights != d.weight_words), ErrorCode.SHAPE),
-            (is_conv & (d.store_full | d.store_pool) & contradict, ErrorCode.SHAPE),
-            (
-                is_conv
-                & (
-                    (row > design.row_words)
-                    | (weights > design.weight_words)
-                    | (d.store_pool & (pooled > design.pool_words))
-                ),
-                ErrorCode.CAPACITY,
-            ),
-        ]
+    def _header_error(self, m):
+        """What the first word, the widths and the checksum tell, two cycles after the last beat."""
+        flags, wrong = self.flags, self._wrong
+        front, head, conv = (self.kind == kind for kind in Kind)
+        stores = flags.store_full | flags.store_pool
+        error = Signal(ErrorCode)
+        order = (
+            (front != (self.place == 0))
+            | (head != (self.place == 1))
+            | (conv & (flags.from_front != (self.place == 2)))
+            | (flags.to_head != flags.last)
+            | (~conv & flags.last)
+        )
+        m.d.sync += error.eq(ErrorCode.NONE)
+        with m.If(wrong.magic | self._checksum.any()):
+            m.d.sync += error.eq(ErrorCode.CHECKSUM)
+        with m.Elif(wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head)):
+            m.d.sync += error.eq(ErrorCode.KIND)
+        with m.Elif(order):
+            m.d.sync += error.eq(ErrorCode.ORDER)
+        with m.Elif(wrong.format):
+            m.d.sync += error.eq(ErrorCode.FORMAT)
+        return error
+
+    def _conditions(self, m):
+        """Whether each :class:`When` holds, as bits."""
+        flags = self.flags
+        front, head, conv = (self.kind == kind for kind in Kind)
+        stores = flags.store_full | flags.store_pool
+        holds = {
+            When.ALWAYS: 1,
+            When.HEADER: 1,
+            When.FRONT: front,
+            When.HEAD: head,
+            When.CONV: conv,
+            When.NOT_HEAD: ~head,
+            When.FROM_FRONT: flags.from_front,
+            When.TO_HEAD: flags.to_head,
+            When.MEETS: flags.from_front | flags.to_head,
+            When.STORES: stores,
+            When.CONV_STORES: conv & stores,
+            When.CONV_POOLS: conv & flags.store_pool,
+        }
+        bits = Signal(len(When))
+        m.d.sync += [bits[when].eq(held) for when, held in holds.items()]
+        return bits
+
+    def _descriptor_memory(self, m, operation, accumulator, conditions):
+        """The half word that an operation's address names; the first column has the scratch."""
+        beats = 32 * DESCRIPTOR_WORDS // self._design.bus_bits
+        words = []
+        for column in range(self._design.bus_bits // HALF_BITS):
+            depth = beats + (len(Scratch) if column == 0 else 0)
+            mem = memory.Memory(shape=HALF_BITS, depth=depth, init=[])
+            m.submodules[f"column_{column}"] = mem
+            write, read = mem.write_port(), mem.read_port(domain="comb")
+            m.d.comb += [
+                read.addr.eq(operation.row),
+                write.en.eq(self.valid),
+                write.addr.eq(self._row),
+                write.data.eq(self.data.word_select(column, HALF_BITS)),
+            ]
+            if column == 0:
+                with m.If(operation.store):
+                    m.d.comb += [
+                        write.addr.eq(beats + operation.place),
+                        write.data.eq(accumulator),
+                    ]
+                    with m.Switch(operation.place):
+                        for place in Scratch:
+                            with m.Case(place):
+                                m.d.comb += write.en.eq(conditions[place.when])
+            words.append(read.data)
+        return Cat(words).word_select(operation.column, HALF_BITS)
+
+    def _targets(self):
+        """The bits that each output of an operation goes to."""
+        step, bits = self.step, self._bits
+        whole = {
+            **{name: step.conv[name] for name in ("width", "height", "groups_in", "groups_out")},
+            "row_words": step.conv.row_words,
+            "words_out": step.words_out,
+            "pixel_stride": step.pixel_stride,
+            "full_base": step.full_base,
+            "pool_base": step.pool_base,
+            "load_address": self.load_address,
+        }
+        for which in "ab":
+            for name in ("base", "row_stride", "groups"):
+                whole[f"{name}_{which}"] = step[which][name]
+        targets = {}
+        for name, target in whole.items():
+            targets[name] = target[: min(HALF_BITS, bits[name])]
+            if bits[name] > HALF_BITS:
+                targets[f"{name}.high"] = target[HALF_BITS : bits[name]]
+        return targets

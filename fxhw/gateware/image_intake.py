@@ -15,18 +15,19 @@ class ImageBeat(data.Struct):
 
 
 class ImageIntake(wiring.Component):
-    """Passes one image of ``width * height * channels`` bytes and compares its end with TLAST.
+    """Passes one image of ``height`` rows of ``row`` bytes and compares its end with TLAST.
 
     *Latency*: combinational.  *Throughput*: a byte per cycle.
 
     Parameters
     ----------
     code_bits : bits of an image code, the low ones of each byte.
+    row_bits, height_bits : bits of the largest row and height.
 
     Members
     -------
     start : pulse that begins an image.
-    channels, width, height : its size; stable during an image.
+    row, height : bytes of a row, and rows; stable during an image and in the cycle before.
     drop : pulse that abandons an image: the rest of it is swallowed up to its TLAST.
     cancel : pulse that abandons an image of which nothing more will come.
     short, long : pulses: TLAST came too early, or did not come with the last byte.
@@ -35,14 +36,13 @@ class ImageIntake(wiring.Component):
     o : stream of codes.
     """
 
-    def __init__(self, code_bits: int):
+    def __init__(self, code_bits: int, row_bits: int = 16, height_bits: int = 16):
         self._code_bits = code_bits
         super().__init__(
             {
                 "start": In(1),
-                "channels": In(16),
-                "width": In(16),
-                "height": In(16),
+                "row": In(row_bits),
+                "height": In(height_bits),
                 "drop": In(1),
                 "cancel": In(1),
                 "short": Out(1),
@@ -58,14 +58,9 @@ class ImageIntake(wiring.Component):
         active, dropping, inside = Signal(), Signal(), Signal()
         # An image may be started while the rest of an abandoned one is still to come.
         passing = Signal()
-        channel = Signal.like(self.channels)
-        x, y = Signal.like(self.width), Signal.like(self.height)
-        end_channel, end_row, end_image = Signal(), Signal(), Signal()
+        end_image = Signal()
         taken = self.i.valid & self.i.ready
         m.d.comb += [
-            end_channel.eq(channel == self.channels - 1),
-            end_row.eq(end_channel & (x == self.width - 1)),
-            end_image.eq(end_row & (y == self.height - 1)),
             passing.eq(active & ~dropping),
             self.o.valid.eq(self.i.valid & passing),
             self.o.payload.eq(self.i.payload.data[: self._code_bits]),
@@ -77,21 +72,33 @@ class ImageIntake(wiring.Component):
         with m.If(taken):
             m.d.sync += inside.eq(~self.i.payload.last)
         with m.If(taken & passing):
-            m.d.sync += channel.eq(channel + 1)
-            with m.If(end_channel):
-                m.d.sync += [channel.eq(0), x.eq(x + 1)]
-            with m.If(end_row):
-                m.d.sync += [x.eq(0), y.eq(y + 1)]
             with m.If(end_image | self.i.payload.last):
                 m.d.sync += active.eq(0)
         with m.If(dropping & taken & self.i.payload.last):
             m.d.sync += dropping.eq(0)
         with m.If(self.start):
-            m.d.sync += [active.eq(1), channel.eq(0), x.eq(0), y.eq(0)]
+            m.d.sync += active.eq(1)
         with m.If(self.drop):
             # The byte taken in this very cycle may be the one that ends the image.
             rest = Mux(taken, ~self.i.payload.last, inside)
             m.d.sync += [active.eq(0), dropping.eq(rest)]
         with m.If(self.cancel):
             m.d.sync += [active.eq(0), dropping.eq(0), inside.eq(0)]
+        self._count(m, taken & passing, end_image)
         return m
+
+    def _count(self, m, step, end_image):
+        """Count bytes and rows down to -1, so that their signs tell the last ones."""
+        left = Signal(signed(len(self.row) + 1))
+        rows = Signal(signed(len(self.height) + 1))
+        end_row = left < 0
+        m.d.comb += end_image.eq(end_row & (rows < 0))
+        # Two less than a row, or one less than before, by one adder.
+        fresh = Signal()
+        m.d.comb += fresh.eq(self.start | end_row)
+        with m.If(self.start | step):
+            m.d.sync += left.eq(Mux(fresh, self.row, left) + Cat(~fresh, C(-1, len(self.row))))
+        with m.If(self.start | (step & end_row)):
+            m.d.sync += rows.eq(
+                Mux(self.start, self.height, rows) + Cat(~self.start, C(-1, len(self.height)))
+            )

@@ -7,12 +7,18 @@ from amaranth.lib.wiring import In, Out
 from ..plan.design import Design
 from ..plan.registers import IDENTITY, REGISTERS, VERSION, Cause, Control, ErrorCode
 from .axi_lite import RegisterPort
+from .cycle_counters import CycleCounters
 
 __all__ = ["RegisterFile"]
+
+_WRITTEN = ("CONTROL", "ERROR", "PROGRAM", "LOAD_ADDRESS", "LOAD_DATA")
+"""Registers that a write does something to."""
 
 
 class RegisterFile(wiring.Component):
     """Control, status, errors, counters, and the way into the parameter memory.
+
+    *Latency*: a register can be read after three cycles, a counter when it comes by.
 
     Parameters
     ----------
@@ -42,7 +48,7 @@ class RegisterFile(wiring.Component):
                 "busy": In(1),
                 "done": In(1),
                 "error": In(1),
-                "error_code": In(8),
+                "error_code": In(4),
                 "error_step": In(16),
                 "running_step": In(16),
                 "cause": In(Cause),
@@ -55,37 +61,34 @@ class RegisterFile(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        design, port = self._design, self.port
-
-        def writes(name):
-            return port.write & (port.write_index == REGISTERS[name].offset // 4)
-
+        written, word = self._decode(m)
         finished = Signal()
         irq_enable = Signal()
-        code, step = Signal(8), Signal(16)
+        code, step = Signal.like(self.error_code), Signal.like(self.error_step)
         load_address = Signal(32)
-        control = port.write_data
         start_bit, abort_bit = (
-            control[bit.value.bit_length() - 1] for bit in (Control.START, Control.ABORT)
+            word[bit.value.bit_length() - 1] for bit in (Control.START, Control.ABORT)
         )
-        with m.If(writes("CONTROL")):
-            m.d.comb += [self.start.eq(start_bit & ~self.busy), self.abort.eq(abort_bit)]
-            m.d.sync += [
-                self.logits.eq(Mux(self.busy, self.logits, control[2])),
-                irq_enable.eq(control[3]),
-            ]
-        with m.If(writes("PROGRAM")):
-            m.d.sync += self.program.eq(port.write_data)
+        m.d.comb += [
+            self.start.eq(written["CONTROL"] & start_bit & ~self.busy),
+            self.abort.eq(written["CONTROL"] & abort_bit),
+        ]
+        with m.If(written["CONTROL"]):
+            m.d.sync += irq_enable.eq(word[3])
+            with m.If(~self.busy):
+                m.d.sync += self.logits.eq(word[2])
+        with m.If(written["PROGRAM"]):
+            m.d.sync += self.program.eq(word)
 
         # The first error since the last clear stays.
-        raised, raised_code = Signal(), Signal(8)
-        with m.If(writes("ERROR") | self.start):
+        raised, raised_code = Signal(), Signal.like(self.error_code)
+        with m.If(written["ERROR"] | self.start):
             m.d.sync += [code.eq(ErrorCode.NONE), step.eq(0)]
         with m.Elif(raised & (code == ErrorCode.NONE)):
             m.d.sync += [code.eq(raised_code), step.eq(self.error_step)]
         with m.If(self.error):
             m.d.comb += [raised.eq(1), raised_code.eq(self.error_code)]
-        with m.Elif(writes("CONTROL") & start_bit & self.busy):
+        with m.Elif(written["CONTROL"] & start_bit & self.busy):
             m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.START_BUSY)]
 
         ended = Signal()
@@ -95,72 +98,112 @@ class RegisterFile(wiring.Component):
             m.d.sync += [finished.eq(self.done), ended.eq(1)]
         m.d.comb += self.irq.eq(irq_enable & ended)
 
-        self._load(m, writes, load_address, raised, raised_code)
-        total, causes = self._count(m)
+        self._load(m, written, word, load_address, raised, raised_code)
         values = {
-            "ID": IDENTITY,
-            "VERSION": VERSION,
             "CONTROL": Cat(C(0, 2), self.logits, irq_enable),
             "STATUS": Cat(self.busy, finished, code != 0, C(0, 13), self.running_step),
-            "ERROR": Cat(code, C(0, 8), step),
+            "ERROR": Cat(code, C(0, 16 - len(code)), step),
             "PROGRAM": self.program,
             "LOAD_ADDRESS": load_address,
-            "LOAD_DATA": 0,
-            "DESIGN": int(design.digest[:8], 16),
-            "WIDTHS": design.weight_field
-            | design.activation_field << 8
-            | design.first_wbits << 16
-            | design.last_wbits << 24,
-            "LANES": design.pin
-            | design.pout << 8
-            | design.ibits << 16
-            | design.image_channels << 24,
-            "MAX_IMAGE": design.max_width | design.max_height << 16,
-            "FEATURE_WORDS": design.feature_words,
-            "PARAMETER_BEATS": design.parameter_beats,
-            "BUS_BITS": design.bus_bits | design.mul_bits << 16,
-            "CYCLES": total,
-            **{f"CYCLES_{cause.name}": causes[cause] for cause in Cause},
         }
-        with m.Switch(port.read_index):
-            for name, register in REGISTERS.items():
-                with m.Case(register.offset // 4):
-                    m.d.comb += port.read_data.eq(values[name])
+        self._read(m, values)
         return m
 
-    def _load(self, m, writes, address, raised, raised_code):
+    def _decode(self, m):
+        """Which register was written in the cycle before, and what."""
+        port = self.port
+        written = {name: Signal(name=f"written_{name.lower()}") for name in _WRITTEN}
+        word = Signal(32)
+        m.d.sync += word.eq(port.write_data)
+        for name, flag in written.items():
+            index = REGISTERS[name].offset // 4
+            m.d.sync += flag.eq(port.write & (port.write_index == index))
+        return written, word
+
+    def _read(self, m, values):
+        """Give a register of ``values``, a constant or a counter, whichever is wanted."""
+        port = self.port
+        m.submodules.counters = counters = CycleCounters(8)
+        first = REGISTERS["CYCLES"].offset // 4
+        slots = {n: (first + n) % 8 for n in range(1 + len(Cause))}
+        # What a cycle is spent on comes late, so the cycles to count do too.
+        counting, cause = Signal(), Signal(Cause)
+        m.d.sync += [counting.eq(self.busy), cause.eq(self.cause)]
+        m.d.comb += counters.clear.eq(self.start)
+        for n, slot in slots.items():
+            counted = counting if n == 0 else counting & (cause == n - 1)
+            m.d.comb += counters.count[slot].eq(counted)
+
+        # Selects and constants in registers of their own: the index stays long enough.
+        selects = Signal(len(values))
+        constant = Signal(32)
+        counter = Signal()
+        wanted, at_hand = Signal(), Signal()
+        m.d.sync += [
+            wanted.eq(port.read),
+            counter.eq((port.read_index >= first) & (port.read_index < first + len(slots))),
+            at_hand.eq(counters.slot == port.read_index[: len(counters.slot)]),
+            constant.eq(0),
+        ]
+        for select, name in zip(selects, values):
+            m.d.sync += select.eq(port.read_index == REGISTERS[name].offset // 4)
+        with m.Switch(port.read_index):
+            for name, value in _constants(self._design).items():
+                with m.Case(REGISTERS[name].offset // 4):
+                    m.d.sync += constant.eq(value)
+        word = constant | Mux(counter, counters.value, 0)
+        for select, value in zip(selects, values.values()):
+            word |= Mux(select, value, 0)
+        m.d.sync += port.read_done.eq(0)
+        with m.If(port.read & wanted & ~port.read_done):
+            with m.If(~counter | (at_hand & counters.settled)):
+                m.d.sync += [port.read_data.eq(word), port.read_done.eq(1)]
+
+    def _load(self, m, written, data, address, raised, raised_code):
         """Gather 32-bit words to a beat, write it, move on."""
-        design, port = self._design, self.port
+        design = self._design
         words = design.bus_bits // 32
         lower = Signal(design.bus_bits - 32)
         word = Signal(range(words))
+        # The host takes a cycle between two words.
+        outside = Signal()
+        m.d.sync += outside.eq(address >= design.parameter_beats)
         m.d.comb += [
             self.load_address.eq(address),
-            self.load_data.eq(Cat(lower, port.write_data)),
+            self.load_data.eq(Cat(lower, data)),
         ]
-        with m.If(writes("LOAD_ADDRESS")):
-            m.d.sync += [address.eq(port.write_data), word.eq(0)]
-        with m.If(writes("LOAD_DATA")):
+        with m.If(written["LOAD_ADDRESS"]):
+            m.d.sync += [address.eq(data), word.eq(0)]
+        with m.If(written["LOAD_DATA"]):
             with m.If(self.busy):
                 m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
-            with m.Elif(address >= design.parameter_beats):
+            with m.Elif(outside):
                 m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_ADDRESS)]
             with m.Else():
-                m.d.sync += lower.eq(Cat(lower, port.write_data)[32:])
-                m.d.sync += word.eq(word + 1)
+                m.d.sync += [lower.eq(Cat(lower, data)[32:]), word.eq(word + 1)]
                 with m.If(word == words - 1):
                     m.d.comb += self.load_enable.eq(1)
-                    m.d.sync += [word.eq(0), address.eq(address + 1)]
+                    # It does not leave the bits that the memory has.
+                    low = address[: design.parameter_beats.bit_length()]
+                    m.d.sync += [word.eq(0), low.eq(low + 1)]
 
-    def _count(self, m):
-        """Cycles of the last run, in all and by cause."""
-        total = Signal(32)
-        causes = {cause: Signal(32, name=f"cycles_{cause.name.lower()}") for cause in Cause}
-        with m.If(self.start):
-            m.d.sync += [total.eq(0), *(counter.eq(0) for counter in causes.values())]
-        with m.Elif(self.busy):
-            m.d.sync += total.eq(total + 1)
-            for cause, counter in causes.items():
-                with m.If(self.cause == cause):
-                    m.d.sync += counter.eq(counter + 1)
-        return total, causes
+
+def _constants(design: Design) -> dict[str, int]:
+    """Values of the registers that never change."""
+    return {
+        "ID": IDENTITY,
+        "VERSION": VERSION,
+        "DESIGN": int(design.digest[:8], 16),
+        "WIDTHS": design.weight_field
+        | design.activation_field << 8
+        | design.first_wbits << 16
+        | design.last_wbits << 24,
+        "LANES": design.pin
+        | design.pout << 8
+        | design.ibits << 16
+        | design.image_channels << 24,
+        "MAX_IMAGE": design.max_width | design.max_height << 16,
+        "FEATURE_WORDS": design.feature_words,
+        "PARAMETER_BEATS": design.parameter_beats,
+        "BUS_BITS": design.bus_bits | design.mul_bits << 16,
+    }

@@ -11,6 +11,7 @@ waits for it.
 from dataclasses import dataclass
 
 from .design import Design
+from .preparation import prepare_cycles
 from .program import DESCRIPTOR_WORDS, Descriptor
 from .schedule import Schedule
 
@@ -24,8 +25,14 @@ window 1, weights 2, accumulator 1, queue 2."""
 _FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
-_LAUNCH = 1
-"""Cycles between the last write of a step and the start of the next."""
+_LAUNCH = 3
+"""Cycles between the last write of a step and the start of the next: the end is noted, the
+configuration changes, and is settled when the step starts."""
+
+_PREPARE = 10
+"""Cycles to prepare a step beside its beats and operations: the descriptor's last beat arrives 2,
+the first operation is looked up 3, either section begins 1, the last operation is judged 2,
+launch 1."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +134,8 @@ def estimate_cycles(
 
 def _prepare(design: Design, d: Descriptor) -> int:
     """Cycles to fetch, check and load one step."""
-    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + 2
-    check = 3 + max(d.groups_a + d.groups_b, d.groups_out)
-    return fetch + check + _load_beats(design, d) + 2
+    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits
+    return fetch + prepare_cycles(design, d) + _load_beats(design, d) + _PREPARE
 
 
 def _load_beats(design: Design, d: Descriptor) -> int:

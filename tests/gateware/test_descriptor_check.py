@@ -1,37 +1,89 @@
-"""DescriptorCheck of every kind, with and without multipliers; the other checks: test_faults."""
+"""DescriptorCheck of every kind, with and without multipliers, and against its specification."""
 
+import random
 from dataclasses import replace
 
 import pytest
 from amaranth.sim import Simulator
 
+from fxhw.gateware.descriptor import field_bits
 from fxhw.gateware.descriptor_check import DescriptorCheck
 from fxhw.plan import ErrorCode, compile_network, design_for
-from fxhw.plan.program import Kernel
+from fxhw.plan.preparation import check_descriptor, prepare_cycles
+from fxhw.plan.program import DESCRIPTOR_WORDS, Kernel, split_beats
 from tests.networks import random_network
+from tests.plan.test_preparation import damage
+
+LATENCY = 4
+"""Cycles from the last beat to ``done`` beside the operations."""
 
 
-def check(design, descriptor):
-    """The code that the first descriptor of a program comes to."""
+def check(design, programs):
+    """(codes, steps) that every descriptor, given as bits, of ``programs`` comes to.
+
+    Each program is a list of descriptors and ends at the first error.  Sections of parameters
+    take three cycles each.
+    """
     dut = DescriptorCheck(design)
-    codes = []
+    results = []
+
+    async def one(ctx, bits, place):
+        ctx.set(dut.stop, 1)
+        await ctx.tick().repeat(2)
+        ctx.set(dut.stop, 0)
+        ctx.set(dut.place, min(place, 3))
+        for beat in split_beats(bits, 32 * DESCRIPTOR_WORDS, design.bus_bits):
+            ctx.set(dut.valid, 1)
+            ctx.set(dut.data, beat)
+            await ctx.tick()
+        ctx.set(dut.valid, 0)
+        loads, waited = [], 0
+        for cycle in range(40_000):
+            waited = waited + 1 if ctx.get(dut.load) else 0
+            ctx.set(dut.loaded, waited == 3)
+            if waited == 3:
+                loads.append((ctx.get(dut.section), ctx.get(dut.last_word)))
+            error, done = ctx.get(dut.error), ctx.get(dut.done)
+            if error or done:
+                step = dut.step
+                values = {
+                    "width": ctx.get(step.conv.width),
+                    "height": ctx.get(step.conv.height),
+                    "groups_in": ctx.get(step.conv.groups_in),
+                    "groups_out": ctx.get(step.conv.groups_out),
+                    "row_words": ctx.get(step.conv.row_words),
+                    "words_out": ctx.get(step.words_out),
+                    "pixel_stride": ctx.get(step.pixel_stride),
+                    "full_base": ctx.get(step.full_base),
+                    "pool_base": ctx.get(step.pool_base),
+                    "load_address": ctx.get(dut.load_address),
+                }
+                for which in "ab":
+                    source = step[which]
+                    for name in ("base", "row_stride", "groups"):
+                        values[f"{name}_{which}"] = ctx.get(source[name])
+                return ErrorCode(error), cycle + 1, loads, values
+            await ctx.tick()
+        raise AssertionError("the check never ends")
 
     async def bench(ctx):
-        ctx.set(dut.descriptor.as_value(), descriptor.encode())
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        for _ in range(20):
-            _, _, done, code = await ctx.tick().sample(dut.done, dut.error)
-            if done:
-                codes.append(code)
+        for program in programs:
+            results.append([])
+            for place, bits in enumerate(program):
+                results[-1].append(await one(ctx, bits, place))
+                if results[-1][-1][0]:
+                    break
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    (code,) = codes
-    return ErrorCode(code)
+    return results
+
+
+def first_code(design, descriptor):
+    """The code that the first descriptor of a program comes to."""
+    return check(design, [[descriptor.encode()]])[0][0][0]
 
 
 def front(mul_bits, weights="fixed", wbits=4, activations="unsigned", abits=4):
@@ -45,7 +97,7 @@ def front(mul_bits, weights="fixed", wbits=4, activations="unsigned", abits=4):
 
 @pytest.mark.parametrize("mul_bits", [0, 5])
 def test_own_program(mul_bits):
-    assert check(*front(mul_bits)) is ErrorCode.NONE
+    assert first_code(*front(mul_bits)) is ErrorCode.NONE
 
 
 @pytest.mark.parametrize(
@@ -59,12 +111,12 @@ def test_own_program(mul_bits):
 )
 def test_program_for_other_multipliers(hardware, program, code):
     design = replace(front(hardware)[0], parameter_beats=1 << 16)
-    assert check(design, front(program)[1]) is code
+    assert first_code(design, front(program)[1]) is code
 
 
 def test_kernel_must_be_the_design_s_own():
     design, descriptor = front(5)
-    assert check(design, replace(descriptor, kernel=Kernel.CONV3X3)) is ErrorCode.KIND
+    assert first_code(design, replace(descriptor, kernel=Kernel.CONV3X3)) is ErrorCode.KIND
 
 
 KINDS = [
@@ -80,8 +132,47 @@ KINDS = [
 
 
 @pytest.mark.parametrize("hardware", KINDS)
-@pytest.mark.parametrize("program", KINDS)
-def test_program_for_other_kinds(hardware, program):
+def test_program_for_other_kinds(hardware):
     design = replace(front(0, *hardware)[0], parameter_beats=1 << 16)
-    wanted = ErrorCode.NONE if hardware == program else ErrorCode.FORMAT
-    assert check(design, front(0, *program)[1]) is wanted
+    programs = [[front(0, *program)[1].encode()] for program in KINDS]
+    for program, result in zip(KINDS, check(design, programs), strict=True):
+        wanted = ErrorCode.NONE if hardware == program else ErrorCode.FORMAT
+        assert result[0][0] is wanted, program
+
+
+DESIGNS = [
+    # (lanes in, lanes out, bits of a beat, changes that make fields long)
+    (2, 2, 64, {}),
+    (3, 2, 32, {}),
+    (2, 3, 128, {"feature_words": 1 << 16, "parameter_beats": 1 << 16}),
+    (2, 2, 64, {"feature_words": 200_000, "parameter_beats": 100_000, "pool_words": 1 << 15}),
+]
+
+
+@pytest.mark.parametrize(("pin", "pout", "bus_bits", "changes"), DESIGNS)
+def test_as_specified(pin, pout, bus_bits, changes):
+    """Codes, cycles, fields and sections of good programs, and the codes of damaged ones."""
+    network = random_network(7, (3, 4), (9, 6), 3, 4)
+    design = replace(design_for(network, pin, pout, bus_bits=bus_bits), **changes)
+    descriptors = compile_network(network, design).descriptors
+    good = [d.encode() for d in descriptors]
+    rng = random.Random(pin)
+    programs = [good, *(damage(rng, design, descriptors) for _ in range(14)), good]
+    found = set()
+    results = check(design, programs)
+    for program, result in zip(programs, results, strict=True):
+        scratch = {}
+        for place, (bits, (code, *_)) in enumerate(zip(program, result)):
+            assert code is check_descriptor(design, bits, min(place, 3), scratch), place
+            found.add(code)
+    assert len(found) >= 4
+    widths = field_bits(design)
+    for result in results[0], results[-1]:
+        for d, (_, cycles, loads, values) in zip(descriptors, result, strict=True):
+            assert cycles == LATENCY + prepare_cycles(design, d) + 2 * 2
+            assert loads == [(0, d.weight_words - 1), (1, d.requantize_words - 1)]
+            sums = {"groups_in": d.groups_a + d.groups_b}
+            sums["row_words"] = sums["groups_in"] * d.width
+            for name, value in values.items():
+                wanted = sums.get(name, getattr(d, name, None))
+                assert value == wanted % (1 << widths[name]), (d.kind, name)

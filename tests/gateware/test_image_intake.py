@@ -7,7 +7,7 @@ from fxhw.gateware.image_intake import ImageIntake
 
 from .simulate import run_stream
 
-SIZE = {"channels": 2, "width": 3, "height": 2}
+SIZE = {"row": 6, "height": 2}
 
 
 def beats(count, last=None):

@@ -40,7 +40,9 @@ class AxiLiteSpec(Elaboratable):
             "awaddr", "awprot", "awvalid", "wdata", "wstrb", "wvalid", "bready",
             "araddr", "arprot", "arvalid", "rready",
         ]
-        for port in (*(getattr(bus, name) for name in driven), registers.read_data):
+        for port in (
+            *(getattr(bus, name) for name in driven), registers.read_data, registers.read_done
+        ):
             m.d.comb += port.eq(AnySeq(len(port)))
         self._holds(m, Assume, bus.awvalid, bus.awready, Cat(bus.awaddr, bus.awprot), "aw")
         self._holds(m, Assume, bus.wvalid, bus.wready, Cat(bus.wdata, bus.wstrb), "w")
@@ -66,11 +68,11 @@ class AxiLiteSpec(Elaboratable):
         m.d.comb += check(~waited | (valid & (payload == before)))
 
     @staticmethod
-    def _moves(m, condition, name):
-        """Within two cycles of ``condition`` holding, it is over."""
-        stuck = Signal(2, name=f"{name}_stuck")
+    def _moves(m, condition, name, cycles=2):
+        """Within ``cycles`` of ``condition`` holding, it is over."""
+        stuck = Signal(3, name=f"{name}_stuck")
         m.d.sync += stuck.eq(Mux(condition, stuck + 1, 0))
-        m.d.comb += Assert(stuck < 2)
+        m.d.comb += Assert(stuck < cycles)
 
     def _writes(self, m, bus, registers):
         """One answer and at most one register write for every address with its data."""
@@ -112,27 +114,40 @@ class AxiLiteSpec(Elaboratable):
         self._moves(m, bus.awvalid & bus.wvalid & bus.bready & ~bus.wready, "word")
 
     def _reads(self, m, bus, registers):
-        """One answer for every address: the register as it was when the address was taken."""
+        """One answer for every address: what the register was when the registers gave it."""
         reads, address, data = Signal(2), Signal(ADDRESS_BITS), Signal(32)
         took, answered = bus.arvalid & bus.arready, bus.rvalid & bus.rready
         m.d.sync += reads.eq(reads + took - answered)
         with m.If(took):
-            m.d.sync += [address.eq(bus.araddr), data.eq(registers.read_data)]
-        known = address[2:] < COUNT
-        m.d.comb += [
-            Assert(reads == bus.rvalid),
-            Assert(~took | (registers.read_index == bus.araddr[2:])),
+            m.d.sync += address.eq(bus.araddr)
+        # The registers give what is wanted, within a cycle, and leave it there.
+        waited, before = Signal(), Signal(32)
+        m.d.sync += [
+            waited.eq(registers.read & ~registers.read_done),
+            before.eq(registers.read_data),
         ]
+        m.d.comb += [
+            Assume(~registers.read_done | registers.read),
+            Assume(~(waited & registers.read) | registers.read_done),
+            Assume(registers.read | (registers.read_data == before)),
+        ]
+        with m.If(registers.read_done):
+            m.d.sync += data.eq(registers.read_data)
+        m.d.comb += [
+            Assert(reads == bus.rvalid + registers.read),
+            Assert(~(bus.rvalid & registers.read)),
+            Assert(~registers.read | (registers.read_index == address[2:])),
+        ]
+        known = address[2:] < COUNT
+        with m.If(registers.read | bus.rvalid):
+            m.d.comb += Assert(bus.rresp == Mux(known, OKAY, SLVERR))
         with m.If(bus.rvalid):
-            m.d.comb += [
-                Assert(bus.rresp == Mux(known, OKAY, SLVERR)),
-                Assert(bus.rdata == Mux(known, data, 0)),
-            ]
-        self._moves(m, bus.arvalid & bus.rready & ~bus.arready, "read")
+            m.d.comb += [Assert(bus.rdata == data), Assert(data == before)]
+        self._moves(m, bus.arvalid & bus.rready & ~bus.arready, "read", 4)
 
 
 def test_rules():
-    prove(AxiLiteSpec(AxiLiteSlave(ADDRESS_BITS, COUNT)), 4, "induction")
+    prove(AxiLiteSpec(AxiLiteSlave(ADDRESS_BITS, COUNT)), 6, "induction")
 
 
 def test_every_answer_comes_although_no_answer_is_taken():
@@ -154,12 +169,13 @@ def test_every_answer_comes_although_no_answer_is_taken():
          "registers.write.eq(bus.awvalid & bus.wvalid & write_known)"),
         ("& bus.wstrb.all()", ""),
         ("bus.awvalid & bus.wvalid & ~bus.bvalid", "bus.awvalid & bus.wvalid"),
-        ("bus.arvalid & ~bus.rvalid", "bus.arvalid"),
+        ("~registers.read & ~bus.rvalid", "~registers.read"),
+        ("registers.read & registers.read_done", "registers.read"),
         ("m.d.sync += bus.bvalid.eq(0)", "pass"),
     ],
     ids=[
         "data before address", "write in spite of an error", "two writes", "strobes ignored",
-        "answer overwritten", "read overwritten", "answer never leaves",
+        "answer overwritten", "read overwritten", "answer too early", "answer never leaves",
     ],
 )
 def test_refutes(old, new):

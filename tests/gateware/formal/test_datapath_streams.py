@@ -387,7 +387,7 @@ class IntakeSpec(Elaboratable):
         m.submodules.dut = dut = self.dut
         for port in (dut.i.valid, dut.i.payload, dut.o.ready, dut.start, dut.drop, dut.cancel):
             m.d.comb += Value.cast(port).eq(AnySeq(len(Value.cast(port))))
-        for port in dut.channels, dut.width, dut.height:
+        for port in dut.row, dut.height:
             m.d.comb += port.eq(AnyConst(len(port)))
 
         taken, last = dut.i.valid & dut.i.ready, dut.i.payload.last
@@ -417,7 +417,7 @@ class TestImageIntake:
         m.d.comb += Assume(~(intake.o.valid & ~intake.o.ready & (intake.drop | intake.cancel)))
 
     def test_contract(self):
-        config = {"channels": None, "width": None, "height": None}
+        config = {"row": None, "height": None}
         prove_stream_contract(ImageIntake(2), config, assumptions=self.lawful)
 
     def test_no_byte_is_lost_or_passed_on_late(self):
