@@ -4,7 +4,17 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["LineBuffer"]
+from .collisions import NEVER
+from .lap_counter import LapCounter
+
+__all__ = ["LineBuffer", "column_layout"]
+
+
+def column_layout(word_bits: int) -> data.StructLayout:
+    """Three words, above, centre and below, and whether the column ends a row, and the image."""
+    return data.StructLayout(
+        {"words": data.ArrayLayout(word_bits, 3), "ends_row": 1, "ends_image": 1}
+    )
 
 
 class LineBuffer(wiring.Component):
@@ -15,7 +25,10 @@ class LineBuffer(wiring.Component):
     image ends.  The row memories form a chain: a new word pushes the centre row's word of that
     position into the upper row's memory, so each is read and written once per word.
 
-    *Latency*: a column leaves one row and one cycle after its centre word came in.
+    A word passes two stages, in which it lies beside the memories' words and beside the registers
+    that these go to: block RAM is slow, so nothing else happens between them.
+
+    *Latency*: a column leaves one row and two cycles after its centre word came in.
     *Throughput*: a word per cycle; every other cycle if a row is a single word, whose memory
     address would otherwise be read while it is being written.
 
@@ -29,7 +42,7 @@ class LineBuffer(wiring.Component):
     start : pulse that begins an image; the buffer must be idle.
     row_words, height : words per row and rows, 1 or more, stable during an image.
     i : stream of words.
-    o : stream of columns: above, centre, below.
+    o : stream of columns, see :func:`column_layout`.
     """
 
     def __init__(self, word_bits: int, max_row_words: int):
@@ -41,66 +54,101 @@ class LineBuffer(wiring.Component):
                 "row_words": In(range(max_row_words + 1)),
                 "height": In(16),
                 "i": In(stream.Signature(word_bits)),
-                "o": Out(stream.Signature(data.ArrayLayout(word_bits, 3))),
+                "o": Out(stream.Signature(column_layout(word_bits))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.centre = centre = memory.Memory(
-            shape=self._word_bits, depth=self._depth, init=[]
-        )
-        m.submodules.above = above = memory.Memory(
-            shape=self._word_bits, depth=self._depth, init=[]
-        )
-        reads = [mem.read_port() for mem in (above, centre)]
-        writes = [mem.write_port() for mem in (above, centre)]
-
-        active = Signal()
-        row = Signal.like(self.height)
-        position = Signal(range(self._depth))
-        # The word between memory read and output.
-        held = Signal()
-        held_word = Signal(self._word_bits)
-        held_position = Signal.like(position)
-        held_row = Signal.like(row)
-
-        emit = held_row != 0
-        advance = Signal()
-        room = Signal()
-        step = Signal()
-        flush = Signal()
+        m.submodules.position = position = LapCounter(self._depth)
+        m.submodules.rows = rows = LapCounter((1 << 16) - 1)
+        # Rows come in, then the row below the image is made up.
+        taking, flushing = Signal(), Signal()
+        first, second = Signal(), Signal()
+        step, advance, free = Signal(), Signal(), Signal()
+        held = self._held = Signal()
+        single = Signal()
+        m.d.sync += single.eq(self.row_words == 1)
         m.d.comb += [
-            self.o.valid.eq(held & emit),
-            advance.eq(~held | ~emit | self.o.ready),
-            room.eq(active & advance & ~(held & (self.row_words == 1))),
-            flush.eq(row == self.height),
-            self.i.ready.eq(room & ~flush),
-            step.eq(room & (flush | self.i.valid)),
-            self.o.payload[0].eq(Mux(held_row == 1, 0, reads[0].data)),
-            self.o.payload[1].eq(reads[1].data),
-            self.o.payload[2].eq(Mux(held_row == self.height, 0, held_word)),
-            writes[0].data.eq(reads[1].data),
-            writes[1].data.eq(held_word),
+            free.eq(advance & ~(held & single)),
+            self.i.ready.eq(taking & free),
+            step.eq(free & (flushing | (taking & self.i.valid))),
+            position.start.eq(self.start),
+            position.count.eq(self.row_words),
+            position.step.eq(step),
+            rows.start.eq(self.start),
+            rows.count.eq(self.height),
+            rows.step.eq(step & position.last),
         ]
-        for port in reads:
-            m.d.comb += [port.addr.eq(position), port.en.eq(step)]
-        for port in writes:
-            m.d.comb += [port.addr.eq(held_position), port.en.eq(held & advance)]
-
+        with m.If(step & position.last):
+            m.d.sync += [first.eq(0), second.eq(first)]
+            with m.If(flushing):
+                m.d.sync += flushing.eq(0)
+            with m.Elif(rows.last):
+                m.d.sync += [taking.eq(0), flushing.eq(1)]
+        with m.If(self.start):
+            m.d.sync += [taking.eq(1), first.eq(1), second.eq(0)]
         with m.If(advance):
             m.d.sync += held.eq(step)
-        with m.If(step):
-            m.d.sync += [
-                held_word.eq(self.i.payload),
-                held_position.eq(position),
-                held_row.eq(row),
-                position.eq(position + 1),
-            ]
-            with m.If(position == self.row_words - 1):
-                m.d.sync += [position.eq(0), row.eq(row + 1)]
-                with m.If(flush):
-                    m.d.sync += active.eq(0)
-        with m.If(self.start):
-            m.d.sync += [active.eq(1), row.eq(0), position.eq(0)]
+        marks = {
+            "emitted": step & ~first,
+            "top": second,
+            "bottom": flushing,
+            "ends_row": position.last,
+            "ends_image": flushing & position.last,
+        }
+        self._connect_column(m, advance, position.value, self._hold(m, advance, marks))
         return m
+
+    @staticmethod
+    def _hold(m, advance, values):
+        """``values`` by name, in the stage of the word held."""
+        held = {name: Signal(name=f"held_{name}") for name in values}
+        with m.If(advance):
+            m.d.sync += [held[name].eq(value) for name, value in values.items()]
+        return held
+
+    def _connect_column(self, m, advance, position, held):
+        """The memories, the word held beside theirs, and the column offered."""
+        memories = [
+            # A word is read before the next one at its position is written, or once more.
+            memory.Memory(shape=self._word_bits, depth=self._depth, init=[], attrs=NEVER)
+            for _ in range(2)
+        ]
+        m.submodules.above, m.submodules.centre = memories
+        reads = [mem.read_port() for mem in memories]
+        writes = [mem.write_port() for mem in memories]
+        word = Signal(self._word_bits, name="held_word", reset_less=True)
+        held_position = Signal.like(position, reset_less=True)
+        for port in reads:
+            m.d.comb += [port.addr.eq(position), port.en.eq(advance)]
+        for port, value in zip(writes, (reads[1].data, word)):
+            m.d.comb += [
+                port.addr.eq(held_position),
+                port.en.eq(self._held & advance),
+                port.data.eq(value),
+            ]
+        with m.If(advance):
+            m.d.sync += [word.eq(self.i.payload), held_position.eq(position)]
+
+        moves = Signal()
+        m.d.comb += [
+            moves.eq(~self.o.valid | self.o.ready),
+            advance.eq(~held["emitted"] | moves),
+        ]
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(held["emitted"])
+        words = [Signal(self._word_bits, name=name, reset_less=True)
+                 for name in ("column_above", "column_centre", "column_below")]  # fmt: skip
+        sources = (reads[0].data, reads[1].data, word)
+        for column, source, border in zip(words, sources, (held["top"], 0, held["bottom"])):
+            with m.If(moves & border):
+                m.d.sync += column.eq(0)
+            with m.Elif(moves):
+                m.d.sync += column.eq(source)
+        m.d.comb += self.o.payload.words.as_value().eq(Cat(words))
+        for name in ("ends_row", "ends_image"):
+            mark = Signal(name=f"column_{name}", reset_less=True)
+            with m.If(moves):
+                m.d.sync += mark.eq(held[name])
+            m.d.comb += self.o.payload[name].eq(mark)

@@ -94,9 +94,11 @@ class Estimate:
         return self.macs / (self.total * self.macs_per_cycle)
 
 
-def requantizer_latency(mul_bits: int) -> int:
-    """Register stages of a requantizer: the product if there are multipliers, sum, shift, clamp."""
-    return 3 + (mul_bits > 0)
+def requantizer_latency(mul_bits: int, biased: bool = False) -> int:
+    """Register stages of a requantizer: shift and clamp, and before them the product, if there are
+    multipliers, and the sum, unless the accumulators hold the bias.
+    """
+    return 3 + (mul_bits > 0) - biased
 
 
 def estimate_cycles(

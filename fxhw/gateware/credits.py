@@ -1,0 +1,49 @@
+"""Credits: whether a queue behind a pipeline has room for what enters the pipeline."""
+
+from amaranth.hdl import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Credits"]
+
+_LAG = 3
+"""Words that may be sent before the account shows the first of them."""
+
+
+class Credits(wiring.Component):
+    """Account of a queue's room, words on their way to it included.
+
+    All of it is registered: ``room`` follows what it depends on three cycles later.  It is false
+    while the queue may lack room for as many words more, and may be obeyed without a thought.
+
+    Parameters
+    ----------
+    depth : words the queue holds, at least 4.
+
+    Members
+    -------
+    sent : a word is sent on its way.
+    returned : a word leaves the queue.
+    room : a word may be sent.
+    """
+
+    def __init__(self, depth: int):
+        if depth <= _LAG:
+            raise ValueError(f"Queue on credit must hold at least {_LAG + 1} words, not {depth}")
+        self._depth = depth
+        super().__init__({"sent": In(1), "returned": In(1), "room": Out(1, init=1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        left = Signal(range(self._depth + 1), init=self._depth)
+        sent, returned = Signal(), Signal()
+        m.d.sync += [
+            sent.eq(self.sent),
+            returned.eq(self.returned),
+            self.room.eq(left > _LAG),
+        ]
+        with m.If(sent & ~returned):
+            m.d.sync += left.eq(left - 1)
+        with m.If(returned & ~sent):
+            m.d.sync += left.eq(left + 1)
+        return m
