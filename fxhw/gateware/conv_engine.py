@@ -13,7 +13,7 @@ from .line_buffer import LineBuffer
 from .pair_accumulators import PairAccumulators
 from .pixel_order import PixelOrder
 from .requantizer import Requantizer
-from .stream import SkidBuffer, StreamFifo
+from .stream import StreamFifo
 from .weight_store import LoadSignature, WeightStore
 from .window import Window
 
@@ -50,13 +50,13 @@ class ConvEngine(wiring.Component):
 
     Issue holds a window for ``groups_out`` cycles, one weight word each; a pixel takes
     ``groups_in * groups_out`` cycles.  Behind issue nothing stalls: windows are issued only while
-    the fifo has room for results (credits), so back-pressure never crosses the array.  Nor does it
-    leave the engine at once: a register stands before ``i.ready``.
+    the fifo has room for results (credits), so back-pressure never crosses the array.  The line
+    buffer does likewise, so ``i.ready`` follows from registers alone.
 
     An engine of two pixels takes column pairs for windows, and puts its results in order in place
     of the fifo; each of the two words a step gives has credits of its own.
 
-    *Latency*: a row, a pixel, 4 and :attr:`latency` cycles.  *Throughput*: a window per cycle.
+    *Latency*: a row, a pixel, 5 and :attr:`latency` cycles.  *Throughput*: a window per cycle.
 
     Parameters
     ----------
@@ -137,12 +137,10 @@ class ConvEngine(wiring.Component):
     def _connect_window(self, m, pairs):
         """From the stream of words to windows."""
         spec, config = self._spec, self.config
-        m.submodules.skid = skid = SkidBuffer(spec.word_bits)
         m.submodules.lines = lines = LineBuffer(spec.word_bits, spec.row_words)
         window = (ColumnPairs if pairs else Window)(spec.word_bits, spec.max_groups_in)
         m.submodules.window = window
-        wiring.connect(m, wiring.flipped(self.i), skid.i)
-        wiring.connect(m, skid.o, lines.i)
+        wiring.connect(m, wiring.flipped(self.i), lines.i)
         columns = lines.o.payload
         m.d.comb += [
             lines.start.eq(self.start),
@@ -169,7 +167,10 @@ class ConvEngine(wiring.Component):
     def _connect_fifo(self, m, pairs):
         """The queue at the end."""
         queue = (self._spec.out_bits, self.fifo_depth)
-        fifo = PixelOrder(*queue, self._spec.max_groups_out) if pairs else StreamFifo(*queue)
+        if pairs:
+            fifo = PixelOrder(*queue, self._spec.max_groups_out)
+        else:
+            fifo = StreamFifo(*queue, always_ready=True)
         m.submodules.fifo = fifo
         wiring.connect(m, fifo.o, wiring.flipped(self.o))
         if pairs:

@@ -42,8 +42,6 @@ class Credits(wiring.Component):
             returned.eq(self.returned),
             self.room.eq(left > _LAG),
         ]
-        with m.If(sent & ~returned):
-            m.d.sync += left.eq(left - 1)
-        with m.If(returned & ~sent):
-            m.d.sync += left.eq(left + 1)
+        with m.If(sent != returned):
+            m.d.sync += left.eq(left + Mux(sent, -1, 1))
         return m

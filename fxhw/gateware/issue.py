@@ -87,12 +87,14 @@ class Issue(wiring.Component):
             group_in.step.eq(window_ends),
             self.last.eq(group_in.last),
         ]
-        with m.If(self.fire):
-            m.d.sync += self.word.eq(self.word + 1)
-        first = Signal(init=1)
-        m.d.comb += self.first.eq(first)
-        with m.If(window_ends):
-            m.d.sync += first.eq(group_in.last)
-            with m.If(group_in.last):
-                m.d.sync += self.word.eq(0)
+        first = Signal(reset_less=True)
+        word = Signal.like(self.word, reset_less=True)
+        m.d.comb += [self.first.eq(first), self.word.eq(word)]
+        begins = self.start | (window_ends & group_in.last)
+        with m.If(begins):
+            m.d.sync += word.eq(0)
+        with m.Elif(self.fire):
+            m.d.sync += word.eq(word + 1)
+        with m.If(self.start | window_ends):
+            m.d.sync += first.eq(begins)
         return m

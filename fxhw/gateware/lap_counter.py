@@ -43,20 +43,17 @@ class LapCounter(wiring.Component):
         if self._max_count == 1:
             m.d.comb += self.last.eq(1)
             return m
-        following = Signal.like(self.value, init=1)
-        ahead = Signal(range(self._max_count + 2), init=2)
-        with m.If(self.step):
-            m.d.sync += [
-                self.value.eq(following),
-                following.eq(ahead),
-                ahead.eq(ahead + 1),
-                self.last.eq(ahead == self.count),
-            ]
-        with m.If(self.start | (self.step & self.last)):
-            m.d.sync += [
-                self.value.eq(0),
-                following.eq(1),
-                ahead.eq(2),
-                self.last.eq(self.count == 1),
-            ]
+        # None of them needs a reset: every lap begins with all of them set.
+        value = Signal.like(self.value, reset_less=True)
+        following = Signal.like(self.value, init=1, reset_less=True)
+        ahead = Signal(range(self._max_count + 2), init=2, reset_less=True)
+        last = Signal(reset_less=True)
+        m.d.comb += [self.value.eq(value), self.last.eq(last)]
+        begins = self.start | (self.step & last)
+        with m.If(begins):
+            m.d.sync += [value.eq(0), following.eq(1), ahead.eq(2)]
+        with m.Elif(self.step):
+            m.d.sync += [value.eq(following), following.eq(ahead), ahead.eq(ahead + 1)]
+        with m.If(self.start | self.step):
+            m.d.sync += last.eq(Mux(self.start | last, self.count == 1, ahead == self.count))
         return m

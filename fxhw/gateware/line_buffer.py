@@ -5,9 +5,14 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .collisions import NEVER
+from .credits import Credits
 from .lap_counter import LapCounter
+from .stream import StreamFifo
 
 __all__ = ["LineBuffer", "column_layout"]
+
+_QUEUE = 16
+"""Columns the queue holds: what LUT RAM is deep at least, and enough for the credits."""
 
 
 def column_layout(word_bits: int) -> data.StructLayout:
@@ -25,10 +30,11 @@ class LineBuffer(wiring.Component):
     image ends.  The row memories form a chain: a new word pushes the centre row's word of that
     position into the upper row's memory, so each is read and written once per word.
 
-    A word passes two stages, in which it lies beside the memories' words and beside the registers
-    that these go to: block RAM is slow, so nothing else happens between them.
+    A word waits beside the words that come out of the memories, which are slow: nothing else is done
+    in that cycle.  The columns go into a queue, and words are taken only while it has room
+    (credits), so that nothing on the way there stalls and ``i.ready`` follows from registers.
 
-    *Latency*: a column leaves one row and two cycles after its centre word came in.
+    *Latency*: a column leaves one row and four cycles after its centre word came in.
     *Throughput*: a word per cycle; every other cycle if a row is a single word, whose memory
     address would otherwise be read while it is being written.
 
@@ -61,55 +67,64 @@ class LineBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.position = position = LapCounter(self._depth)
-        m.submodules.rows = rows = LapCounter((1 << 16) - 1)
+        m.submodules.credits = credits = Credits(_QUEUE)
+        m.submodules.queue = queue = StreamFifo(
+            column_layout(self._word_bits), _QUEUE, always_ready=True
+        )
         # Rows come in, then the row below the image is made up.
         taking, flushing = Signal(), Signal()
-        first, second = Signal(), Signal()
-        step, advance, free = Signal(), Signal(), Signal()
-        held = self._held = Signal()
-        single = Signal()
-        m.d.sync += single.eq(self.row_words == 1)
+        first, second, last_row = Signal(), Signal(), Signal()
+        free, step, row_ends = Signal(), Signal(), Signal()
+        # Only a row of one word has its word read while it may still have to be written.
+        single, writing, begins = Signal(), Signal(), Signal()
+        m.d.sync += [
+            single.eq(self.row_words == 1),
+            writing.eq(step),
+            begins.eq(self.start),
+        ]
         m.d.comb += [
-            free.eq(advance & ~(held & single)),
+            free.eq(credits.room & ~(single & (writing | begins))),
             self.i.ready.eq(taking & free),
             step.eq(free & (flushing | (taking & self.i.valid))),
+            row_ends.eq(step & position.last),
             position.start.eq(self.start),
             position.count.eq(self.row_words),
             position.step.eq(step),
-            rows.start.eq(self.start),
-            rows.count.eq(self.height),
-            rows.step.eq(step & position.last),
+            credits.sent.eq(step & ~first),
+            credits.returned.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(step & position.last):
-            m.d.sync += [first.eq(0), second.eq(first)]
-            with m.If(flushing):
-                m.d.sync += flushing.eq(0)
-            with m.Elif(rows.last):
-                m.d.sync += [taking.eq(0), flushing.eq(1)]
+        self._count_rows(m, row_ends, last_row)
+        with m.If(row_ends):
+            m.d.sync += [
+                first.eq(0),
+                second.eq(first),
+                taking.eq(taking & ~last_row),
+                flushing.eq(taking & last_row),
+            ]
         with m.If(self.start):
             m.d.sync += [taking.eq(1), first.eq(1), second.eq(0)]
-        with m.If(advance):
-            m.d.sync += held.eq(step)
         marks = {
-            "emitted": step & ~first,
-            "top": second,
-            "bottom": flushing,
+            "above_is_border": second,
+            "below_is_border": flushing,
             "ends_row": position.last,
             "ends_image": flushing & position.last,
         }
-        self._connect_column(m, advance, position.value, self._hold(m, advance, marks))
+        self._connect_column(m, position.value, writing, marks, queue.i.payload)
+        m.d.comb += queue.i.valid.eq(_later(m, step & ~first, 2, "emitted"))
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
 
-    @staticmethod
-    def _hold(m, advance, values):
-        """``values`` by name, in the stage of the word held."""
-        held = {name: Signal(name=f"held_{name}") for name in values}
-        with m.If(advance):
-            m.d.sync += [held[name].eq(value) for name, value in values.items()]
-        return held
+    def _count_rows(self, m, row_ends, last_row):
+        """Rows end every other cycle at most, so a cycle may pass before their number is known."""
+        row = Signal.like(self.height, reset_less=True)
+        with m.If(self.start):
+            m.d.sync += row.eq(1)
+        with m.Elif(row_ends):
+            m.d.sync += row.eq(row + 1)
+        m.d.sync += last_row.eq(row == self.height)
 
-    def _connect_column(self, m, advance, position, held):
-        """The memories, the word held beside theirs, and the column offered."""
+    def _connect_column(self, m, position, writing, marks, column):
+        """The memories, what comes out of them beside the word taken, and the column of those."""
         memories = [
             # A word is read before the next one at its position is written, or once more.
             memory.Memory(shape=self._word_bits, depth=self._depth, init=[], attrs=NEVER)
@@ -118,37 +133,34 @@ class LineBuffer(wiring.Component):
         m.submodules.above, m.submodules.centre = memories
         reads = [mem.read_port() for mem in memories]
         writes = [mem.write_port() for mem in memories]
-        word = Signal(self._word_bits, name="held_word", reset_less=True)
-        held_position = Signal.like(position, reset_less=True)
-        for port in reads:
-            m.d.comb += [port.addr.eq(position), port.en.eq(advance)]
-        for port, value in zip(writes, (reads[1].data, word)):
+        word = _later(m, self.i.payload, 1, "word")
+        written = _later(m, position, 1, "written")
+        for read, write, value in zip(reads, writes, (reads[1].data, word)):
             m.d.comb += [
-                port.addr.eq(held_position),
-                port.en.eq(self._held & advance),
-                port.data.eq(value),
+                read.addr.eq(position),
+                write.addr.eq(written),
+                write.en.eq(writing),
+                write.data.eq(value),
             ]
-        with m.If(advance):
-            m.d.sync += [word.eq(self.i.payload), held_position.eq(position)]
-
-        moves = Signal()
-        m.d.comb += [
-            moves.eq(~self.o.valid | self.o.ready),
-            advance.eq(~held["emitted"] | moves),
-        ]
-        with m.If(moves):
-            m.d.sync += self.o.valid.eq(held["emitted"])
-        words = [Signal(self._word_bits, name=name, reset_less=True)
-                 for name in ("column_above", "column_centre", "column_below")]  # fmt: skip
+        held = {name: _later(m, mark, 1, name) for name, mark in marks.items()}
         sources = (reads[0].data, reads[1].data, word)
-        for column, source, border in zip(words, sources, (held["top"], 0, held["bottom"])):
-            with m.If(moves & border):
-                m.d.sync += column.eq(0)
-            with m.Elif(moves):
-                m.d.sync += column.eq(source)
-        m.d.comb += self.o.payload.words.as_value().eq(Cat(words))
+        borders = (held["above_is_border"], 0, held["below_is_border"])
+        for row, (source, border) in enumerate(zip(sources, borders)):
+            # A register that is cleared takes no logic.
+            part = Signal(self._word_bits, name=f"row_{row}", reset_less=True)
+            with m.If(border):
+                m.d.sync += part.eq(0)
+            with m.Else():
+                m.d.sync += part.eq(source)
+            m.d.comb += column.words[row].eq(part)
         for name in ("ends_row", "ends_image"):
-            mark = Signal(name=f"column_{name}", reset_less=True)
-            with m.If(moves):
-                m.d.sync += mark.eq(held[name])
-            m.d.comb += self.o.payload[name].eq(mark)
+            m.d.comb += column[name].eq(_later(m, held[name], 1, f"held_{name}"))
+
+
+def _later(m, value, cycles, name):
+    """``value`` some cycles later."""
+    for cycle in range(cycles):
+        later = Signal(value.shape(), name=f"{name}_{cycle}")
+        m.d.sync += later.eq(value)
+        value = later
+    return value

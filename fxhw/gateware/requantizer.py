@@ -170,9 +170,11 @@ class Requantizer(wiring.Component):
                 m, bits, shift[step], 1 << step, low_width, f"fine_{n}_{step}"
             )
             overflow = overflow | beyond
-        clamped = Signal(low_width, name=f"clamped_{n}", reset_less=True)
+        largest = (1 << low_width) - 1
+        # Flip-flops can be set by a signal if that is what they start with.
+        clamped = Signal(low_width, name=f"clamped_{n}", init=largest, reset_less=True)
         with m.If(overflow):
-            m.d.sync += clamped.eq(-1)
+            m.d.sync += clamped.eq(largest)
         with m.Else():
             m.d.sync += clamped.eq(bits)
         if not self._spec.out.signed:

@@ -169,22 +169,24 @@ class StreamFifo(wiring.Component):
     ----------
     shape : shape of the payload.
     depth : words the queue holds, at least 1.
+    always_ready : whether the writer keeps account of the room by itself, so that ``i.ready`` is 1.
 
     Members
     -------
-    i : :py:`In(stream.Signature(shape))`
+    i : :py:`In(stream.Signature(shape, always_ready=always_ready))`
     o : :py:`Out(stream.Signature(shape))`
     level : :py:`Out(range(depth + 1))`
         Words held, the one offered at ``o`` included.
     """
 
-    def __init__(self, shape, depth):
+    def __init__(self, shape, depth, *, always_ready=False):
         if not isinstance(depth, int) or depth < 1:
             raise ValueError(f"FIFO depth must be a positive integer, not {depth!r}")
         self._depth = depth
+        self._always_ready = always_ready
 
         super().__init__({
-            "i": In(stream.Signature(shape)),
+            "i": In(stream.Signature(shape, always_ready=always_ready)),
             "o": Out(stream.Signature(shape)),
             "level": Out(range(depth + 1)),
         })
@@ -198,12 +200,14 @@ class StreamFifo(wiring.Component):
         m = Module()
 
         taken, given = Signal(), Signal()
+        if not self._always_ready:
+            m.d.comb += self.i.ready.eq(self.level != self._depth)
         m.d.comb += [
-            self.i.ready.eq(self.level != self._depth),
             taken.eq(self.i.valid & self.i.ready),
             given.eq(self.o.valid & self.o.ready),
         ]
-        m.d.sync += self.level.eq(self.level + taken - given)
+        with m.If(taken != given):
+            m.d.sync += self.level.eq(self.level + Mux(given, -1, 1))
         if self._depth == 1:
             with m.If(taken):
                 m.d.sync += self.o.payload.eq(self.i.payload)

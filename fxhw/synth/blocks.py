@@ -48,7 +48,6 @@ BLOCKS = {
     "requantizer": "requantizer",
     "scales": "requantization store",
     "sequencer": "sequencer",
-    "skid": "input register",
     "slave": "AXI4-Lite slave",
     "weights": "weight store",
     "window": "window",
