@@ -110,7 +110,7 @@ class ConvEngine(wiring.Component):
     @property
     def fifo_depth(self) -> int:
         """Words the output fifo holds: enough that credits never limit a flowing engine."""
-        depth = self.latency + 6
+        depth = self.latency + 5
         if self._spec.pixels == 2:
             # A pixel waits there while the one before it leaves.
             depth += self._spec.max_groups_out

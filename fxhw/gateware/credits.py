@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 __all__ = ["Credits"]
 
 _LAG = 3
-"""Words that may be sent before the account shows the first of them."""
+"""Words that may be sent before the account shows the first of them, itself included."""
 
 
 class Credits(wiring.Component):
@@ -18,20 +18,22 @@ class Credits(wiring.Component):
 
     Parameters
     ----------
-    depth : words the queue holds, at least 4.
+    depth : words the queue holds, at least 3.
 
     Members
     -------
     sent : a word is sent on its way.
     returned : a word leaves the queue.
-    room : a word may be sent.
+    room, room_next : a word may be sent; and whether it may be in the next cycle.
     """
 
     def __init__(self, depth: int):
-        if depth <= _LAG:
-            raise ValueError(f"Queue on credit must hold at least {_LAG + 1} words, not {depth}")
+        if depth < _LAG:
+            raise ValueError(f"Queue on credit must hold at least {_LAG} words, not {depth}")
         self._depth = depth
-        super().__init__({"sent": In(1), "returned": In(1), "room": Out(1, init=1)})
+        super().__init__(
+            {"sent": In(1), "returned": In(1), "room": Out(1, init=1), "room_next": Out(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -40,8 +42,9 @@ class Credits(wiring.Component):
         m.d.sync += [
             sent.eq(self.sent),
             returned.eq(self.returned),
-            self.room.eq(left > _LAG),
+            self.room.eq(self.room_next),
         ]
+        m.d.comb += self.room_next.eq(left >= _LAG)
         with m.If(sent != returned):
             m.d.sync += left.eq(left + Mux(sent, -1, 1))
         return m

@@ -63,8 +63,7 @@ class Issue(wiring.Component):
         m = Module()
         m.submodules.group_in = group_in = LapCounter(self._spec.max_groups_in)
         m.submodules.group_out = group_out = LapCounter(self._spec.max_groups_out)
-        room = Signal()
-        rooms = []
+        queues = []
         for number in range(self._spec.pixels):
             credits = Credits(self._depth)
             m.submodules[f"credits_{number}"] = credits
@@ -72,12 +71,16 @@ class Issue(wiring.Component):
                 credits.sent.eq(self.fire & self.last & self.there[number]),
                 credits.returned.eq(self.taken[number]),
             ]
-            rooms.append(credits.room)
+            queues.append(credits)
+        # Everything before the window waits for this, so it is known a cycle ahead.
+        room = Signal()
+        done = Signal()
+        room_next = Cat(credits.room_next for credits in queues).all()
+        m.d.sync += [room.eq(room_next), done.eq(room_next & group_out.last_next)]
         window_ends = self.fire & group_out.last
         m.d.comb += [
-            room.eq(Cat(rooms).all()),
             self.fire.eq(self.valid & room),
-            self.done.eq(room & group_out.last),
+            self.done.eq(done),
             group_out.start.eq(self.start),
             group_out.count.eq(self.groups_out),
             group_out.step.eq(self.fire),

@@ -23,7 +23,7 @@ class LapCounter(wiring.Component):
     start : pulse that begins a lap.
     step : go to the next count.
     value : the count.
-    last : it is ``count - 1``.
+    last, last_next : it is ``count - 1``; and whether it will be in the next cycle.
     """
 
     def __init__(self, max_count: int):
@@ -35,13 +35,14 @@ class LapCounter(wiring.Component):
                 "step": In(1),
                 "value": Out(range(max_count)),
                 "last": Out(1),
+                "last_next": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         if self._max_count == 1:
-            m.d.comb += self.last.eq(1)
+            m.d.comb += [self.last.eq(1), self.last_next.eq(1)]
             return m
         # None of them needs a reset: every lap begins with all of them set.
         value = Signal.like(self.value, reset_less=True)
@@ -54,6 +55,11 @@ class LapCounter(wiring.Component):
             m.d.sync += [value.eq(0), following.eq(1), ahead.eq(2)]
         with m.Elif(self.step):
             m.d.sync += [value.eq(following), following.eq(ahead), ahead.eq(ahead + 1)]
+        ends = Signal()
+        m.d.comb += [
+            ends.eq(Mux(self.start | last, self.count == 1, ahead == self.count)),
+            self.last_next.eq(Mux(self.start | self.step, ends, last)),
+        ]
         with m.If(self.start | self.step):
-            m.d.sync += last.eq(Mux(self.start | last, self.count == 1, ahead == self.count))
+            m.d.sync += last.eq(ends)
         return m

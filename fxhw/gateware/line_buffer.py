@@ -30,9 +30,9 @@ class LineBuffer(wiring.Component):
     image ends.  The row memories form a chain: a new word pushes the centre row's word of that
     position into the upper row's memory, so each is read and written once per word.
 
-    A word waits beside the words that come out of the memories, which are slow: nothing else is done
-    in that cycle.  The columns go into a queue, and words are taken only while it has room
-    (credits), so that nothing on the way there stalls and ``i.ready`` follows from registers.
+    A word waits beside those that come out of the memories, which are slow: nothing else is done in
+    that cycle.  The columns go into a queue, and words are taken only while it has room (credits),
+    so that nothing on the way there stalls and ``i.ready`` follows from registers.
 
     *Latency*: a column leaves one row and four cycles after its centre word came in.
     *Throughput*: a word per cycle; every other cycle if a row is a single word, whose memory

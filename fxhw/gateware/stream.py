@@ -159,8 +159,8 @@ class StreamFork(wiring.Component):
 class StreamFifo(wiring.Component):
     """First in, first out queue: a memory, and a register that offers the oldest word.
 
-    Whether there is a next word is known beforehand, from a register: ``o.ready`` passes one look-up
-    table on its way to any other.
+    Whether there is a next word is known from a register, so that little stands behind
+    ``o.ready``.
 
     Latency: 2 cycles from an empty queue's input to its output (1 with ``depth`` 1).
     Throughput: 1 word per cycle from ``depth`` 3 on, less below.

@@ -80,10 +80,10 @@ class Window(wiring.Component):
                 m.d.sync += taking.eq(0)
         with m.If(self.start):
             m.d.sync += [taking.eq(1), early.eq(1), row_begins.eq(1)]
-        self._connect_taps(m, step, group.value, at_left, row_begins)
+        self._connect_taps(m, moves, step, group.value, at_left, row_begins)
         return m
 
-    def _connect_taps(self, m, step, group, at_left, at_right):
+    def _connect_taps(self, m, moves, step, group, at_left, at_right):
         """Three columns, in registers that are cleared where a column lies beside the image."""
         column = data.ArrayLayout(self._word_bits, 3)
         m.submodules.history = history = memory.Memory(
@@ -101,9 +101,10 @@ class Window(wiring.Component):
         sources = (recall.data[0], recall.data[1], self.i.payload.words)
         for kx, (source, border) in enumerate(zip(sources, (at_left, 0, at_right))):
             taps = data.View(column, Signal(column, name=f"column_{kx}", reset_less=True))
-            with m.If(step & border):
+            # They take what there is, be it valid or not: less stands before many registers.
+            with m.If(moves & border):
                 m.d.sync += taps.eq(0)
-            with m.Elif(step):
+            with m.Elif(moves):
                 m.d.sync += taps.eq(source)
             for ky in range(3):
                 m.d.comb += self.o.payload[3 * ky + kx].eq(taps[ky])

@@ -236,7 +236,7 @@ def test_a_window_every_cycle(mul_bits):
 
 def test_a_shallower_queue_would_not_do(monkeypatch):
     spec, conv, x = case(1, 1, 2, 2, (6, 8))
-    for slack, bubbles in ((6, 0), (5, 9)):
+    for slack, bubbles in ((5, 0), (4, 9)):
         depth = property(lambda engine, slack=slack: engine.latency + slack)
         monkeypatch.setattr(ConvEngine, "fifo_depth", depth)
         words, fired, _ = run_engine(spec, conv, x)
