@@ -4,9 +4,14 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..plan.bit_heap import Adder, Term
 from ..plan.conv_spec import ConvSpec
+from .primitives import FAMILIES
 
 __all__ = ["Accumulators"]
+
+_BIT, _UNLESS, _CHOICE = 0b10, 0b0010, 0b11001010
+"""Truth tables: a bit; the first unless the second; the first, or if the third the second."""
 
 
 class Accumulators(wiring.Component):
@@ -16,20 +21,28 @@ class Accumulators(wiring.Component):
     ``last`` its last, after which the totals leave.  The register width is derived from the
     largest fan-in and cannot overflow.
 
+    The first sum is added to the bias, if there is one, or to 0; the carry cell of a bit, where the
+    family's can, itself chooses between that and what was summed before.
+
     *Latency*: 1 cycle.  *Throughput*: a sum of every lane per cycle, no stall.
 
     Parameters
     ----------
     spec : formats and lanes.
+    biased : whether totals hold the bias; they are then as wide as the requantizer's sums.
 
     Members
     -------
     valid, first, last, group, sums : one cycle's partial sums and what they belong to.
+    bias : of the channels of ``group``, only if ``biased``.
     o_valid, o : totals of ``lanes_out`` channels.
     """
 
-    def __init__(self, spec: ConvSpec):
+    def __init__(self, spec: ConvSpec, biased: bool = False):
         self._spec = spec
+        self._biased = biased
+        self._width = spec.requantize.sum_width if biased else spec.accumulator.width
+        bias = data.ArrayLayout(signed(spec.requantize.bias.width), spec.lanes_out)
         super().__init__(
             {
                 "valid": In(1),
@@ -37,30 +50,61 @@ class Accumulators(wiring.Component):
                 "last": In(1),
                 "group": In(range(spec.max_groups_out)),
                 "sums": In(data.ArrayLayout(signed(spec.partial.width), spec.lanes_out)),
+                **({"bias": In(bias)} if biased else {}),
                 "o_valid": Out(1),
-                "o": Out(data.ArrayLayout(signed(spec.accumulator.width), spec.lanes_out)),
+                "o": Out(data.ArrayLayout(signed(self._width), spec.lanes_out)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         spec = self._spec
-        totals = data.ArrayLayout(signed(spec.accumulator.width), spec.lanes_out)
-        m.submodules.partials = partials = memory.Memory(
-            shape=totals, depth=spec.max_groups_out, init=[]
-        )
-        recall = partials.read_port(domain="comb")
-        store = partials.write_port()
-        m.d.comb += [
-            recall.addr.eq(self.group),
-            store.addr.eq(self.group),
-            store.en.eq(self.valid),
-        ]
+        totals = data.ArrayLayout(signed(self._width), spec.lanes_out)
+        before = Signal(totals)
+        total = Signal(totals)
+        if spec.max_groups_in > 1:
+            m.submodules.partials = partials = memory.Memory(
+                shape=totals, depth=spec.max_groups_out, init=[]
+            )
+            recall = partials.read_port(domain="comb")
+            store = partials.write_port()
+            m.d.comb += [
+                recall.addr.eq(self.group),
+                before.eq(recall.data),
+                store.addr.eq(self.group),
+                store.en.eq(self.valid),
+                store.data.eq(total),
+            ]
         for lane in range(spec.lanes_out):
-            carried = Mux(self.first, 0, recall.data[lane])
-            m.d.comb += store.data[lane].eq(carried + self.sums[lane])
-        m.d.sync += [
-            self.o_valid.eq(self.valid & self.last),
-            self.o.eq(store.data),
-        ]
+            bias = self.bias[lane] if self._biased else None
+            m.d.comb += total[lane].eq(self._add(m, lane, self.sums[lane], before[lane], bias))
+        kept = Signal(totals, reset_less=True)
+        m.d.sync += [self.o_valid.eq(self.valid & self.last), kept.eq(total)]
+        m.d.comb += self.o.eq(kept)
         return m
+
+    def _add(self, m, lane, part, before, bias):
+        """``part`` plus what it is added to, in a row of carry cells."""
+        bits = {"part": part, "before": before}
+        if bias is not None:
+            bits["bias"] = bias
+        numbers, values = {}, {}
+        for name, value in bits.items():
+            numbers[name] = [len(values) + min(k, len(value) - 1) for k in range(self._width)]
+            values |= dict(enumerate(value.as_unsigned(), len(values)))
+        first = len(values)
+        values[first] = self.first
+        rows = []
+        for k in range(self._width):
+            other = Term(_UNLESS, (numbers["before"][k], first))
+            if self._spec.max_groups_in == 1:
+                # Every sum is the first one.
+                other = Term(_BIT, (numbers["bias"][k],)) if self._biased else Term(0, ())
+            elif self._biased:
+                other = Term(_CHOICE, (numbers["before"][k], numbers["bias"][k], first))
+            rows.append((Term(_BIT, (numbers["part"][k],)), other))
+        sums = tuple(range(first + 1, first + 1 + self._width))
+        adder = Adder(0, tuple(rows), None, sums)
+        family = FAMILIES[self._spec.target]
+        made = family.add(m, (adder,), values, f"lane_{lane}")
+        return Cat(made[bit] for bit in sums).as_signed()

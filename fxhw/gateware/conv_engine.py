@@ -8,6 +8,7 @@ from ..plan.conv_spec import ConvSpec
 from .accumulators import Accumulators
 from .array_styles import make_array
 from .column_pairs import ColumnPairs
+from .issue import Issue
 from .line_buffer import LineBuffer
 from .pair_accumulators import PairAccumulators
 from .pixel_order import PixelOrder
@@ -44,18 +45,18 @@ class ConvEngine(wiring.Component):
     ::
 
         i -> line buffer -> window -> issue -> MAC array -> accumulators -> requantizer -> fifo -> o
-                                        |                        |
-                                  weight words        bias, shift and multiplier words
+                                        |                        |              |
+                                  weight words                 bias     shift and multiplier
 
     Issue holds a window for ``groups_out`` cycles, one weight word each; a pixel takes
-    ``groups_in * groups_out`` cycles.  Behind issue nothing stalls: the last input group's cycle
-    is issued only while the fifo has room for its result (credits), so back-pressure never
-    crosses the array.
+    ``groups_in * groups_out`` cycles.  Behind issue nothing stalls: windows are issued only while
+    the fifo has room for results (credits), so back-pressure never crosses the array.  The line
+    buffer does likewise, so ``i.ready`` follows from registers alone.
 
     An engine of two pixels takes column pairs for windows, and puts its results in order in place
     of the fifo; each of the two words a step gives has credits of its own.
 
-    *Latency*: a row, a pixel and :attr:`latency` cycles.  *Throughput*: a window per cycle.
+    *Latency*: a row, a pixel, 5 and :attr:`latency` cycles.  *Throughput*: a window per cycle.
 
     Parameters
     ----------
@@ -78,7 +79,9 @@ class ConvEngine(wiring.Component):
     def __init__(self, spec: ConvSpec, bus_bits: int, banks: int = 1):
         self._spec = spec
         self._array = make_array(spec)
-        self._requantizer = Requantizer(spec.requantize, spec.pixels * spec.lanes_out)
+        self._requantizer = Requantizer(
+            spec.requantize, spec.pixels * spec.lanes_out, spec.biased
+        )
         self._weights = WeightStore(spec.weight_bits, spec.weight_words, bus_bits, banks)
         self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, bus_bits, banks)
         super().__init__(
@@ -107,7 +110,7 @@ class ConvEngine(wiring.Component):
     @property
     def fifo_depth(self) -> int:
         """Words the output fifo holds: enough that credits never limit a flowing engine."""
-        depth = self.latency + 6
+        depth = self.latency + 5
         if self._spec.pixels == 2:
             # A pixel waits there while the one before it leaves.
             depth += self._spec.max_groups_out
@@ -115,70 +118,127 @@ class ConvEngine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        pairs = self._spec.pixels == 2
+        window = self._connect_window(m, pairs)
+        m.submodules.weights = weights = self._weights
+        m.submodules.scales = scales = self._scales
+        load = self._register_load(m)
+        for store, second in ((weights, 0), (scales, 1)):
+            wiring.connect(m, wiring.flipped(load), store.load)
+            m.d.comb += [
+                store.enable.eq(load.second == second),
+                store.bank.eq(self.config.bank),
+            ]
+        fifo = self._connect_fifo(m, pairs)
+        issue, marks = self._connect_issue(m, window, fifo, pairs)
+        self._connect_array(m, window, issue, marks, fifo, pairs)
+        return m
+
+    def _connect_window(self, m, pairs):
+        """From the stream of words to windows."""
         spec, config = self._spec, self.config
-        pairs = spec.pixels == 2
         m.submodules.lines = lines = LineBuffer(spec.word_bits, spec.row_words)
         window = (ColumnPairs if pairs else Window)(spec.word_bits, spec.max_groups_in)
         m.submodules.window = window
-        m.submodules.weights = weights = self._weights
-        m.submodules.scales = scales = self._scales
-        m.submodules.array = array = self._array
-        accumulators = (PairAccumulators if pairs else Accumulators)(spec)
-        m.submodules.accumulators = accumulators
-        m.submodules.requantizer = requantizer = self._requantizer
-        queue = (spec.out_bits, self.fifo_depth)
-        fifo = PixelOrder(*queue, spec.max_groups_out) if pairs else StreamFifo(*queue)
-        m.submodules.fifo = fifo
-
         wiring.connect(m, wiring.flipped(self.i), lines.i)
-        wiring.connect(m, lines.o, window.i)
-        wiring.connect(m, fifo.o, wiring.flipped(self.o))
-        for store, second in ((weights, 0), (scales, 1)):
-            wiring.connect(m, wiring.flipped(self.load), store.load)
-            m.d.comb += [
-                store.enable.eq(self.load.second == second),
-                store.bank.eq(config.bank),
-            ]
+        columns = lines.o.payload
         m.d.comb += [
             lines.start.eq(self.start),
             lines.row_words.eq(config.row_words),
             lines.height.eq(config.height),
+            window.i.valid.eq(lines.o.valid),
+            window.i.payload.eq(columns.words if pairs else columns),
+            lines.o.ready.eq(window.i.ready),
             window.start.eq(self.start),
             window.groups.eq(config.groups_in),
-            window.width.eq(config.width),
-            window.height.eq(config.height),
             self.busy.eq(window.busy),
         ]
-        tag = self._issue(m, window, weights, fifo)
+        if pairs:
+            m.d.comb += [window.width.eq(config.width), window.height.eq(config.height)]
+        return window
+
+    def _register_load(self, m):
+        """The beat to be loaded, from registers: it goes to many memories."""
+        load = self._weights.load.signature.create(path=("beat",))
+        for name in load.signature.members:
+            m.d.sync += getattr(load, name).eq(getattr(self.load, name))
+        return load
+
+    def _connect_fifo(self, m, pairs):
+        """The queue at the end."""
+        queue = (self._spec.out_bits, self.fifo_depth)
+        if pairs:
+            fifo = PixelOrder(*queue, self._spec.max_groups_out)
+        else:
+            fifo = StreamFifo(*queue, always_ready=True)
+        m.submodules.fifo = fifo
+        wiring.connect(m, fifo.o, wiring.flipped(self.o))
+        if pairs:
+            m.d.comb += [
+                fifo.start.eq(self.start),
+                fifo.groups.eq(self.config.groups_out),
+                fifo.width.eq(self.config.width),
+            ]
+        return fifo
+
+    def _connect_issue(self, m, window, fifo, pairs):
+        """Windows meet weight words; returns also what is known of a pair."""
+        m.submodules.issue = issue = Issue(self._spec, self.fifo_depth)
+        marks = window.o.payload.marks if pairs else None
+        m.d.comb += [
+            issue.start.eq(self.start),
+            issue.groups_in.eq(self.config.groups_in),
+            issue.groups_out.eq(self.config.groups_out),
+            issue.valid.eq(window.o.valid),
+            issue.there.eq(Cat(marks.before, marks.own) if pairs else 1),
+            issue.taken.eq(fifo.taken if pairs else fifo.o.valid & fifo.o.ready),
+            window.o.ready.eq(issue.done),
+            self.fire.eq(issue.fire),
+            self.blocked.eq(window.o.valid & ~issue.fire),
+            self._weights.address.eq(issue.word),
+        ]
+        return issue, marks
+
+    def _connect_array(self, m, window, issue, marks, fifo, pairs):
+        """From windows and weights to results; what they belong to travels beside them."""
+        spec, scales, requantizer = self._spec, self._scales, self._requantizer
+        m.submodules.array = array = self._array
+        if pairs:
+            accumulators = PairAccumulators(spec)
+        else:
+            accumulators = Accumulators(spec, spec.biased)
+        m.submodules.accumulators = accumulators
+        m.submodules.requantizer = requantizer
 
         # A window waits for its weight word: a cycle in the memory, one on the way to the array.
         words = window.o.payload.words if pairs else window.o.payload
         m.d.comb += [
             array.window.eq(_delay(m, words.as_value(), _FETCH, "window", reset_less=True)),
-            array.weights.eq(_delay(m, weights.word, _FETCH - 1, "weights", reset_less=True)),
+            array.weights.eq(
+                _delay(m, self._weights.word, _FETCH - 1, "weights", reset_less=True)
+            ),
         ]
 
-        # What the sums belong to travels beside the array.
-        there = Signal(2) if pairs else None
-        belongs = [
-            accumulators.valid, accumulators.first, accumulators.last, accumulators.group
-        ]
+        # Bias and shift take a cycle in the memory and one on the way, too.
+        tag = Cat(issue.fire, issue.first, issue.last)
+        group = _delay(m, issue.group, _FETCH + array.latency - 2, "early_group")
+        m.d.comb += scales.address.eq(group)
+        belongs = [accumulators.valid, accumulators.first, accumulators.last]
+        there = Signal(2)
         if pairs:
+            tag = Cat(tag, marks.left, marks.before, marks.own)
             belongs += [accumulators.left, there]
         m.d.comb += [
             Cat(belongs).eq(_delay(m, tag, _FETCH + array.latency, "tag")),
+            accumulators.group.eq(_delay(m, group, 2, "group")),
             accumulators.sums.eq(array.sums),
-            scales.address.eq(accumulators.group),
             requantizer.i_valid.eq(accumulators.o_valid),
             requantizer.i_acc.eq(accumulators.o),
         ]
-        self._connect_scales(m)
+        self._connect_scales(m, accumulators)
         if pairs:
             there = _delay(m, there, 1 + requantizer.latency, "there")
             m.d.comb += [
-                fifo.start.eq(self.start),
-                fifo.groups.eq(config.groups_out),
-                fifo.width.eq(config.width),
                 fifo.i_valid.eq(there & requantizer.o_valid.replicate(2)),
                 fifo.i.eq(requantizer.o.as_value()),
             ]
@@ -187,66 +247,26 @@ class ConvEngine(wiring.Component):
                 fifo.i.valid.eq(requantizer.o_valid),
                 fifo.i.payload.eq(requantizer.o),
             ]
-        return m
 
-    def _issue(self, m, window, weights, fifo):
-        """One weight word per cycle for the window at hand; returns what the cycle belongs to."""
-        spec, config = self._spec, self.config
-        group_in = Signal(range(spec.max_groups_in))
-        group_out = Signal(range(spec.max_groups_out))
-        word = Signal(range(spec.weight_words))
-        last_in = Signal()
-        last_out = Signal()
-        result = self.fire & last_in
-        tag = Cat(self.fire, group_in == 0, last_in, group_out)
-        if spec.pixels == 2:
-            marks = window.o.payload.marks
-            queues = [
-                (self._credits("odd_credits"), marks.before, fifo.taken[0]),
-                (self._credits("even_credits"), marks.own, fifo.taken[1]),
-            ]
-            room = Cat((credits != 0) | ~there for credits, there, _ in queues).all()
-            returns = [(credits, result & there, taken) for credits, there, taken in queues]
-            tag = Cat(tag, marks.left, marks.before, marks.own)
-        else:
-            credits = self._credits("credits")
-            room = credits != 0
-            returns = [(credits, result, fifo.o.valid & fifo.o.ready)]
-        m.d.comb += [
-            last_in.eq(group_in == config.groups_in - 1),
-            last_out.eq(group_out == config.groups_out - 1),
-            self.fire.eq(window.o.valid & (~last_in | room)),
-            self.blocked.eq(window.o.valid & ~self.fire),
-            window.o.ready.eq(self.fire & last_out),
-            weights.address.eq(word),
-        ]
-        with m.If(self.fire):
-            m.d.sync += [word.eq(word + 1), group_out.eq(group_out + 1)]
-            with m.If(last_out):
-                m.d.sync += [group_out.eq(0), group_in.eq(group_in + 1)]
-                with m.If(last_in):
-                    m.d.sync += [group_in.eq(0), word.eq(0)]
-        for credits, used, returned in returns:
-            m.d.sync += credits.eq(credits - used + returned)
-        return tag
+    def _connect_scales(self, m, accumulators):
+        """Bias, shift and multiplier of each channel, the same for every pixel.
 
-    def _credits(self, name):
-        """Room left in a queue."""
-        return Signal(range(self.fifo_depth + 1), name=name, init=self.fifo_depth)
-
-    def _connect_scales(self, m):
-        """Bias, shift and multiplier of each channel, the same for every pixel."""
+        They are at the accumulators beside the sums and a cycle later at the requantizer.
+        """
         spec, requantizer = self._spec, self._requantizer
-        record = [requantizer.i_bias]
+        record = [accumulators.bias if spec.biased else requantizer.i_bias]
         if spec.requantize.shift_width:
             record.append(requantizer.i_shift)
         if spec.mul_bits:
             record.append(requantizer.i_multiplier)
-        record = [field.as_value() for field in record]
-        for pixel in range(spec.pixels):
-            sizes = [len(field) // spec.pixels for field in record]
-            parts = [field[pixel * size :][:size] for field, size in zip(record, sizes)]
-            m.d.comb += Cat(parts).eq(self._scales.word)
+        word = _delay(m, self._scales.word, 1, "scales", reset_less=True)
+        for number, field in enumerate(record):
+            field = field.as_value()
+            size = len(field) // spec.pixels
+            late = number > 0 or not spec.biased
+            part = _delay(m, word[:size], late, f"scale_{number}", reset_less=True)
+            m.d.comb += field.eq(part.replicate(spec.pixels))
+            word = word[size:]
 
 
 def _delay(m, value, cycles, name, *, reset_less=False):

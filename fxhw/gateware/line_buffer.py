@@ -4,7 +4,22 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["LineBuffer"]
+from .collisions import NEVER
+from .credits import Credits
+from .lap_counter import LapCounter
+from .stream import StreamFifo
+
+__all__ = ["LineBuffer", "column_layout"]
+
+_QUEUE = 16
+"""Columns the queue holds: what LUT RAM is deep at least, and enough for the credits."""
+
+
+def column_layout(word_bits: int) -> data.StructLayout:
+    """Three words, above, centre and below, and whether the column ends a row, and the image."""
+    return data.StructLayout(
+        {"words": data.ArrayLayout(word_bits, 3), "ends_row": 1, "ends_image": 1}
+    )
 
 
 class LineBuffer(wiring.Component):
@@ -15,7 +30,11 @@ class LineBuffer(wiring.Component):
     image ends.  The row memories form a chain: a new word pushes the centre row's word of that
     position into the upper row's memory, so each is read and written once per word.
 
-    *Latency*: a column leaves one row and one cycle after its centre word came in.
+    A word waits beside those that come out of the memories, which are slow: nothing else is done in
+    that cycle.  The columns go into a queue, and words are taken only while it has room (credits),
+    so that nothing on the way there stalls and ``i.ready`` follows from registers.
+
+    *Latency*: a column leaves one row and four cycles after its centre word came in.
     *Throughput*: a word per cycle; every other cycle if a row is a single word, whose memory
     address would otherwise be read while it is being written.
 
@@ -29,7 +48,7 @@ class LineBuffer(wiring.Component):
     start : pulse that begins an image; the buffer must be idle.
     row_words, height : words per row and rows, 1 or more, stable during an image.
     i : stream of words.
-    o : stream of columns: above, centre, below.
+    o : stream of columns, see :func:`column_layout`.
     """
 
     def __init__(self, word_bits: int, max_row_words: int):
@@ -41,66 +60,107 @@ class LineBuffer(wiring.Component):
                 "row_words": In(range(max_row_words + 1)),
                 "height": In(16),
                 "i": In(stream.Signature(word_bits)),
-                "o": Out(stream.Signature(data.ArrayLayout(word_bits, 3))),
+                "o": Out(stream.Signature(column_layout(word_bits))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.centre = centre = memory.Memory(
-            shape=self._word_bits, depth=self._depth, init=[]
+        m.submodules.position = position = LapCounter(self._depth)
+        m.submodules.credits = credits = Credits(_QUEUE)
+        m.submodules.queue = queue = StreamFifo(
+            column_layout(self._word_bits), _QUEUE, always_ready=True
         )
-        m.submodules.above = above = memory.Memory(
-            shape=self._word_bits, depth=self._depth, init=[]
-        )
-        reads = [mem.read_port() for mem in (above, centre)]
-        writes = [mem.write_port() for mem in (above, centre)]
-
-        active = Signal()
-        row = Signal.like(self.height)
-        position = Signal(range(self._depth))
-        # The word between memory read and output.
-        held = Signal()
-        held_word = Signal(self._word_bits)
-        held_position = Signal.like(position)
-        held_row = Signal.like(row)
-
-        emit = held_row != 0
-        advance = Signal()
-        room = Signal()
-        step = Signal()
-        flush = Signal()
-        m.d.comb += [
-            self.o.valid.eq(held & emit),
-            advance.eq(~held | ~emit | self.o.ready),
-            room.eq(active & advance & ~(held & (self.row_words == 1))),
-            flush.eq(row == self.height),
-            self.i.ready.eq(room & ~flush),
-            step.eq(room & (flush | self.i.valid)),
-            self.o.payload[0].eq(Mux(held_row == 1, 0, reads[0].data)),
-            self.o.payload[1].eq(reads[1].data),
-            self.o.payload[2].eq(Mux(held_row == self.height, 0, held_word)),
-            writes[0].data.eq(reads[1].data),
-            writes[1].data.eq(held_word),
+        # Rows come in, then the row below the image is made up.
+        taking, flushing = Signal(), Signal()
+        first, second, last_row = Signal(), Signal(), Signal()
+        free, step, row_ends = Signal(), Signal(), Signal()
+        # Only a row of one word has its word read while it may still have to be written.
+        single, writing, begins = Signal(), Signal(), Signal()
+        m.d.sync += [
+            single.eq(self.row_words == 1),
+            writing.eq(step),
+            begins.eq(self.start),
         ]
-        for port in reads:
-            m.d.comb += [port.addr.eq(position), port.en.eq(step)]
-        for port in writes:
-            m.d.comb += [port.addr.eq(held_position), port.en.eq(held & advance)]
-
-        with m.If(advance):
-            m.d.sync += held.eq(step)
-        with m.If(step):
+        m.d.comb += [
+            free.eq(credits.room & ~(single & (writing | begins))),
+            self.i.ready.eq(taking & free),
+            step.eq(free & (flushing | (taking & self.i.valid))),
+            row_ends.eq(step & position.last),
+            position.start.eq(self.start),
+            position.count.eq(self.row_words),
+            position.step.eq(step),
+            credits.sent.eq(step & ~first),
+            credits.returned.eq(self.o.valid & self.o.ready),
+        ]
+        self._count_rows(m, row_ends, last_row)
+        with m.If(row_ends):
             m.d.sync += [
-                held_word.eq(self.i.payload),
-                held_position.eq(position),
-                held_row.eq(row),
-                position.eq(position + 1),
+                first.eq(0),
+                second.eq(first),
+                taking.eq(taking & ~last_row),
+                flushing.eq(taking & last_row),
             ]
-            with m.If(position == self.row_words - 1):
-                m.d.sync += [position.eq(0), row.eq(row + 1)]
-                with m.If(flush):
-                    m.d.sync += active.eq(0)
         with m.If(self.start):
-            m.d.sync += [active.eq(1), row.eq(0), position.eq(0)]
+            m.d.sync += [taking.eq(1), first.eq(1), second.eq(0)]
+        marks = {
+            "above_is_border": second,
+            "below_is_border": flushing,
+            "ends_row": position.last,
+            "ends_image": flushing & position.last,
+        }
+        self._connect_column(m, position.value, writing, marks, queue.i.payload)
+        m.d.comb += queue.i.valid.eq(_later(m, step & ~first, 2, "emitted"))
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
+
+    def _count_rows(self, m, row_ends, last_row):
+        """Rows end every other cycle at most, so a cycle may pass before their number is known."""
+        row = Signal.like(self.height, reset_less=True)
+        with m.If(self.start):
+            m.d.sync += row.eq(1)
+        with m.Elif(row_ends):
+            m.d.sync += row.eq(row + 1)
+        m.d.sync += last_row.eq(row == self.height)
+
+    def _connect_column(self, m, position, writing, marks, column):
+        """The memories, what comes out of them beside the word taken, and the column of those."""
+        memories = [
+            # A word is read before the next one at its position is written, or once more.
+            memory.Memory(shape=self._word_bits, depth=self._depth, init=[], attrs=NEVER)
+            for _ in range(2)
+        ]
+        m.submodules.above, m.submodules.centre = memories
+        reads = [mem.read_port() for mem in memories]
+        writes = [mem.write_port() for mem in memories]
+        word = _later(m, self.i.payload, 1, "word")
+        written = _later(m, position, 1, "written")
+        for read, write, value in zip(reads, writes, (reads[1].data, word)):
+            m.d.comb += [
+                read.addr.eq(position),
+                write.addr.eq(written),
+                write.en.eq(writing),
+                write.data.eq(value),
+            ]
+        held = {name: _later(m, mark, 1, name) for name, mark in marks.items()}
+        sources = (reads[0].data, reads[1].data, word)
+        borders = (held["above_is_border"], 0, held["below_is_border"])
+        for row, (source, border) in enumerate(zip(sources, borders)):
+            # A register that is cleared takes no logic.
+            part = Signal(self._word_bits, name=f"row_{row}", reset_less=True)
+            with m.If(border):
+                m.d.sync += part.eq(0)
+            with m.Else():
+                m.d.sync += part.eq(source)
+            m.d.comb += column.words[row].eq(part)
+        for name in ("ends_row", "ends_image"):
+            m.d.comb += column[name].eq(_later(m, held[name], 1, f"held_{name}"))
+
+
+def _later(m, value, cycles, name):
+    """``value`` some cycles later."""
+    for cycle in range(cycles):
+        later = Signal(value.shape(), name=f"{name}_{cycle}")
+        m.d.sync += later.eq(value)
+        value = later
+    return value

@@ -50,7 +50,9 @@ class PixelOrder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        queues = [StreamFifo(self._word_bits, self._depth) for _ in range(2)]
+        queues = [
+            StreamFifo(self._word_bits, self._depth, always_ready=True) for _ in range(2)
+        ]
         m.submodules.odd, m.submodules.even = queues
         group = Signal(range(self._max_groups))
         x = Signal.like(self.width)

@@ -1,14 +1,16 @@
-"""Generic stream stages: a register, a fork and a queue.
+"""Generic stream stages: registers, a fork and a queue.
 
 A stream moves one payload in every cycle in which ``valid`` and ``ready`` are both high.  A source
 that has raised ``valid`` holds it, and the payload, until then; it never waits for ``ready``.
 """
 
 from amaranth.hdl import *
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["StreamBuffer", "StreamFork", "StreamFifo"]
+from .collisions import NEVER
+
+__all__ = ["SkidBuffer", "StreamBuffer", "StreamFork", "StreamFifo"]
 
 
 class StreamBuffer(wiring.Component):
@@ -40,6 +42,56 @@ class StreamBuffer(wiring.Component):
             m.d.sync += self.o.valid.eq(self.i.valid)
             with m.If(self.i.valid):  # an idle input costs no toggling
                 m.d.sync += self.o.payload.eq(self.i.payload)
+
+        return m
+
+
+class SkidBuffer(wiring.Component):
+    """Two registers between two streams; cuts every path, ``o.ready`` to ``i.ready`` included.
+
+    The spare register takes the word that comes in while the other one is found waiting.
+
+    Latency: 1 cycle.  Throughput: 1 word per cycle.
+
+    Parameters
+    ----------
+    shape : shape of the payload.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(shape))`
+    o : :py:`Out(stream.Signature(shape))`
+    """
+
+    def __init__(self, shape):
+        super().__init__({
+            "i": In(stream.Signature(shape)),
+            "o": Out(stream.Signature(shape)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        incoming, outgoing = Value.cast(self.i.payload), Value.cast(self.o.payload)
+        spare = Signal(len(incoming), reset_less=True)
+        offered = Signal(len(incoming), reset_less=True)
+        room = Signal(init=1)  # whether the spare register is free
+        moves = Signal()
+        m.d.comb += [
+            self.i.ready.eq(room),
+            outgoing.eq(offered),
+            moves.eq(~self.o.valid | self.o.ready),
+        ]
+        with m.If(room):
+            m.d.sync += spare.eq(incoming)
+        with m.If(moves):
+            m.d.sync += [
+                room.eq(1),
+                self.o.valid.eq(self.i.valid | ~room),
+                offered.eq(Mux(room, incoming, spare)),
+            ]
+        with m.Elif(self.i.valid):
+            m.d.sync += room.eq(0)
 
         return m
 
@@ -105,31 +157,36 @@ class StreamFork(wiring.Component):
 
 
 class StreamFifo(wiring.Component):
-    """First in, first out queue in block RAM.
+    """First in, first out queue: a memory, and a register that offers the oldest word.
+
+    Whether there is a next word is known from a register, so that little stands behind
+    ``o.ready``.
 
     Latency: 2 cycles from an empty queue's input to its output (1 with ``depth`` 1).
-    Throughput: 1 word per cycle from ``depth`` 3 on, 1 word in 2 cycles below.
+    Throughput: 1 word per cycle from ``depth`` 3 on, less below.
 
     Parameters
     ----------
     shape : shape of the payload.
     depth : words the queue holds, at least 1.
+    always_ready : whether the writer keeps account of the room by itself, so that ``i.ready`` is 1.
 
     Members
     -------
-    i : :py:`In(stream.Signature(shape))`
+    i : :py:`In(stream.Signature(shape, always_ready=always_ready))`
     o : :py:`Out(stream.Signature(shape))`
     level : :py:`Out(range(depth + 1))`
         Words held, the one offered at ``o`` included.
     """
 
-    def __init__(self, shape, depth):
+    def __init__(self, shape, depth, *, always_ready=False):
         if not isinstance(depth, int) or depth < 1:
             raise ValueError(f"FIFO depth must be a positive integer, not {depth!r}")
         self._depth = depth
+        self._always_ready = always_ready
 
         super().__init__({
-            "i": In(stream.Signature(shape)),
+            "i": In(stream.Signature(shape, always_ready=always_ready)),
             "o": Out(stream.Signature(shape)),
             "level": Out(range(depth + 1)),
         })
@@ -142,16 +199,57 @@ class StreamFifo(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        i_bits, o_bits = Value.cast(self.i.payload), Value.cast(self.o.payload)
-        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=len(i_bits), depth=self._depth)
+        taken, given = Signal(), Signal()
+        if not self._always_ready:
+            m.d.comb += self.i.ready.eq(self.level != self._depth)
         m.d.comb += [
-            queue.w_data.eq(i_bits),
-            queue.w_en.eq(self.i.valid),
-            self.i.ready.eq(queue.w_rdy),
-            o_bits.eq(queue.r_data),
-            self.o.valid.eq(queue.r_rdy),
-            queue.r_en.eq(self.o.ready),
-            self.level.eq(queue.level),
+            taken.eq(self.i.valid & self.i.ready),
+            given.eq(self.o.valid & self.o.ready),
         ]
+        with m.If(taken != given):
+            m.d.sync += self.level.eq(self.level + Mux(given, -1, 1))
+        if self._depth == 1:
+            with m.If(taken):
+                m.d.sync += self.o.payload.eq(self.i.payload)
+            m.d.sync += self.o.valid.eq(taken | (self.o.valid & ~self.o.ready))
+        else:
+            self._queue(m, taken)
 
         return m
+
+    def _queue(self, m, taken):
+        """A ring of words; the register at its end is the memory's own."""
+        i_bits, o_bits = Value.cast(self.i.payload), Value.cast(self.o.payload)
+        # A word is read when there is one, and written where there is none.
+        m.submodules.ring = ring = memory.Memory(
+            shape=len(i_bits), depth=self._depth, init=[], attrs=NEVER
+        )
+        write, read = ring.write_port(), ring.read_port()
+        following = Signal(range(self._depth), init=1 % self._depth)  # behind the one to be read
+        waiting = Signal()  # whether the ring holds a word
+        moves = Signal()
+        m.d.comb += [
+            moves.eq(~self.o.valid | self.o.ready),
+            write.en.eq(taken),
+            write.data.eq(i_bits),
+            read.en.eq(moves),
+            o_bits.eq(read.data),
+        ]
+
+        def after(pointer):
+            if 1 << len(pointer) == self._depth:
+                return pointer + 1
+            return Mux(pointer == self._depth - 1, 0, pointer + 1)
+
+        with m.If(taken):
+            m.d.sync += write.addr.eq(after(write.addr))
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(waiting)
+        with m.If(moves & waiting):
+            m.d.sync += [
+                read.addr.eq(following),
+                following.eq(after(following)),
+                waiting.eq(taken | (following != write.addr)),
+            ]
+        with m.Elif(taken):
+            m.d.sync += waiting.eq(1)

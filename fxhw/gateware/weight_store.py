@@ -100,7 +100,9 @@ class WeightStore(wiring.Component):
         known = Cat(recent, self.load.data)
         with m.If(self.load.valid):
             m.d.sync += recent.eq(known[self._bus_bits :])
-        for beat, (low, high) in enumerate(stored_parts(self._word_bits, self._bus_bits)):
+        parts = stored_parts(self._word_bits, self._bus_bits)
+        number = self.load.beat[: ceil_log2(len(parts))]
+        for beat, (low, high) in enumerate(parts):
             if low == high:
                 continue
             # A bank is loaded while the other one is read, or while nothing is.
@@ -111,7 +113,7 @@ class WeightStore(wiring.Component):
             m.d.comb += [
                 write.addr.eq(locate(self.load.bank, self.load.word)),
                 write.data.eq(known[first : first + high - low]),
-                write.en.eq(self.load.valid & self.enable & (self.load.beat == beat)),
+                write.en.eq(self.load.valid & self.enable & (number == beat)),
                 read.addr.eq(locate(self.bank, self.address)),
                 self.word[low:high].eq(read.data),
             ]

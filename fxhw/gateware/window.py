@@ -4,6 +4,9 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .lap_counter import LapCounter
+from .line_buffer import column_layout
+
 __all__ = ["Window"]
 
 
@@ -13,7 +16,8 @@ class Window(wiring.Component):
     Columns arrive as pixels of ``groups`` words, group fastest.  The two columns before the
     incoming one are remembered per group.  The raster is taken as one long line: while the last
     pixel of a row waits for its right neighbour, which is the zero border, the first column of
-    the next row comes in, so that no cycle is lost between rows.
+    the next row comes in, so that no cycle is lost between rows.  Where rows and the image end,
+    the columns themselves tell.
 
     *Latency*: a pixel's windows leave one pixel and one cycle after its columns came in.
     *Throughput*: a window per cycle.
@@ -26,9 +30,9 @@ class Window(wiring.Component):
     Members
     -------
     start : pulse that begins an image; the block must be idle.
-    groups, width, height : words per pixel, pixels per row, rows; stable during an image.
+    groups : words per pixel, stable during an image.
     busy : whether windows are still to come.
-    i : stream of columns: above, centre, below.
+    i : stream of columns, see :func:`.line_buffer.column_layout`.
     o : stream of windows, tap ``3 * ky + kx``.
     """
 
@@ -39,65 +43,68 @@ class Window(wiring.Component):
             {
                 "start": In(1),
                 "groups": In(range(max_groups + 1)),
-                "width": In(16),
-                "height": In(16),
                 "busy": Out(1),
-                "i": In(stream.Signature(data.ArrayLayout(word_bits, 3))),
+                "i": In(stream.Signature(column_layout(word_bits))),
                 "o": Out(stream.Signature(data.ArrayLayout(word_bits, 9))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
+        m.submodules.group = group = LapCounter(self._max_groups)
+        taking, flushing = Signal(), Signal()
+        # The window's centre is the pixel before the incoming one.
+        early = Signal()  # there is none yet
+        row_begins = Signal()  # the incoming pixel is its row's first: behind the centre is border
+        at_left = Signal()  # the centre is its row's first
+        step, moves = Signal(), Signal()
+        m.d.comb += [
+            self.busy.eq(taking | flushing | self.o.valid),
+            moves.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(taking & moves),
+            step.eq(moves & (flushing | (taking & self.i.valid))),
+            group.start.eq(self.start),
+            group.count.eq(self.groups),
+            group.step.eq(step),
+        ]
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(step & ~early)
+        with m.If(step & group.last):
+            m.d.sync += [
+                early.eq(0),
+                row_begins.eq(self.i.payload.ends_row),
+                at_left.eq(row_begins),
+                flushing.eq(taking & self.i.payload.ends_image),
+            ]
+            with m.If(self.i.payload.ends_image):
+                m.d.sync += taking.eq(0)
+        with m.If(self.start):
+            m.d.sync += [taking.eq(1), early.eq(1), row_begins.eq(1)]
+        self._connect_taps(m, moves, step, group.value, at_left, row_begins)
+        return m
+
+    def _connect_taps(self, m, moves, step, group, at_left, at_right):
+        """Three columns, in registers that are cleared where a column lies beside the image."""
         column = data.ArrayLayout(self._word_bits, 3)
         m.submodules.history = history = memory.Memory(
             shape=data.ArrayLayout(column, 2), depth=self._max_groups, init=[]
         )
         recall = history.read_port(domain="comb")
         store = history.write_port()
-
-        active = Signal()
-        group = Signal(range(self._max_groups))
-        # Position of the incoming pixel; the window's centre is the pixel before it.
-        x = Signal.like(self.width)
-        y = Signal.like(self.height)
-        flush = Signal()
-        step = Signal()
-        room = Signal()
         m.d.comb += [
-            self.busy.eq(active | self.o.valid),
-            room.eq(active & (~self.o.valid | self.o.ready)),
-            flush.eq(y == self.height),
-            self.i.ready.eq(room & ~flush),
-            step.eq(room & (flush | self.i.valid)),
             recall.addr.eq(group),
             store.addr.eq(group),
             store.en.eq(step),
             store.data[0].eq(recall.data[1]),
-            store.data[1].eq(self.i.payload),
+            store.data[1].eq(self.i.payload.words),
         ]
-        at_left = (x == 1) | (self.width == 1)
-        at_right = x == 0
-        left, centre, right = (data.View(column, Signal(column)) for _ in range(3))
-        m.d.comb += [
-            left.eq(Mux(at_left, 0, recall.data[0].as_value())),
-            centre.eq(recall.data[1]),
-            right.eq(Mux(at_right, 0, self.i.payload.as_value())),
-        ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(step):
-            m.d.sync += self.o.valid.eq((x != 0) | (y != 0))
+        sources = (recall.data[0], recall.data[1], self.i.payload.words)
+        for kx, (source, border) in enumerate(zip(sources, (at_left, 0, at_right))):
+            taps = data.View(column, Signal(column, name=f"column_{kx}", reset_less=True))
+            # They take what there is, be it valid or not: less stands before many registers.
+            with m.If(moves & border):
+                m.d.sync += taps.eq(0)
+            with m.Elif(moves):
+                m.d.sync += taps.eq(source)
             for ky in range(3):
-                for kx, source in enumerate((left, centre, right)):
-                    m.d.sync += self.o.payload[3 * ky + kx].eq(source[ky])
-            m.d.sync += group.eq(group + 1)
-            with m.If(group == self.groups - 1):
-                m.d.sync += [group.eq(0), x.eq(x + 1)]
-                with m.If(flush):
-                    m.d.sync += active.eq(0)
-                with m.If(x == self.width - 1):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
-        with m.If(self.start):
-            m.d.sync += [active.eq(1), group.eq(0), x.eq(0), y.eq(0)]
-        return m
+                m.d.comb += self.o.payload[3 * ky + kx].eq(taps[ky])

@@ -151,6 +151,11 @@ class ConvSpec:
         return 1 + levels
 
     @property
+    def biased(self) -> bool:
+        """Whether the accumulators start from the bias, so that the requantizer adds none."""
+        return self.pixels == 1 and not self.mul_bits
+
+    @property
     def accumulator(self) -> Accumulator:
         """Range of the sums at the largest fan-in."""
         return Accumulator(self.weight, self.activation, TAPS * self.lanes_in * self.max_groups_in)

@@ -17,12 +17,12 @@ from .schedule import Schedule
 
 __all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
-_PIPELINE = 10
+_PIPELINE = 13
 """Cycles from the first word wanted of the feature memory to the last result written, beside the
-latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 1,
+latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 4,
 window 1, weights 2, accumulator 1, queue 2."""
 
-_FRONT_PIPELINE = 7
+_FRONT_PIPELINE = 9
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
 _LAUNCH = 3
@@ -101,9 +101,11 @@ class Estimate:
         return self.macs / (self.total * self.macs_per_cycle)
 
 
-def requantizer_latency(mul_bits: int) -> int:
-    """Register stages of a requantizer: the product if there are multipliers, sum, shift, clamp."""
-    return 3 + (mul_bits > 0)
+def requantizer_latency(mul_bits: int, biased: bool = False) -> int:
+    """Register stages of a requantizer: shift and clamp, and before them the product, if there are
+    multipliers, and the sum, unless the accumulators hold the bias.
+    """
+    return 3 + (mul_bits > 0) - biased
 
 
 def estimate_cycles(
@@ -162,10 +164,13 @@ def _step(
     fill = beat * groups_in * (d.width + 1)
     # A row of windows, or of the columns they are made of.
     row_cycles = groups_in * max(row * d.groups_out, beat * d.width)
-    requantizer = requantizer_latency(design.mul_bits)
+    requantizer, front_requantizer = (
+        requantizer_latency(design.mul_bits, engine.biased)
+        for engine in (design.main, design.front)
+    )
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
-        latency = _FRONT_PIPELINE + design.front.array_latency + requantizer
+        latency = _FRONT_PIPELINE + design.front.array_latency + front_requantizer
         image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
         row_cycles = max(row_cycles, d.width * pace)

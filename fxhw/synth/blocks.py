@@ -38,6 +38,7 @@ BLOCKS = {
     "full_writer": "feature writer",
     "head": "1x1 head",
     "intake": "image intake",
+    "issue": "issue of windows",
     "lines": "line buffer",
     "pool": "max-pool",
     "pooled_repacker": "repacker, pooled",

@@ -9,13 +9,17 @@ from amaranth.sim import Simulator
 from fxhw.fixed import ActivationFormat, WeightFormat
 from fxhw.gateware.accumulators import Accumulators
 from fxhw.plan import ConvSpec
+from fxhw.plan.conv_spec import STYLES
 
 from .test_mac_array import spec_of
 
 
-def run_accumulators(spec: ConvSpec, sums):
-    """Totals of (pixels, groups in, groups out, lanes) partial sums, one per cycle."""
-    dut = Accumulators(spec)
+def run_accumulators(spec: ConvSpec, sums, bias=None):
+    """Totals of (pixels, groups in, groups out, lanes) partial sums, one per cycle.
+
+    Biases are (groups out, lanes).
+    """
+    dut = Accumulators(spec, bias is not None)
     pixels, groups_in, groups_out, _ = sums.shape
     totals = []
 
@@ -27,6 +31,8 @@ def run_accumulators(spec: ConvSpec, sums):
                     ctx.set(dut.first, group_in == 0)
                     ctx.set(dut.last, group_in == groups_in - 1)
                     ctx.set(dut.group, group_out)
+                    if bias is not None:
+                        ctx.set(dut.bias, bias[group_out].tolist())
                     ctx.set(dut.sums, sums[_, group_in, group_out].tolist())
                     await collect(ctx)
         ctx.set(dut.valid, 0)
@@ -44,12 +50,20 @@ def run_accumulators(spec: ConvSpec, sums):
     return totals
 
 
-@pytest.mark.parametrize(("groups_in", "groups_out"), [(1, 1), (1, 3), (4, 1), (4, 3)])
-def test_totals(groups_in, groups_out):
+@pytest.mark.parametrize(("groups_in", "groups_out"), [(1, 1), (1, 3), (4, 1), (4, 3), (2, 17)])
+@pytest.mark.parametrize("target", STYLES["lut"])
+@pytest.mark.parametrize("biased", [False, True])
+def test_totals(groups_in, groups_out, target, biased):
     spec = spec_of(WeightFormat(4), ActivationFormat(6))
-    spec = replace(spec, max_groups_in=groups_in, max_groups_out=groups_out)
+    spec = replace(spec, max_groups_in=groups_in, max_groups_out=groups_out, target=target)
     rng = np.random.default_rng(1)
     low, high = spec.partial.min, spec.partial.max
     sums = rng.integers(low, high + 1, (4, groups_in, groups_out, 2))
     sums[0], sums[1] = low, high
-    assert run_accumulators(spec, sums) == sums.sum(axis=1).reshape(-1, 2).tolist()
+    expected, bias = sums.sum(axis=1), None
+    if biased:
+        ends = spec.requantize.bias
+        bias = rng.integers(ends.min, ends.max + 1, (groups_out, 2))
+        bias[0] = ends.min, ends.max
+        expected = expected + bias
+    assert run_accumulators(spec, sums, bias) == expected.reshape(-1, 2).tolist()

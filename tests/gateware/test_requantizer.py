@@ -33,10 +33,16 @@ SPECS = [
 
 
 def rtl(spec, acc, bias, shift, multiplier=None, valid=None):
-    """Result codes and valid flags of ``Requantizer(spec)``, ``latency`` cycles later."""
-    dut = Requantizer(spec, acc.shape[1])
+    """Result codes and valid flags of ``Requantizer(spec)``, ``latency`` cycles later.
+
+    Without biases it is one that is given accumulators that hold them.
+    """
+    dut = Requantizer(spec, acc.shape[1], bias is None)
     valid = np.ones(len(acc), int) if valid is None else valid
-    ports, operands = [dut.i_acc, dut.i_bias], [acc, bias]
+    ports, operands = [dut.i_acc], [acc]
+    if bias is not None:
+        ports.append(dut.i_bias)
+        operands.append(bias)
     if spec.shift_width:
         ports.append(dut.i_shift)
         operands.append(shift)
@@ -95,8 +101,13 @@ def test_random_operands_with_gaps(spec, lanes):
         multiplier = rng.integers(1, spec.max_multiplier + 1, (100, lanes))
     valid = rng.integers(0, 2, 100)
     words, flags = rtl(spec, acc, bias, shift, multiplier, valid)
+    expected = spec.compute(acc, bias, shift, multiplier)
     np.testing.assert_array_equal(flags, valid)
-    np.testing.assert_array_equal(words, spec.compute(acc, bias, shift, multiplier))
+    np.testing.assert_array_equal(words, expected)
+    if not spec.mul_bits:
+        words, flags = rtl(spec, acc + bias, None, shift, None, valid)
+        np.testing.assert_array_equal(flags, valid)
+        np.testing.assert_array_equal(words, expected)
 
 
 def test_rounding_bias_rounds_half_up():
@@ -142,8 +153,14 @@ def test_a_sign_has_no_shift():
 def test_latency_and_ports_follow_the_multiplier():
     plain, multiplied = (Requantizer(Requantize(8, FixedFormat(4), bits), 1) for bits in (0, 3))
     assert (plain.latency, multiplied.latency) == (3, 4)
+    assert Requantizer(plain.spec, 1, biased=True).latency == 2
     assert "i_multiplier" not in plain.signature.members
     assert not hasattr(plain, "i_multiplier")
+
+
+def test_a_bias_before_the_multiplier():
+    with pytest.raises(ValueError, match="must not be biased with a multiplier of 3 bits"):
+        Requantizer(Requantize(8, FixedFormat(4), 3), 1, biased=True)
 
 
 def test_spec_wrong():

@@ -5,8 +5,9 @@ import pytest
 
 from fxhw.gateware.window import Window
 
-from .rasters import columns_of, windows_of
+from .rasters import windows_of
 from .simulate import run_stream, simulate_stream
+from .test_line_buffer import marked
 
 SHAPES = [(1, 1, 1), (1, 1, 3), (1, 4, 1), (4, 1, 2), (2, 2, 1), (3, 5, 1), (4, 3, 3)]
 
@@ -14,8 +15,8 @@ SHAPES = [(1, 1, 1), (1, 1, 3), (1, 4, 1), (4, 1, 2), (2, 2, 1), (3, 5, 1), (4, 
 def stimulus(shape, seed=0):
     words = np.random.default_rng(seed).integers(0, 256, shape)
     height, width, groups = shape
-    columns = columns_of(words.reshape(height, width * groups))
-    return columns, windows_of(words), {"height": height, "width": width, "groups": groups}
+    columns = marked(words.reshape(height, width * groups))
+    return columns, windows_of(words), {"groups": groups}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -106,9 +106,32 @@ def columns(height, row_words):
         return words[y * row_words + position] if 0 <= y < height else Const(0, 1)
 
     return lambda words: [
-        Cat(word(words, y + ky, position) for ky in (-1, 0, 1))
+        Cat(
+            *(word(words, y + ky, position) for ky in (-1, 0, 1)),
+            Const(ends_row := position == row_words - 1, 1),
+            Const(ends_row and y == height - 1, 1),
+        )
         for y in range(height) for position in range(row_words)
     ]
+
+
+def marked(height, row_words, images):
+    """Assumption: columns are marked where rows and images of this size end."""
+
+    def assume(m, dut):
+        size = height * row_words
+        number = Signal(range(images * size + 1))
+        with m.If(dut.i.valid & dut.i.ready):
+            m.d.sync += number.eq(number + 1)
+        ends = {
+            "ends_row": [n for n in range(images * size) if (n + 1) % row_words == 0],
+            "ends_image": [n for n in range(images * size) if (n + 1) % size == 0],
+        }
+        for name, numbers in ends.items():
+            mark = dut.i.payload[name]
+            m.d.comb += Assume(~dut.i.valid | (mark == number.matches(*numbers)))
+
+    return assume
 
 
 def windows(height, width, groups):
@@ -141,8 +164,8 @@ class TestLineBuffer:
             lambda words: per_image(words, images, columns(height, row_words)),
             config={"row_words": row_words, "height": height},
             assumptions=started(words, images),
-            depth=images * ((height + 1) * per_row + 2) + 2,
-            progress=5,  # up to 3 before a start, 1 between single words
+            depth=images * ((height + 1) * per_row + 7) + 2,
+            progress=9,  # up to 3 before a start, 1 between single words, 4 on the way
         )
 
     @pytest.mark.parametrize("size", [(1, 1, 2), (3, 1, 1), (1, 2, 2), (2, 2, 1), (3, 2, 1)])
@@ -152,13 +175,14 @@ class TestLineBuffer:
     @pytest.mark.parametrize(
         ("old", "new", "size"),
         [
-            (" & ~(held & (self.row_words == 1))", "", (2, 1)),
-            ("Mux(held_row == 1, 0, reads[0].data)", "reads[0].data", (1, 1)),
-            ("port.en.eq(held & advance)", "port.en.eq(step)", (2, 1)),
-            ("port.addr.eq(position), port.en.eq(step)", "port.addr.eq(position), port.en.eq(1)",
-             (2, 2, 1)),
+            (" & ~(single & (writing | begins))", "", (2, 1)),
+            ('"above_is_border": second', '"above_is_border": C(0, 1)', (1, 1)),
+            ('"below_is_border": flushing', '"below_is_border": C(0, 1)', (1, 1)),
+            ("write.addr.eq(written)", "write.addr.eq(position)", (2, 2, 1)),
+            ("write.en.eq(writing)", "write.en.eq(self.i.valid)", (2, 2, 1)),
+            ("single & (writing | begins)", "single & writing", (1, 1)),
         ],
-        ids=["hazard", "stale row above", "late write", "read while stalled"],
+        ids=["hazard", "stale row above", "row below", "wrong place", "wrong time", "hasty start"],
     )
     def test_refutes(self, old, new, size):
         block = mutant(LineBuffer, old, new)
@@ -168,8 +192,7 @@ class TestLineBuffer:
 
 class TestWindow:
     def test_contract(self):
-        config = {"groups": range(1, 4), "width": None, "height": None}
-        prove_stream_contract(Window(2, 3), config)
+        prove_stream_contract(Window(2, 3), {"groups": range(1, 4)})
 
     @staticmethod
     def prove_data(block, height, width, groups, images=2):
@@ -177,8 +200,11 @@ class TestWindow:
         prove_stream_function(
             block(1, 2), images * words,
             lambda words: per_image(words, images, windows(height, width, groups)),
-            config={"groups": groups, "width": width, "height": height},
-            assumptions=started(words, images),
+            config={"groups": groups},
+            assumptions=lambda m, dut: [
+                assume(m, dut)
+                for assume in (started(words, images), marked(height, width * groups, images))
+            ],
             depth=images * (words + groups + 2) + 2,
             progress=4,  # up to 3 before a start
         )
@@ -190,12 +216,13 @@ class TestWindow:
     @pytest.mark.parametrize(
         ("old", "new"),
         [
-            (" | (self.width == 1)", ""),
-            ("at_right = x == 0", "at_right = flush"),
-            ("self.o.valid.eq((x != 0) | (y != 0))", "self.o.valid.eq(1)"),
-            (" & (~self.o.valid | self.o.ready)", ""),
+            ("at_left.eq(row_begins)", "at_left.eq(row_begins & ~self.i.payload.ends_row)"),
+            ("(at_left, 0, at_right)", "(at_left, 0, 0)"),
+            ("step & ~early", "step"),
+            ("moves.eq(~self.o.valid | self.o.ready)", "moves.eq(1)"),
+            ("store.en.eq(step)", "store.en.eq(moves)"),
         ],
-        ids=["width 1", "right border", "early word", "overwritten word"],
+        ids=["width 1", "right border", "early word", "overwritten word", "remembered too early"],
     )
     def test_refutes(self, old, new):
         block = mutant(Window, old, new)

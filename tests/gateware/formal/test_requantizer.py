@@ -52,9 +52,8 @@ class RequantizerSpec(Elaboratable):
 
         for lane in range(dut.lanes):
             result = Signal(dut.o[lane].shape(), name=f"naive_{lane}")
-            operands = [ports[name][lane] if name in ports else None for name in names]
-            if not spec.mul_bits:
-                del operands[-1]
+            given = [name for name in names if name in dut.signature.members or name == "i_shift"]
+            operands = [ports[name][lane] if name in ports else None for name in given]
             m.d.comb += result.eq(self.expression(spec, *operands))
             for n in range(dut.latency):
                 later = Signal.like(result, name=f"naive_{lane}_{n}")
@@ -85,6 +84,26 @@ class RequantizerSpec(Elaboratable):
 )
 def test_pipeline_equals_naive_expression(acc_width, out, lanes):
     prove(RequantizerSpec(Requantizer(Requantize(acc_width, out), lanes)), 4, "induction")
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("acc_width", "out"),
+    [
+        (20, FixedFormat(6)),
+        (20, FixedFormat(8, signed=True)),
+        (3, FixedFormat(8)),
+        (20, TernaryActivation()),
+        (20, SignActivation()),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_biased_pipeline_equals_naive_expression(acc_width, out):
+    def unbiased(spec, total, shift):
+        return naive(spec, total, 0, shift)
+
+    dut = Requantizer(Requantize(acc_width, out), 1, biased=True)
+    prove(RequantizerSpec(dut, unbiased), 4, "induction")
 
 
 @pytest.mark.formal

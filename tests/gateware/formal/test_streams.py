@@ -7,7 +7,7 @@ from amaranth.hdl import Assume, Cat, Const, Mux, Signal
 
 from fxhw.gateware.max_pool import MaxPool
 from fxhw.gateware.repacker import Repacker
-from fxhw.gateware.stream import StreamBuffer, StreamFifo, StreamFork
+from fxhw.gateware.stream import SkidBuffer, StreamBuffer, StreamFifo, StreamFork
 
 from .prover import prove_stream_contract, prove_stream_function
 
@@ -24,6 +24,14 @@ class TestStreamBuffer:
 
     def test_data(self):
         prove_stream_function(StreamBuffer(4), 6, same, depth=10)
+
+
+class TestSkidBuffer:
+    def test_contract(self):
+        prove_stream_contract(SkidBuffer(4), progress=2)
+
+    def test_data(self):
+        prove_stream_function(SkidBuffer(4), 6, same, depth=10)
 
 
 class TestStreamFork:
@@ -49,7 +57,11 @@ class TestStreamFork:
 class TestStreamFifo:
     @pytest.mark.parametrize("depth", [1, 2, 3, 4])
     def test_contract(self, depth):
-        prove_stream_contract(StreamFifo(2, depth), depth=8, progress=3)
+        prove_stream_contract(StreamFifo(2, depth))
+
+    @pytest.mark.parametrize("depth", [1, 2, 3, 4])
+    def test_never_hangs(self, depth):
+        prove_stream_contract(StreamFifo(2, depth), depth=14, mode="bmc", progress=3)
 
     @pytest.mark.parametrize("depth", [1, 2, 3])
     def test_data(self, depth):
