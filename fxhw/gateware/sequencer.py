@@ -85,11 +85,12 @@ class Sequencer(wiring.Component):
         design = self._design
         m.submodules.check = check = DescriptorCheck(design)
         beats = 32 * DESCRIPTOR_WORDS // design.bus_bits
+        latency = design.parameter_banks.latency
         bits = Signal(32 * DESCRIPTOR_WORDS)
         descriptor = data.View(DESCRIPTOR, bits)
         address = Signal.like(self.memory.address)
         pc = Signal.like(address)
-        beat = Signal(range(beats + 1))
+        beat = Signal(range(beats + latency))
         bank = Signal()
         fault = Signal(8)
         for code in reversed(ErrorCode):
@@ -133,14 +134,14 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.clear.eq(1)
                     m.next = "Fetch"
             with state("Fetch"):
-                # A beat follows its address by a cycle; the descriptor is shifted in.
-                m.d.comb += [self.preparing.eq(1), self.memory.enable.eq(1)]
-                m.d.sync += [beat.eq(beat + 1), address.eq(address + 1)]
-                with m.If(beat != 0):
+                # Beats follow their addresses; the descriptor is shifted in.
+                m.d.comb += [self.preparing.eq(1), self.memory.enable.eq(beat < beats)]
+                m.d.sync += [beat.eq(beat + 1), address.eq(address + self.memory.enable)]
+                with m.If(beat >= latency):
                     m.d.sync += bits.eq(Cat(bits[design.bus_bits :], self.memory.data))
-                with m.If(beat == beats):
+                with m.If(beat == beats + latency - 1):
                     m.next = "Begin"
-                with m.Elif(address >= design.parameter_beats):
+                with m.Elif(self.memory.enable & (address >= design.parameter_beats)):
                     fail(ErrorCode.PARAMETER_ADDRESS)
             with state("Begin"):
                 m.d.comb += [self.preparing.eq(1), check.start.eq(1)]
@@ -180,7 +181,8 @@ class Sequencer(wiring.Component):
         return m
 
     def _load(self, m, descriptor, bank, loading, loaded):
-        """Count the words and beats of both sections; the beats follow their address by a cycle.
+        """Count the words and beats of both sections; ``load`` follows the addresses by a cycle, and
+        waits for the beats outside.
 
         ``loading`` says that a beat is read in this cycle, ``loaded`` that all have been.
         """

@@ -1,4 +1,4 @@
-"""Generic stream stages: a register, a fork and a queue.
+"""Generic stream stages: registers, a fork and a queue.
 
 A stream moves one payload in every cycle in which ``valid`` and ``ready`` are both high.  A source
 that has raised ``valid`` holds it, and the payload, until then; it never waits for ``ready``.
@@ -8,7 +8,7 @@ from amaranth.hdl import *
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["StreamBuffer", "StreamFork", "StreamFifo"]
+__all__ = ["SkidBuffer", "StreamBuffer", "StreamFork", "StreamFifo"]
 
 
 class StreamBuffer(wiring.Component):
@@ -40,6 +40,45 @@ class StreamBuffer(wiring.Component):
             m.d.sync += self.o.valid.eq(self.i.valid)
             with m.If(self.i.valid):  # an idle input costs no toggling
                 m.d.sync += self.o.payload.eq(self.i.payload)
+
+        return m
+
+
+class SkidBuffer(wiring.Component):
+    """Register between two streams, with a second one behind it; cuts every path.
+
+    Latency: 1 cycle.  Throughput: 1 word per cycle.
+
+    Parameters
+    ----------
+    shape : shape of the payload.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(shape))`
+    o : :py:`Out(stream.Signature(shape))`
+    """
+
+    def __init__(self, shape):
+        super().__init__({
+            "i": In(stream.Signature(shape)),
+            "o": Out(stream.Signature(shape)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        room = Signal(init=1)  # nothing has been held back
+        held = Signal.like(self.i.payload, reset_less=True)
+        moves = ~self.o.valid | self.o.ready
+
+        m.d.comb += self.i.ready.eq(room)
+        m.d.sync += room.eq(moves | (room & ~self.i.valid))
+        with m.If(room):
+            m.d.sync += held.eq(self.i.payload)
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(self.i.valid | ~room)
+            m.d.sync += self.o.payload.eq(Mux(room, self.i.payload, held))
 
         return m
 

@@ -16,10 +16,19 @@ from .schedule import Schedule
 
 __all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
-_PIPELINE = 10
-"""Cycles from the first word wanted of the feature memory to the last result written, beside the
-latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 1,
-window 1, weights 2, accumulator 1, queue 2."""
+_PIPELINE = 8
+"""Cycles from the first word of a step's input to the last result written, beside the latencies of
+array and requantizer and the filling of the line buffer: line buffer 1, window 1, weights 2,
+accumulator 1, queue 2, buffer 1."""
+
+_READER = 4
+"""Cycles from the start of a step to the first word of its input, beside the feature memory's."""
+
+_FROM_FRONT = 3
+"""The same where the input is the first convolution."""
+
+_POOL, _HEAD = 5, 3
+"""Cycles of the pool, and of the head beside its dot product."""
 
 _FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
@@ -127,7 +136,7 @@ def estimate_cycles(
 
 def _prepare(design: Design, d: Descriptor) -> int:
     """Cycles to fetch, check and load one step."""
-    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + 2
+    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + 1 + design.parameter_banks.latency
     check = 3 + max(d.groups_a + d.groups_b, d.groups_out)
     return fetch + check + _load_beats(design, d) + 2
 
@@ -169,7 +178,8 @@ def _step(
         + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
         for y in range(d.height)
     )
-    tail = 2 + design.head_latency if d.to_head else 2 if d.store_pool else 0
+    tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
+    source = _FROM_FRONT if d.from_front else _READER + design.feature_banks.latency
     if design.pin != design.pout and not d.to_head:
         # The words that a pixel's last results complete leave one after the other.
         tail += 1 + d.words_out - (d.groups_out - 1) * design.pout // design.pin
@@ -182,7 +192,7 @@ def _step(
         fill=fill,
         work=windows * groups_in * d.groups_out,
         writes=writes + d.height * (row_cycles - row * groups_in * d.groups_out),
-        drain=_PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
+        drain=source + _PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
     )
 
 
