@@ -1,14 +1,14 @@
 """The accelerator: AXI4-Lite registers, AXI4-Stream image in and mask out."""
 
 from amaranth.hdl import *
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
 from ..plan.program import Kind
 from ..plan.registers import REGISTERS, Cause, ErrorCode
 from .axi_lite import AxiLiteSignature, AxiLiteSlave
-from .collisions import NEVER
+from .banked_memory import BankedMemory
 from .conv_engine import ConvEngine
 from .image_intake import ImageIntake
 from .main_datapath import MainDatapath
@@ -108,7 +108,12 @@ class Accelerator(wiring.Component):
         m.submodules.main = ResetInserter(clear)(main)
         self._connect_bus(m, registers)
         self._connect_parameters(m, registers, sequencer, front, main)
-        self._connect_features(m, main)
+        # Words on their way to a datapath that is cleared must not arrive.
+        m.submodules.features = features = ResetInserter(clear)(
+            BankedMemory(design.feature_banks, "words")
+        )
+        wiring.connect(m, main.write, features.write)
+        wiring.connect(m, main.read, features.read)
         self._connect_image(m, sequencer, registers, intake, front, main)
         self._connect_control(m, sequencer, registers, intake, main)
         m.d.comb += [
@@ -134,21 +139,13 @@ class Accelerator(wiring.Component):
 
     def _connect_parameters(self, m, registers, sequencer, front, main):
         """The parameter memory: the host writes it, the sequencer reads it into the stores."""
-        design = self._design
-        m.submodules.parameters = parameters = memory.Memory(
-            shape=design.bus_bits,
-            depth=design.parameter_beats,
-            init=self._init,
-            attrs=NEVER,  # loading waits for the end of a run
-        )
-        write, read = parameters.write_port(), parameters.read_port()
+        banks = self._design.parameter_banks
+        m.submodules.parameters = parameters = BankedMemory(banks, "parameters", self._init)
+        wiring.connect(m, sequencer.memory, parameters.read)
         m.d.comb += [
-            write.en.eq(registers.load_enable),
-            write.addr.eq(registers.load_address),
-            write.data.eq(registers.load_data),
-            read.en.eq(sequencer.memory.enable),
-            read.addr.eq(sequencer.memory.address),
-            sequencer.memory.data.eq(read.data),
+            parameters.write.valid.eq(registers.load_enable),
+            parameters.write.payload.address.eq(registers.load_address),
+            parameters.write.payload.data.eq(registers.load_data),
         ]
         for kind, load in (
             (Kind.FRONT, front.load),
@@ -158,25 +155,6 @@ class Accelerator(wiring.Component):
             for name in sequencer.load.signature.members:
                 m.d.comb += getattr(load, name).eq(getattr(sequencer.load, name))
             m.d.comb += load.valid.eq(sequencer.targets[kind])
-
-    def _connect_features(self, m, main):
-        """The feature memory: one reader, one writer."""
-        design = self._design
-        m.submodules.features = features = memory.Memory(
-            shape=design.feature_bits,
-            depth=design.feature_words,
-            init=[],
-            attrs=NEVER,  # a step's result takes no place of what it reads
-        )
-        write, read = features.write_port(), features.read_port()
-        m.d.comb += [
-            write.en.eq(main.write.valid),
-            write.addr.eq(main.write.payload.address),
-            write.data.eq(main.write.payload.data),
-            read.en.eq(main.read.enable),
-            read.addr.eq(main.read.address),
-            main.read.data.eq(read.data),
-        ]
 
     def _connect_image(self, m, sequencer, registers, intake, front, main):
         """Image pins to mask pins."""

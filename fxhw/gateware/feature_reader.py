@@ -1,12 +1,15 @@
 """Feature reader: streams a layer's input out of the feature memory."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .memory_port import ReadPort, address_bits
 
 __all__ = ["FeatureReader", "SourceConfig"]
+
+_AHEAD = 8
+"""Cycles around the reader beside the memory's: asked for, counted, queued, given, counted."""
 
 
 class SourceConfig(data.Struct):
@@ -19,18 +22,46 @@ class SourceConfig(data.Struct):
     up: 1
 
 
+class _Next(data.Struct):
+    """A word to ask for, and where the word after it lies.
+
+    ``valid`` unless there is no word yet.  The next address is ``base`` of ``source`` where
+    ``from_base``, else the one remembered in ``recall`` where ``from_memory``, else the one right
+    behind.  That one is to be remembered in ``place`` where ``remember``.
+    """
+
+    valid: 1
+    from_base: 1
+    from_memory: 1
+    source: 1
+    recall: 2
+    remember: 1
+    place: 2
+
+
 class FeatureReader(wiring.Component):
     """Addresses of up to two source feature maps in the order a convolution takes them.
 
     For each pixel of the raster, the words of source A, then those of source B: concatenation
     costs nothing.  An upsampled source is read at half the coordinates: neither does upsampling.
 
-    *Latency*: 3 cycles.  *Throughput*: a word per cycle.
+    ::
+
+        position -> next -> address -> memory -> queue -> o
+
+    The rows of a map lie one behind the other, so the next address is the one right behind,
+    unless the source changes, or a pixel or a row is read again.  Then it is one remembered: where
+    the source's next pixel starts, or its row.  The memory is never held up: a word is asked for
+    only while there is room for it in the queue.
+
+    *Latency*: 4 cycles and the memory's.  *Throughput*: a word per cycle.
 
     Parameters
     ----------
     word_bits : bits of a word.
     depth : words of the memory.
+    max_width, max_height, max_groups : largest raster, and most words per pixel of a source.
+    memory_latency : cycles the memory takes; a slower one only costs throughput.
 
     Members
     -------
@@ -42,9 +73,21 @@ class FeatureReader(wiring.Component):
     o : stream of words.
     """
 
-    def __init__(self, word_bits: int, depth: int):
+    def __init__(
+        self,
+        word_bits: int,
+        depth: int,
+        *,
+        max_width: int,
+        max_height: int,
+        max_groups: int,
+        memory_latency: int,
+    ):
         self._depth = depth
-        self._address_bits = address_bits(depth)
+        self._max_width = max_width
+        self._max_height = max_height
+        self._max_groups = max_groups
+        self._queue = 1 << (memory_latency + _AHEAD).bit_length()
         super().__init__(
             {
                 "start": In(1),
@@ -60,58 +103,123 @@ class FeatureReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        active = Signal()
-        x, y = Signal.like(self.width), Signal.like(self.height)
-        second = Signal()
-        group = Signal(16)
-        row = [Signal(self._address_bits, name=f"row_{s}") for s in "ab"]
-        pixel = [Signal(self._address_bits, name=f"pixel_{s}") for s in "ab"]
-
-        # Two stages: the address, then the memory's word.
-        pending = Signal()
-        address = Signal(self._address_bits)
-        advance = Signal()
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.memory.address.eq(address),
-            self.memory.enable.eq(advance & pending),
-            self.overrun.eq(pending & (address >= self._depth)),
-            self.o.payload.eq(self.memory.data),
+        following = Signal(_Next)
+        self._ask(m, following)
+        # Words asked for that have not left the queue.
+        held = Signal(range(self._queue))
+        room = Signal()
+        leaves = self._give(m)
+        step = self._count(m, room, following)
+        m.d.sync += [
+            held.eq(held + step - leaves),
+            # One more may be asked for before this is seen.
+            room.eq(held < self._queue - 4),
         ]
-        with m.If(advance):
-            m.d.sync += [
-                self.o.valid.eq(pending),
-                pending.eq(active),
-                address.eq(Mux(second, pixel[1], pixel[0]) + group),
-            ]
-        groups = Mux(second, self.b.groups, self.a.groups)
-        with m.If(advance & active):
-            m.d.sync += group.eq(group + 1)
-            with m.If(group == groups - 1):
-                m.d.sync += [group.eq(0), second.eq(~second & (self.b.groups != 0))]
-                with m.If(second | (self.b.groups == 0)):
-                    self._next_pixel(m, active, x, y, row, pixel)
-        with m.If(self.start):
-            m.d.sync += [active.eq(1), x.eq(0), y.eq(0), second.eq(0), group.eq(0)]
-            for source, base in ((0, self.a.base), (1, self.b.base)):
-                m.d.sync += [row[source].eq(base), pixel[source].eq(base)]
         return m
 
-    def _next_pixel(self, m, active, x, y, row, pixel):
-        """Move both sources' pointers to the next pixel of the raster."""
-        m.d.sync += x.eq(x + 1)
-        for pointer, config in zip(pixel, (self.a, self.b)):
-            with m.If(~config.up | x[0]):
-                m.d.sync += pointer.eq(pointer + config.groups)
-        with m.If(x == self.width - 1):
-            m.d.sync += [x.eq(0), y.eq(y + 1)]
-            for pointer, base, config in zip(pixel, row, (self.a, self.b)):
-                with m.If(~config.up | y[0]):
-                    m.d.sync += [
-                        base.eq(base + config.row_stride),
-                        pointer.eq(base + config.row_stride),
-                    ]
-                with m.Else():
-                    m.d.sync += pointer.eq(base)
-            with m.If(y == self.height - 1):
-                m.d.sync += active.eq(0)
+    def _count(self, m, room, following):
+        """Position in the raster and what it says of the next address; returns its step."""
+        two = self.b.groups != 0
+        active, step = Signal(), Signal()
+        second = Signal()
+        group = Signal(range(self._max_groups + 1), init=1)
+        x = Signal(range(self._max_width + 1), init=1)
+        y = Signal(range(self._max_height + 1), init=1)
+        seen = Signal(2)  # sources of which a row's start is remembered
+        last_group, last_x, last_y, pixel_ends = Signal(), Signal(), Signal(), Signal()
+        other, again, recalls, row_start = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            step.eq(active & room),
+            last_group.eq(group == Mux(second, self.b.groups, self.a.groups)),
+            last_x.eq(x == self.width),
+            last_y.eq(y == self.height),
+            pixel_ends.eq(last_group & (second | ~two)),
+            # The part's pixel, or row, is read again.
+            again.eq(Mux(second, self.b.up, self.a.up) & Mux(last_x, y[0], x[0])),
+            other.eq(two & ~second),
+            recalls.eq(last_group & (two | again)),
+            # The next part is a row's first pixel, or that one read again.
+            row_start.eq(
+                Mux(
+                    other,
+                    (x == 1) | (self.b.up & (x == 2)),
+                    last_x | (self.a.up & (x == 1)),
+                )
+            ),
+        ]
+        m.d.sync += [
+            following.valid.eq(step),
+            following.from_base.eq(step & recalls & row_start & ~seen.bit_select(other, 1)),
+            following.from_memory.eq(recalls),
+            following.source.eq(other),
+            following.recall.eq(Cat(other, row_start)),
+            following.remember.eq(step & last_group & ~again),
+            following.place.eq(Cat(second, last_x)),
+        ]
+        with m.If(step):
+            m.d.sync += group.eq(group + 1)
+            with m.If(last_group):
+                m.d.sync += [group.eq(1), second.eq(other)]
+                with m.If(last_x & ~again):
+                    m.d.sync += seen.bit_select(second, 1).eq(1)
+            with m.If(pixel_ends):
+                m.d.sync += x.eq(x + 1)
+                with m.If(last_x):
+                    m.d.sync += [x.eq(1), y.eq(y + 1)]
+                    with m.If(last_y):
+                        m.d.sync += active.eq(0)
+        with m.If(self.start):
+            m.d.sync += [
+                active.eq(1),
+                x.eq(1),
+                y.eq(1),
+                group.eq(1),
+                second.eq(0),
+                seen.eq(0),
+                following.from_base.eq(1),
+                following.source.eq(0),
+            ]
+        return step
+
+    def _ask(self, m, following):
+        """The address, and the memory's request."""
+        address = Signal.like(self.memory.address)
+        m.submodules.starts = starts = memory.Memory(shape=address.shape(), depth=4, init=[])
+        recall, remember = starts.read_port(domain="comb"), starts.write_port()
+        behind = Signal.like(address)
+        m.d.comb += [
+            behind.eq(address + 1),
+            recall.addr.eq(following.recall),
+            remember.addr.eq(following.place),
+            remember.en.eq(following.remember),
+            remember.data.eq(behind),
+            self.memory.address.eq(address),
+            self.memory.enable.eq(following.valid),
+        ]
+        m.d.sync += self.overrun.eq(following.valid & (address >= self._depth))
+        base = Mux(following.source, self.b.base, self.a.base)
+        with m.If(following.valid | following.from_base):
+            m.d.sync += address.eq(
+                Mux(following.from_base, base, Mux(following.from_memory, recall.data, behind))
+            )
+
+    def _give(self, m):
+        """Queue of the memory's words; returns whether one leaves it."""
+        m.submodules.queue = queue = memory.Memory(
+            shape=self.o.payload.shape(), depth=self._queue, init=[]
+        )
+        read, write = queue.read_port(domain="comb"), queue.write_port()
+        leaves = Signal()
+        m.d.comb += [
+            leaves.eq((read.addr != write.addr) & (~self.o.valid | self.o.ready)),
+            write.en.eq(self.memory.valid),
+            write.data.eq(self.memory.data),
+        ]
+        first, end = Signal.like(read.addr), Signal.like(write.addr)
+        m.d.comb += [read.addr.eq(first), write.addr.eq(end)]
+        m.d.sync += end.eq(end + self.memory.valid)
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += self.o.valid.eq(leaves)
+        with m.If(leaves):
+            m.d.sync += [first.eq(first + 1), self.o.payload.eq(read.data)]
+        return leaves

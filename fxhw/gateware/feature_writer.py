@@ -18,20 +18,25 @@ class FeatureWriter(wiring.Component):
     ----------
     word_bits : bits of a word.
     depth : words of the memory.
+    max_width, max_height, max_words : largest raster, and most words per pixel.
 
     Members
     -------
     start : pulse that begins a layer.
     base, words, stride, width, height : the raster; stable until done.
     busy : words are still to come.
-    overrun : a word lies outside the memory; it is dropped.
+    overrun : a word lies outside the memory, which ignores it.
     i : stream of words.
     o : stream of writes.
     """
 
-    def __init__(self, word_bits: int, depth: int):
+    def __init__(
+        self, word_bits: int, depth: int, *, max_width: int, max_height: int, max_words: int
+    ):
         self._depth = depth
-        self._address_bits = address_bits(depth)
+        self._max_width = max_width
+        self._max_height = max_height
+        self._max_words = max_words
         super().__init__(
             {
                 "start": In(1),
@@ -49,42 +54,53 @@ class FeatureWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        x, y = Signal.like(self.width), Signal.like(self.height)
-        word = Signal(16)
-        pixel = Signal(self._address_bits)
-        address = Signal(self._address_bits)
-        inside = address < self._depth
+        x = Signal(range(self._max_width + 1), init=1)
+        y = Signal(range(self._max_height + 1), init=1)
+        address = Signal(address_bits(self._depth))
+        # Words from a pixel's last one to the next pixel's first one, less one; 0 within a pixel.
+        gap, skipped = Signal.like(address), Signal.like(address)
+        follower = Signal(range(self._max_words + 2))  # number in its pixel of the word after
+        single, last, next_last = Signal(), Signal(), Signal()
         taken = self.i.valid & self.i.ready
         m.d.comb += [
-            self.o.valid.eq(self.busy & self.i.valid & inside),
+            self.o.valid.eq(self.busy & self.i.valid),
             self.o.payload.address.eq(address),
             self.o.payload.data.eq(self.i.payload),
-            self.i.ready.eq(self.busy & (self.o.ready | ~inside)),
-            self.overrun.eq(self.busy & self.i.valid & ~inside),
+            self.i.ready.eq(self.busy & self.o.ready),
+            self.overrun.eq(self.busy & self.i.valid & (address >= self._depth)),
+            gap.eq(self.stride - self.words),
+            single.eq(self.words == 1),
+            next_last.eq(Mux(last, single, follower == self.words)),
         ]
         with m.If(taken):
-            m.d.sync += [word.eq(word + 1), address.eq(address + 1)]
-            with m.If(word == self.words - 1):
-                m.d.sync += [
-                    word.eq(0),
-                    pixel.eq(pixel + self.stride),
-                    address.eq(pixel + self.stride),
-                    x.eq(x + 1),
-                ]
-                with m.If(x == self.width - 1):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
-                    with m.If(y == self.height - 1):
+            m.d.sync += [
+                address.eq(_next_sum(address, skipped)),
+                skipped.eq(Mux(next_last, gap, 0)),
+                last.eq(next_last),
+                follower.eq(Mux(last, 2, follower + 1)),
+            ]
+            with m.If(last):
+                m.d.sync += x.eq(x + 1)
+                with m.If(x == self.width):
+                    m.d.sync += [x.eq(1), y.eq(y + 1)]
+                    with m.If(y == self.height):
                         m.d.sync += self.busy.eq(0)
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1),
-                x.eq(0),
-                y.eq(0),
-                word.eq(0),
-                pixel.eq(self.base),
+                x.eq(1),
+                y.eq(1),
                 address.eq(self.base),
+                skipped.eq(Mux(single, gap, 0)),
+                last.eq(single),
+                follower.eq(2),
             ]
         return m
+
+
+def _next_sum(a, b):
+    """``a + b + 1`` in one adder: the 1 is its carry."""
+    return (Cat(C(1, 1), a) + Cat(C(1, 1), b))[1:]
 
 
 class WriteArbiter(wiring.Component):

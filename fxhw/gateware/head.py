@@ -26,7 +26,7 @@ class Head(wiring.Component):
     per pixel, 255 or 0; on request the logit leaves instead, sign-extended to
     ``design.logit_bytes`` bytes, the lowest first.
 
-    *Latency*: 2 cycles and ``design.head_latency``.  *Throughput*: a word per cycle (a pixel per
+    *Latency*: 3 cycles and ``design.head_latency``.  *Throughput*: a word per cycle (a pixel per
     ``design.logit_bytes`` cycles where logits are asked for).
 
     Parameters
@@ -66,13 +66,13 @@ class Head(wiring.Component):
         weights = self._weights(m)
         bias = self._bias(m)
 
-        # First stage: word beside its weights.  Then their dot product.  Last stage: the logit.
+        # First stage: word beside its weights.  Then their dot product, the logit, and its bytes.
         advance = Signal()
         group = Signal(range(design.head_groups))
         last = Signal()
         m.d.comb += [
             self.i.ready.eq(self.busy & advance),
-            last.eq(group == self.groups - 1),
+            last.eq(group + 1 == self.groups),
             weights.addr.eq(group),
         ]
         step = self.i.valid & self.i.ready
@@ -82,25 +82,32 @@ class Head(wiring.Component):
         codes = Signal(design.pout * design.abits)
         row = Signal(design.head_word_bits)
         stages = 1 + design.head_latency
-        valid, first, final = Signal(stages), Signal(stages), Signal(stages)
+        valid, final = Signal(stages), Signal(stages)
         dot = self._dot_product(m, advance, codes, row)
-        total = Signal(signed(design.head_accumulator.width))
         logit = Signal(signed(design.logit.width))
         ready = Signal()
-        carried = Mux(first[-1], 0, total)
+        summed = Signal.like(logit)
+        m.d.comb += summed.eq(self._carried(m, advance & valid[-1], final[-1], bias, summed) + dot)
         with m.If(advance):
             m.d.sync += [
                 valid.eq(Cat(step, valid)),
-                first.eq(Cat(group == 0, first)),
                 final.eq(Cat(last, final)),
                 codes.eq(self.i.payload),
                 row.eq(weights.data),
                 ready.eq(valid[-1] & final[-1]),
+                logit.eq(summed),
             ]
-            with m.If(valid[-1]):
-                m.d.sync += [total.eq(carried + dot), logit.eq(carried + dot + bias)]
         self._send(m, advance, ready, logit)
         return m
+
+    def _carried(self, m, step, final, bias, summed):
+        """What a word's sum is added to: the bias, and the words of its pixel before."""
+        if self._design.head_groups == 1:
+            return bias
+        total = Signal.like(summed)
+        with m.If(self.start | step):
+            m.d.sync += total.eq(Mux(self.start | final, bias, summed))
+        return total
 
     def _dot_product(self, m, advance, codes, row):
         """The sum of a word's products, in the style of the arrays."""
@@ -130,14 +137,15 @@ class Head(wiring.Component):
         write = weights.write_port()
         # The beats before the last one wait until the word is whole.
         lower = Signal(max(0, beats - 1) * design.bus_bits)
+        number = self.load.beat[: (beats - 1).bit_length()]
         with m.If(self.load.valid & ~self.load.second):
             for beat in range(beats - 1):
-                with m.If(self.load.beat == beat):
+                with m.If(number == beat):
                     m.d.sync += lower.word_select(beat, design.bus_bits).eq(self.load.data)
         m.d.comb += [
             write.addr.eq(self.load.word),
             write.data.eq(Cat(lower, self.load.data)),
-            write.en.eq(self.load.valid & ~self.load.second & (self.load.beat == beats - 1)),
+            write.en.eq(self.load.valid & ~self.load.second & (number == beats - 1)),
         ]
         return weights.read_port(domain="comb")
 
@@ -145,40 +153,51 @@ class Head(wiring.Component):
         """The bias register, loaded beat by beat."""
         design = self._design
         bias = Signal(signed(design.head_bias.width))
-        for low in range(0, len(bias), design.bus_bits):
-            with m.If(
-                self.load.valid & self.load.second & (self.load.beat == low // design.bus_bits)
-            ):
+        beats = -(-len(bias) // design.bus_bits)
+        number = self.load.beat[: (beats - 1).bit_length()]
+        for beat in range(beats):
+            low = beat * design.bus_bits
+            with m.If(self.load.valid & self.load.second & (number == beat)):
                 m.d.sync += bias[low : low + design.bus_bits].eq(self.load.data)
         return bias
 
     def _send(self, m, advance, ready, logit):
-        """Mask or logit bytes of the pixel in stage 3, and the end of the image."""
+        """Mask or logit bytes of the pixel whose logit is there, and the end of the image."""
         design = self._design
-        x, y = Signal.like(self.width), Signal.like(self.height)
+        x = Signal(range(design.max_width + 1), init=1)
+        y = Signal(range(design.max_height + 1), init=1)
         byte = Signal(range(design.logit_bytes))
-        last_byte = Signal()
-        last_pixel = Signal()
+        last_byte, last_x, last_pixel = Signal(), Signal(), Signal()
+        moves, takes = Signal(), Signal()
         wide = Signal(signed(8 * design.logit_bytes))
-        taken = self.o.valid & self.o.ready
         m.d.comb += [
             wide.eq(logit),
             last_byte.eq(~self.logits | (byte == design.logit_bytes - 1)),
-            last_pixel.eq((x == self.width - 1) & (y == self.height - 1)),
-            self.o.valid.eq(ready),
-            self.o.payload.data.eq(
-                Mux(self.logits, wide.as_unsigned().word_select(byte, 8), (logit >= 0).replicate(8))
-            ),
-            self.o.payload.last.eq(last_byte & last_pixel),
-            advance.eq(~ready | (self.o.ready & last_byte)),
+            last_x.eq(x == self.width),
+            last_pixel.eq(last_x & (y == self.height)),
+            moves.eq(~self.o.valid | self.o.ready),
+            takes.eq(ready & moves),
+            advance.eq(~ready | (moves & last_byte)),
         ]
-        with m.If(taken):
-            m.d.sync += byte.eq(Mux(last_byte, 0, byte + 1))
+        with m.If(moves):
+            m.d.sync += self.o.valid.eq(ready)
+        with m.If(takes):
+            m.d.sync += [
+                byte.eq(Mux(last_byte, 0, byte + 1)),
+                self.o.payload.data.eq(
+                    Mux(
+                        self.logits,
+                        wide.as_unsigned().word_select(byte, 8),
+                        (logit >= 0).replicate(8),
+                    )
+                ),
+                self.o.payload.last.eq(last_byte & last_pixel),
+            ]
             with m.If(last_byte):
                 m.d.sync += x.eq(x + 1)
-                with m.If(x == self.width - 1):
-                    m.d.sync += [x.eq(0), y.eq(y + 1)]
-                with m.If(last_pixel):
-                    m.d.sync += self.busy.eq(0)
+                with m.If(last_x):
+                    m.d.sync += [x.eq(1), y.eq(y + 1)]
+        with m.If(self.o.valid & self.o.ready & self.o.payload.last):
+            m.d.sync += self.busy.eq(0)
         with m.If(self.start):
-            m.d.sync += [self.busy.eq(1), x.eq(0), y.eq(0), byte.eq(0)]
+            m.d.sync += [self.busy.eq(1), x.eq(1), y.eq(1), byte.eq(0)]

@@ -13,7 +13,7 @@ from .head import Head, MaskBeat
 from .max_pool import MaxPool
 from .memory_port import ReadPort, WriteRequest
 from .repacker import Repacker
-from .stream import StreamFork
+from .stream import SkidBuffer, StreamFork
 from .weight_store import LoadSignature
 
 __all__ = ["MainDatapath"]
@@ -25,9 +25,9 @@ class MainDatapath(wiring.Component):
     ::
 
         feature memory -> reader -+
-                                  +-> engine -> fork -+-> repacker ----------> writer -+
-        first convolution --------+                   +-> pool -> repacker --> writer -+-> memory
-                                                      +-> head -> mask
+                                  +-> engine -> buffer -> fork -+-> repacker ----------> writer -+
+        first convolution --------+                             +-> pool -> repacker --> writer -+-> memory
+                                                                +-> head -> mask
 
     Only the reader and the writers know where feature maps lie; an external memory takes their
     place without a change to the rest.
@@ -52,7 +52,14 @@ class MainDatapath(wiring.Component):
 
     def __init__(self, design: Design):
         self._design = design
-        self._reader = FeatureReader(design.feature_bits, design.feature_words)
+        self._reader = FeatureReader(
+            design.feature_bits,
+            design.feature_words,
+            max_width=design.max_width,
+            max_height=design.max_height,
+            max_groups=design.max_groups_in,
+            memory_latency=design.feature_banks.latency,
+        )
         self._request = WriteRequest(design.feature_words, design.feature_bits)
         super().__init__(
             {
@@ -79,11 +86,13 @@ class MainDatapath(wiring.Component):
         m = Module()
         design, layer = self._design, self.layer
         m.submodules.engine = engine = ConvEngine(design.main, design.bus_bits, banks=2)
+        m.submodules.buffer = buffer = SkidBuffer(design.main.out_bits)
         m.submodules.fork = fork = StreamFork(design.main.out_bits, 3)
         m.submodules.head = head = Head(design)
         self._connect_source(m, engine)
         wiring.connect(m, wiring.flipped(self.load), engine.load)
-        wiring.connect(m, engine.o, fork.i)
+        wiring.connect(m, engine.o, buffer.i)
+        wiring.connect(m, buffer.o, fork.i)
         writers = self._connect_sinks(m, fork)
 
         wiring.connect(m, fork.o[2], head.i)
@@ -138,6 +147,8 @@ class MainDatapath(wiring.Component):
             design.abits,
             design.pout,
             design.pool_words,
+            max_size=max(design.max_width, design.max_height),
+            max_groups=design.max_groups_out,
             signed=design.activation.twos_complement,
         )
         m.submodules.arbiter = arbiter = WriteArbiter(self._request)
@@ -153,8 +164,19 @@ class MainDatapath(wiring.Component):
             ("full", fork.o[0], layer.store_full, layer.full_base, 0),
             ("pooled", pool.o, layer.store_pool, layer.pool_base, 1),
         ):
-            repacker = Repacker(design.abits, design.pout, design.pin)
-            writer = FeatureWriter(design.feature_bits, design.feature_words)
+            repacker = Repacker(
+                design.abits,
+                design.pout,
+                design.pin,
+                max_words=max(design.max_groups_out, design.max_words_out),
+            )
+            writer = FeatureWriter(
+                design.feature_bits,
+                design.feature_words,
+                max_width=design.max_width,
+                max_height=design.max_height,
+                max_words=design.max_words_out,
+            )
             m.submodules[f"{name}_repacker"] = repacker
             m.submodules[f"{name}_writer"] = writer
             wiring.connect(m, words, repacker.i)

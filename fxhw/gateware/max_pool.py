@@ -3,6 +3,9 @@
 from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from .collisions import NEVER
 
 __all__ = ["MaxPool"]
 
@@ -12,20 +15,24 @@ class MaxPool(wiring.Component):
 
     A word holds ``lanes`` codes, unsigned or in two's complement.  Words arrive by row ``y``, then
     column ``x``, then group ``g``, the group fastest, and leave in the same order.  Word
-    ``(y, x, g)`` meets the partial maximum of window ``(y // 2, x // 2, g)`` in the row memory; the
-    window's last word is put out, one for every ``ceil(height / 2) * ceil(width / 2) * groups``.
+    ``(y, x, g)`` belongs to window ``(y // 2, x // 2, g)``; there is one of
+    ``ceil(height / 2) * ceil(width / 2) * groups``.
+
+    ::
+
+        word -+-> pair memory, by group -> larger of two columns -+-> row memory -> larger of two rows
+              +-------------------------------^                   +---------------------^
+
+    An even column goes to the pair memory, an odd one meets it there; of the larger one, that of
+    an even row goes to the row memory, that of an odd one meets it there.  Nothing flows back, so
+    each arrow may be a register.
 
     ``width``, ``height`` and ``groups`` are held from ``start`` to the last word, with
     ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered.  A
     following map of the same size needs no ``start``.
 
-    Latency: 2 cycles from a window's last word to its maximum.
+    Latency: 5 cycles from a window's last word to its maximum.
     Throughput: 1 input word per cycle, without gaps.
-
-    Two stages.  The first counts the position and reads the row memory; the second takes the
-    maximum, writes it back and hands it to the output register.  A word that directly follows
-    another one of its window (``groups`` 1, or a map one word wide) reads too early to see that
-    one's write, and finds the partial maximum in the output register instead.
 
     Parameters
     ----------
@@ -33,6 +40,7 @@ class MaxPool(wiring.Component):
     lanes : codes per word, at least 1.
     max_row_words : depth of the row memory, at least 1.
     max_size : largest ``width`` and ``height``.
+    max_groups : largest ``groups``; as many as ``max_row_words`` if not given.
     signed : whether codes are in two's complement.
 
     Members
@@ -43,16 +51,19 @@ class MaxPool(wiring.Component):
         The next word is the first of a map.
     width, height : :py:`In(range(max_size + 1))`
         Pixels of the unpooled map, at least 1.
-    groups : :py:`In(range(max_row_words + 1))`
+    groups : :py:`In(range(max_groups + 1))`
         Words per pixel, at least 1.
     """
 
-    def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096, signed=False):
+    def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096, max_groups=None,
+                 signed=False):
+        max_groups = max_row_words if max_groups is None else max_groups
         for name, value in (
             ("code width", code_bits),
             ("lanes", lanes),
             ("row words", max_row_words),
             ("size", max_size),
+            ("groups", max_groups),
         ):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Max-pool {name} must be a positive integer, not {value!r}")
@@ -60,6 +71,7 @@ class MaxPool(wiring.Component):
         self._lanes = lanes
         self._max_row_words = max_row_words
         self._max_size = max_size
+        self._max_groups = max_groups
         self._signed = signed
 
         word = data.ArrayLayout(unsigned(code_bits), lanes)
@@ -69,7 +81,7 @@ class MaxPool(wiring.Component):
             "start": In(1),
             "width": In(range(max_size + 1)),
             "height": In(range(max_size + 1)),
-            "groups": In(range(max_row_words + 1)),
+            "groups": In(range(max_groups + 1)),
         })
 
     @property
@@ -93,6 +105,11 @@ class MaxPool(wiring.Component):
         return self._max_size
 
     @property
+    def max_groups(self):
+        """Largest number of groups."""
+        return self._max_groups
+
+    @property
     def signed(self):
         """Whether codes are in two's complement."""
         return self._signed
@@ -100,85 +117,94 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        advance = Signal()  # the pipeline moves on
+        accept = self.i.valid & advance
+        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
+        group, place = self._position(m, accept)
         word_shape = self.i.payload.shape()
-        m.submodules.row = row = memory.Memory(
-            shape=word_shape, depth=self._max_row_words, init=[]
+
+        def delay(value, *, reset_less=True):
+            delayed = Signal(value.shape(), reset_less=reset_less)
+            with m.If(advance):
+                m.d.sync += delayed.eq(value)
+            return delayed
+
+        # The word beside the one left of it; of both the larger code in each lane.
+        m.submodules.pairs = pairs = memory.Memory(
+            shape=word_shape, depth=1 << ceil_log2(self._max_groups), init=[]
         )
-        read, write = row.read_port(), row.write_port()
-
-        # First stage: where the offered word lies in the map and in the row memory.
-        addr, first, last = self._position(m, self.i.valid & self.i.ready)
-
-        # Second stage.
-        valid = Signal()  # the registers below hold a word
-        word = Signal(word_shape)
-        word_addr = Signal.like(read.addr)
-        word_first, word_last = Signal(), Signal()
-        follows = Signal()  # directly after another word of its window
-
-        moves = Signal()  # the second stage's word, if any, goes on
+        left, store = pairs.read_port(domain="comb"), pairs.write_port()
         m.d.comb += [
-            moves.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(~valid | moves),
-            read.addr.eq(addr),
-            read.en.eq(self.i.valid & self.i.ready),
+            left.addr.eq(group),
+            store.addr.eq(group),
+            store.data.eq(self.i.payload),
+            store.en.eq(accept),
         ]
-        with m.If(self.i.ready):
-            m.d.sync += [
-                valid.eq(self.i.valid),
-                word.eq(self.i.payload),
-                word_addr.eq(addr),
-                word_first.eq(first),
-                word_last.eq(last),
-                follows.eq(valid & (word_addr == addr)),
-            ]
+        word, left = delay(self.i.payload), delay(left.data)
+        valid, place = delay(accept & place.ends, reset_less=False), delay(place)
+        pair = delay(self._larger(word, left, place.alone))
+        valid, place = delay(valid, reset_less=False), delay(place)
 
+        # The pair beside the one above it, written in the row before.
+        m.submodules.row = row = memory.Memory(
+            shape=word_shape,
+            depth=self._max_row_words,
+            init=[],
+            attrs=NEVER,  # it is written in one row and read in the next
+        )
+        above, write = row.read_port(), row.write_port()
         m.d.comb += [
-            write.addr.eq(word_addr),
-            write.en.eq(valid & moves),
+            above.addr.eq(place.address),
+            above.en.eq(advance & place.gives),
+            write.addr.eq(place.address),
+            write.data.eq(pair),
+            write.en.eq(advance & valid & ~place.gives),
         ]
-        for n in range(self._lanes):
-            partial = Mux(follows, self.o.payload[n], read.data[n])
-            m.d.comb += write.data[n].eq(
-                Mux(word_first | self._exceeds(word[n], partial), word[n], partial)
-            )
-
-        with m.If(moves):
-            m.d.sync += self.o.valid.eq(valid & word_last)
+        valid = valid & place.gives
+        for _ in range(2):  # in the memory, and in the register behind it
+            pair, place = delay(pair), delay(place)
+            valid = delay(valid, reset_less=False)
+        above = delay(above.data)
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(valid)
             with m.If(valid):
-                m.d.sync += self.o.payload.eq(write.data)
+                m.d.sync += self.o.payload.eq(self._larger(pair, above, place.alone_row))
 
         return m
 
-    def _exceeds(self, code, other):
-        if self._signed:
-            return code.as_signed() > other.as_signed()
-        return code > other
+    def _larger(self, word, other, alone):
+        """Larger code of each lane; ``word`` if it is ``alone``."""
+        result = []
+        for a, b in zip(word, other):
+            exceeds = a.as_signed() > b.as_signed() if self._signed else a > b
+            result.append(Mux(alone | exceeds, a, b))
+        return data.View(word.shape(), Cat(result))
 
     def _position(self, m, accept):
-        """Row memory address of the offered word; whether it is its window's first, last one."""
-        group = Signal.like(self.groups)
-        x = Signal.like(self.width)
-        y = Signal.like(self.height)
-        addr = Signal(range(self._max_row_words))
-        pixel_addr = Signal.like(addr)  # of the pixel's group 0
-
-        last_group = group + 1 == self.groups
-        last_x = x + 1 == self.width
-        last_y = y + 1 == self.height
-
+        """Index of the offered word in the pair memory; where it lies in its window."""
+        group = Signal(range(self._max_groups + 1), init=1)
+        x = Signal(range(self._max_size + 1), init=1)
+        y = Signal(range(self._max_size + 1), init=1)
+        address = Signal(range(self._max_row_words))  # of the pair in the row memory
+        last_x, last_y = Signal(), Signal()
+        place = Signal(data.StructLayout(
+            {"address": address.shape(), "ends": 1, "alone": 1, "gives": 1, "alone_row": 1}
+        ))
+        m.d.comb += [
+            last_x.eq(x == self.width),
+            last_y.eq(y == self.height),
+            place.address.eq(address),
+            place.ends.eq(last_x | ~x[0]),
+            place.alone.eq(x[0]),
+            place.gives.eq(last_y | ~y[0]),
+            place.alone_row.eq(y[0]),
+        ]
         with m.If(accept):
-            m.d.sync += [group.eq(group + 1), addr.eq(addr + 1)]
-            with m.If(last_group):
-                m.d.sync += [group.eq(0), x.eq(x + 1)]
+            m.d.sync += [group.eq(group + 1), address.eq(address + place.ends)]
+            with m.If(group == self.groups):
+                m.d.sync += [group.eq(1), x.eq(x + 1)]
                 with m.If(last_x):
-                    m.d.sync += [x.eq(0), y.eq(Mux(last_y, 0, y + 1))]
-                    m.d.sync += [addr.eq(0), pixel_addr.eq(0)]
-                with m.Elif(x[0]):
-                    m.d.sync += pixel_addr.eq(addr + 1)
-                with m.Else():
-                    m.d.sync += addr.eq(pixel_addr)
+                    m.d.sync += [x.eq(1), y.eq(Mux(last_y, 1, y + 1)), address.eq(0)]
         with m.If(self.start):
-            m.d.sync += [group.eq(0), x.eq(0), y.eq(0), addr.eq(0), pixel_addr.eq(0)]
-
-        return addr, ~x[0] & ~y[0], (x[0] | last_x) & (y[0] | last_y)
+            m.d.sync += [group.eq(1), x.eq(1), y.eq(1), address.eq(0)]
+        return group, place

@@ -14,17 +14,27 @@ def address_bits(depth: int) -> int:
 
 
 class ReadPort(wiring.Signature):
-    """Read side of a memory: data follow an enabled address by one cycle and stay.
+    """Read side of a memory: words follow their enabled addresses in order, each for one cycle.
 
     Parameters
     ----------
     depth : words of the memory.
     word_bits : bits of a word.
+
+    Members
+    -------
+    enable, address : a word is asked for.
+    valid, data : a word asked for before is there.
     """
 
     def __init__(self, depth: int, word_bits: int):
         super().__init__(
-            {"enable": Out(1), "address": Out(address_bits(depth)), "data": In(word_bits)}
+            {
+                "enable": Out(1),
+                "address": Out(address_bits(depth)),
+                "valid": In(1),
+                "data": In(word_bits),
+            }
         )
 
 

@@ -7,10 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..plan.design import Design
 from ..plan.program import Kind
 
-__all__ = ["READ_LATENCY", "ParameterLoader", "most_words"]
-
-READ_LATENCY = 2
-"""Cycles from a read of the parameter memory to its beat in the sequencer's register."""
+__all__ = ["ParameterLoader", "most_words"]
 
 
 def most_words(design: Design) -> int:
@@ -26,7 +23,7 @@ def most_words(design: Design) -> int:
 class ParameterLoader(wiring.Component):
     """Counts the words of a section and the beats of each; a beat follows its read.
 
-    *Latency*: the beat that is read is on its way ``READ_LATENCY`` cycles later.
+    *Latency*: that of the parameter memory.
     *Throughput*: a beat per cycle; the first one is read in the second cycle, and
     ``loaded`` comes in the cycle after the last.
 
@@ -38,9 +35,10 @@ class ParameterLoader(wiring.Component):
     -------
     run : a section is to be loaded; stays until ``loaded``.
     kind, section, last_word : which one, and the number of its last word.
+    bank : the bank it goes to; a beat keeps the one that was named when it was read.
     read : a beat is read in this cycle.
     loaded : all of them have been.
-    word, beat, second : where the beat belongs that arrives in this cycle.
+    word, beat, second, to_bank : where the beat belongs that arrives in this cycle.
     targets : one-hot: the kind of step it belongs to.
     """
 
@@ -51,12 +49,14 @@ class ParameterLoader(wiring.Component):
                 "run": In(1),
                 "kind": In(2),
                 "section": In(1),
+                "bank": In(1),
                 "last_word": In(range(most_words(design))),
                 "read": Out(1),
                 "loaded": Out(1),
                 "word": Out(16),
                 "beat": Out(16),
                 "second": Out(1),
+                "to_bank": Out(1),
                 "targets": Out(1 + max(Kind)),
             }
         )
@@ -90,13 +90,14 @@ class ParameterLoader(wiring.Component):
         with m.Else():
             m.d.sync += [word.eq(0), beat.eq(0), self.loaded.eq(0)]
 
-        arriving = [Cat(self.read, self.section, beat, word)]
-        for stage in range(READ_LATENCY):
+        arriving = [Cat(self.read, self.section, self.bank, beat, word)]
+        for stage in range(design.parameter_banks.latency):
             arriving.append(Signal(len(arriving[0]), name=f"arriving_{stage}"))
             m.d.sync += arriving[-1].eq(arriving[-2])
         # One register per target, so that nothing is left to decode on the way.
         *_, before, last = arriving
-        m.d.comb += Cat(self.second, self.beat[: len(beat)], self.word[: len(word)]).eq(last[1:])
+        place = Cat(self.second, self.to_bank, self.beat[: len(beat)], self.word[: len(word)])
+        m.d.comb += place.eq(last[1:])
         for kind in Kind:
             m.d.sync += self.targets[kind].eq(before[0] & (self.kind == kind))
         return m

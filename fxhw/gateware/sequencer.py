@@ -13,7 +13,7 @@ from .conv_engine import ConvConfig
 from .descriptor import LayerConfig
 from .descriptor_check import DescriptorCheck
 from .memory_port import ReadPort
-from .parameter_loader import READ_LATENCY, ParameterLoader
+from .parameter_loader import ParameterLoader
 from .weight_store import LoadSignature
 
 __all__ = ["Sequencer"]
@@ -197,27 +197,26 @@ class Sequencer(wiring.Component):
         return failure
 
     def _load(self, m, check, bank, fetching):
-        """Beats of the parameter memory, through a register: descriptors and parameters."""
+        """Beats of the parameter memory: descriptors and parameters."""
         m.submodules.loader = loader = ParameterLoader(self._design)
-        arriving = Signal(READ_LATENCY)
-        m.d.sync += [
-            arriving.eq(Cat(fetching, arriving)),
-            self.load.data.eq(self.memory.data),
-        ]
+        arriving = Signal(self._design.parameter_banks.latency)
+        m.d.sync += arriving.eq(Cat(fetching, arriving))
         m.d.comb += [
+            self.load.data.eq(self.memory.data),
             self.memory.enable.eq(fetching | loader.read),
             check.valid.eq(arriving[-1]),
             check.data.eq(self.load.data),
             loader.run.eq(check.load),
             loader.kind.eq(check.kind),
             loader.section.eq(check.section),
+            loader.bank.eq(bank),
             loader.last_word.eq(check.last_word),
             check.loaded.eq(loader.loaded),
             self.load.valid.eq(self.targets.any()),
             self.load.second.eq(loader.second),
             self.load.word.eq(loader.word),
             self.load.beat.eq(loader.beat),
-            self.load.bank.eq(bank),
+            self.load.bank.eq(loader.to_bank),
             self.targets.eq(loader.targets),
         ]
 

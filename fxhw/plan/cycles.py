@@ -17,10 +17,19 @@ from .schedule import Schedule
 
 __all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
-_PIPELINE = 13
-"""Cycles from the first word wanted of the feature memory to the last result written, beside the
-latencies of array and requantizer and the filling of the line buffer: reader 3, line buffer 4,
-window 1, weights 2, accumulator 1, queue 2."""
+_PIPELINE = 11
+"""Cycles from the first word of a step's input to the last result written, beside the latencies of
+array and requantizer and the filling of the line buffer: line buffer 4, window 1, weights 2,
+accumulator 1, queue 2, buffer 1."""
+
+_READER = 4
+"""Cycles from the start of a step to the first word of its input, beside the feature memory's."""
+
+_FROM_FRONT = 3
+"""The same where the input is the first convolution."""
+
+_POOL, _HEAD = 5, 3
+"""Cycles of the pool, and of the head beside its dot product."""
 
 _FRONT_PIPELINE = 9
 """Cycles from the first image code to the first result of the first convolution, likewise."""
@@ -29,10 +38,9 @@ _LAUNCH = 3
 """Cycles between the last write of a step and the start of the next: the end is noted, the
 configuration changes, and is settled when the step starts."""
 
-_PREPARE = 10
-"""Cycles to prepare a step beside its beats and operations: the descriptor's last beat arrives 2,
-the first operation is looked up 3, either section begins 1, the last operation is judged 2,
-launch 1."""
+_PREPARE = 8
+"""Cycles to prepare a step beside its beats and operations: the first operation is looked up 3,
+either section begins 1, the last operation is judged 2, launch 1."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ def estimate_cycles(
 
 def _prepare(design: Design, d: Descriptor) -> int:
     """Cycles to fetch, check and load one step."""
-    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits
+    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + design.parameter_banks.latency
     return fetch + prepare_cycles(design, d) + _load_beats(design, d) + _PREPARE
 
 
@@ -180,7 +188,8 @@ def _step(
         + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
         for y in range(d.height)
     )
-    tail = 2 + design.head_latency if d.to_head else 2 if d.store_pool else 0
+    tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
+    source = _FROM_FRONT if d.from_front else _READER + design.feature_banks.latency
     if design.pin != design.pout and not d.to_head:
         # The words that a pixel's last results complete leave one after the other.
         tail += 1 + d.words_out - (d.groups_out - 1) * design.pout // design.pin
@@ -193,7 +202,7 @@ def _step(
         fill=fill,
         work=windows * groups_in * d.groups_out,
         writes=writes + d.height * (row_cycles - row * groups_in * d.groups_out),
-        drain=_PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
+        drain=source + _PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
     )
 
 

@@ -17,6 +17,7 @@ from ..fixed import (
 )
 from .bit_heap import HeapPlan
 from .conv_spec import BLOCK_STYLES, STYLES, ConvSpec
+from .memory_banks import MemoryBanks, plan_banks
 from .packing import packable
 from .products import plan_dot_product
 from .program import ActivationKind, WeightKind, format_field
@@ -328,6 +329,21 @@ class Design:
     def feature_bits(self) -> int:
         """Bits of one feature memory word: ``pin`` codes."""
         return self.pin * self.abits
+
+    @property
+    def feature_banks(self) -> MemoryBanks:
+        """The feature memory's banks."""
+        return plan_banks(self.feature_words, self.feature_bits, self.target)
+
+    @property
+    def parameter_banks(self) -> MemoryBanks:
+        """The parameter memory's banks."""
+        return plan_banks(self.parameter_beats, self.bus_bits, self.target)
+
+    @property
+    def max_words_out(self) -> int:
+        """Most feature memory words that a step makes of a pixel."""
+        return -(-self.max_groups_out * self.pout // self.pin)
 
     @property
     def macs_per_cycle(self) -> int:

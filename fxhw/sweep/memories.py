@@ -1,16 +1,9 @@
 """Memory blocks of a design, from the shapes of its memories: how they grow with its lanes."""
 
 from ..plan import Design
+from ..plan.memory_banks import plan_banks
 
-__all__ = ["BLOCK_SHAPES", "block_rams", "list_memories"]
-
-BLOCK_SHAPES = {
-    "ecp5": ((1 << 14, 1), (1 << 13, 2), (1 << 12, 4), (1 << 11, 9), (1 << 10, 18), (512, 36)),
-    "xc7": ((1 << 15, 1), (1 << 14, 2), (1 << 13, 4), (1 << 12, 9), (1 << 11, 18), (1 << 10, 36),
-            (512, 72)),
-    "ice40": ((2048, 2), (1024, 4), (512, 8), (256, 16)),
-}
-"""Family -> (words, bits) that its memory block can have."""
+__all__ = ["block_rams", "list_memories"]
 
 _SMALL = 1024
 """Memories of fewer bits are made of look-up tables."""
@@ -18,16 +11,12 @@ _SMALL = 1024
 
 def block_rams(design: Design, family: str) -> int:
     """Blocks that the memories of ``design`` take, each in the best of the family's shapes."""
-    shapes = BLOCK_SHAPES[_LIKE.get(family, family)]
+    family = "ecp5" if family == "generic" else family
     return sum(
-        min(-(-depth // words) * -(-width // bits) for words, bits in shapes)
+        plan_banks(depth, width, family).blocks
         for depth, width in list_memories(design)
         if depth * width >= _SMALL
     )
-
-
-_LIKE = {"gowin": "ecp5", "xcup": "xc7", "generic": "ecp5"}
-"""Families whose blocks have the shapes of another's."""
 
 
 def list_memories(design: Design) -> list[tuple[int, int]]:

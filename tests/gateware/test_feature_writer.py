@@ -11,11 +11,15 @@ from fxhw.gateware.memory_port import WriteRequest
 from .simulate import run_stream, simulate_stream
 
 
+def writer(depth):
+    return FeatureWriter(8, depth, max_width=4, max_height=4, max_words=3)
+
+
 def setup(base, words, stride, width, height):
     return {"base": base, "words": words, "stride": stride, "width": width, "height": height}
 
 
-@pytest.mark.parametrize(("words", "stride"), [(1, 1), (2, 2), (1, 3), (2, 5)])
+@pytest.mark.parametrize(("words", "stride"), [(1, 1), (2, 2), (1, 3), (2, 5), (3, 3), (3, 4)])
 @pytest.mark.parametrize(("idle", "stall"), [(0, 0), (0.5, 0.5)])
 def test_addresses(words, stride, idle, stall):
     width, height, base = 3, 4, 7
@@ -23,7 +27,7 @@ def test_addresses(words, stride, idle, stall):
     pixels = base + stride * np.arange(width * height)
     addresses = (pixels[:, None] + np.arange(words)).reshape(-1).tolist()
     got = run_stream(
-        FeatureWriter(8, 100),
+        writer(100),
         data,
         len(data),
         idle=idle,
@@ -37,13 +41,13 @@ def test_addresses(words, stride, idle, stall):
 def test_takes_nothing_past_the_raster():
     with pytest.raises(TimeoutError, match="i accepted 4 of 5"):
         run_stream(
-            FeatureWriter(8, 100), range(5), 4, setup=setup(0, 1, 1, 2, 2), pulse=["start"],
+            writer(100), range(5), 4, setup=setup(0, 1, 1, 2, 2), pulse=["start"],
             timeout=20,
         )
 
 
-def test_overrun_is_seen_and_dropped():
-    dut = FeatureWriter(8, 10)
+def test_overrun_is_seen():
+    dut = writer(10)
     seen = []
 
     async def watch(ctx):
@@ -51,9 +55,9 @@ def test_overrun_is_seen_and_dropped():
             seen.append(overrun)
 
     got = run_stream(
-        dut, range(6), 2, setup=setup(8, 1, 1, 3, 2), pulse=["start"], background=[watch]
+        dut, range(6), 6, setup=setup(8, 1, 1, 3, 2), pulse=["start"], background=[watch]
     )
-    assert [word["address"] for word in got] == [8, 9]
+    assert [word["address"] for word in got] == [8, 9, 10, 11, 12, 13]
     assert sum(seen) == 4
 
 
