@@ -16,6 +16,7 @@ Plain Python: the latency of a heap is known before there is any gateware.
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 __all__ = [
     "Adder",
@@ -24,6 +25,7 @@ __all__ = [
     "Term",
     "build_levels",
     "combine",
+    "first_bit",
     "majorities",
     "plan_heap",
 ]
@@ -146,12 +148,15 @@ class HeapPlan:
     total : terms of the sum's bits, of bits that the last level leaves.
     shared : plan of a sum of the first of these bits, made once for several plans, or None.  Its
         bits are numbered behind the inputs and arrive when its registers are passed.
+    excess : what the sum has too much: (factor, bits given), the factor counting where all of
+        the bits are 1.
     """
 
     inputs: int
     levels: tuple[Level, ...]
     total: tuple[Term, ...]
     shared: "HeapPlan | None" = None
+    excess: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
     @property
     def latency(self) -> int:
@@ -186,6 +191,14 @@ class HeapPlan:
             values = {bit: values[bit] for bit in level.live}
         return sum(term.compute(values) << k for k, term in enumerate(self.total))
 
+    def with_excess(self, excess) -> "HeapPlan":
+        """The same adders, for a sum that has ``excess`` too much."""
+        return replace(self, excess=tuple(excess))
+
+    def compute_excess(self, inputs):
+        """What the sum has too much; ``inputs`` are numbers, or arrays of one shape."""
+        return sum(factor * prod(inputs[bit] for bit in bits) for factor, bits in self.excess)
+
     def _shared_bits(self, inputs) -> list[int]:
         if self.shared is None:
             return []
@@ -193,7 +206,15 @@ class HeapPlan:
         return [value >> k & 1 for k in range(len(self.shared.total))]
 
 
-def plan_heap(inputs: int, terms, constant: int, width: int) -> HeapPlan:
+def plan_heap(
+    inputs: int,
+    terms,
+    constant: int,
+    width: int,
+    before: tuple[Adder, ...] = (),
+    shared: HeapPlan | None = None,
+    joining=(),
+) -> HeapPlan:
     """The adders that sum ``terms``; of several ways tried, the one that takes fewest cells.
 
     Parameters
@@ -202,14 +223,22 @@ def plan_heap(inputs: int, terms, constant: int, width: int) -> HeapPlan:
     terms : (term, column, sign), sign being +1 or -1.
     constant : number added to them.
     width : bits of the sum, which is taken modulo ``2**width``.
+    before : adders of given bits whose sums are among the terms, numbered from :func:`first_bit`.
+    shared : plan of a sum of the first of the given bits that is made elsewhere, or None.
+    joining : (plain term, column) of that sum's bits, which are numbered behind the inputs.
     """
     plans = [
-        _Planner(inputs, width, shortest, bridge).plan(terms, constant)
+        _Planner(inputs, width, shortest, bridge, before, shared).plan(terms, constant, joining)
         for shortest in range(1, 7)
         for bridge in (False, True)
     ]
     # A level of adders is worth a few cells.
     return min(plans, key=lambda plan: (plan.cells + 4 * len(plan.levels), plan.registers))
+
+
+def first_bit(inputs: int, shared: HeapPlan | None) -> int:
+    """Number of the first bit that a plan of its own makes."""
+    return inputs + (len(shared.total) if shared else 0)
 
 
 def build_levels(steps, total, arrival=0, late=range(0)) -> tuple[Level, ...]:
@@ -245,32 +274,46 @@ class _Planner:
     bridge : whether adders pass over a column with one bit to reach the next with two.
     """
 
-    def __init__(self, inputs, width, shortest, bridge):
+    def __init__(self, inputs, width, shortest, bridge, before, shared):
         self.inputs = inputs
         self.width = width
         self.shortest = shortest
         self.bridge = bridge
-        self.bits = inputs
+        self.before = before
+        self.shared = shared
+        self.bits = first_bit(inputs, shared) + sum(len(adder.sums) for adder in before)
         self.heap = defaultdict(list)
         self.adders = []
         self.functions = []
 
-    def plan(self, terms, constant):
+    def plan(self, terms, constant, joining):
+        steps = [([], self.before)] if self.before else []
         constant = self._first_level(terms, constant)
-        steps = [(self.functions, self.adders)]
-        for column in range(self.width):
+        steps.append((self.functions, self.adders))
+        for column in range(self.width - 1):
             if constant >> column & 1:
                 self.heap[column].append(ONE)
-        while max(map(len, self.heap.values()), default=0) > 1:
+        arrival = self.shared.latency if self.shared else 0
+        while joining or max(map(len, self.heap.values()), default=0) > 1:
+            if len(steps) >= arrival:
+                for term, column in joining:
+                    self.heap[column].append(term)
+                joining = ()
             self.adders = []
-            self._final_level() or self._level()
+            (not joining and self._final_level()) or self._level()
             steps.append(([], self.adders))
-        total = tuple((self.heap[c] or [Term(0, ())])[0] for c in range(self.width))
-        return HeapPlan(self.inputs, build_levels(steps, total), total)
+        total = [(self.heap[c] or [Term(0, ())])[0] for c in range(self.width)]
+        if constant >> (self.width - 1):
+            # Nothing is carried out of the highest column: a one there inverts the bit.
+            total[-1] = ~total[-1]
+        late = range(self.inputs, first_bit(self.inputs, self.shared))
+        levels = build_levels(steps, total, arrival, late)
+        return HeapPlan(self.inputs, levels, tuple(total), self.shared)
 
     def _first_level(self, terms, constant):
         """Terms of one sign among themselves; returns the constant that is still to be added."""
         # A term that is one bit is inverted for nothing and goes where most others are.
+        terms = [term for term in terms if term[1] < self.width]
         most = max((+1, -1), key=lambda sign: sum(s == sign for _, _, s in terms))
         signs = {+1: defaultdict(list), -1: defaultdict(list)}
         for term, column, sign in terms:
@@ -282,18 +325,26 @@ class _Planner:
         for sign, heap in signs.items():
             for column, rest in self._add(heap, 1).items():
                 for term in rest:
-                    if len(term.inputs) > 1:
-                        term = self._function(term)
                     if sign < 0:
                         term, constant = ~term, constant - (1 << column)
+                    if not self._can_wait(term, column):
+                        term = self._function(term)
                     self.heap[column].append(term)
         return constant % (1 << self.width)
+
+    def _can_wait(self, term, column):
+        """Whether ``term`` fits a cell beside whatever else is in ``column``."""
+        if len(term.inputs) < 2:
+            return True
+        # Of two products that are 1 where all inputs are 0, none fits; see :meth:`_pair`.
+        others = [other for other in self.heap[column] if len(other.inputs) > 1]
+        return len(term.inputs) == 2 and not (term.table & 1 and any(t.table & 1 for t in others))
 
     def _pair(self, terms):
         """Takes two of ``terms``, or the only one, that fit one cell.
 
-        A cell adds two terms of two inputs, or one of three and one of one; of two of three
-        inputs, one has to be a function of its own.
+        A cell adds two terms of two inputs, unless both are 1 where all inputs are 0, or one of
+        three and one of one; of two of three inputs, one has to be a function of its own.
         """
         wide = next((term for term in terms if len(term.inputs) > 2), None)
         if wide is None:
@@ -327,8 +378,12 @@ class _Planner:
     def _level(self):
         shortest = self.shortest
         while True:
-            heap = self._add({c: list(terms) for c, terms in self.heap.items()}, shortest)
-            if self.adders:
+            # Products first: their operands need not wait any longer.
+            heap = self._add(
+                {c: sorted(terms, key=lambda t: -len(t.inputs)) for c, terms in self.heap.items()},
+                shortest,
+            )
+            if self.adders or not shortest:
                 self.heap = heap
                 return
             shortest -= 1

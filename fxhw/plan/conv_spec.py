@@ -54,6 +54,8 @@ class ConvSpec:
     style, target : how the MAC array is made, and of which family's cells; see :data:`STYLES`.
     pixels : pixels of a row per step, 1 or 2.
     dsps : most multiplier blocks of the ``mixed`` style.
+    may_exceed : whether the array's sums may have something too much that depends on the weights
+        alone, :meth:`excess`, for which biases make up.
     """
 
     weight: WeightFormat
@@ -70,6 +72,7 @@ class ConvSpec:
     target: str = "generic"
     pixels: int = 1
     dsps: int = 0
+    may_exceed: bool = False
 
     @property
     def columns(self) -> int:
@@ -133,8 +136,9 @@ class ConvSpec:
     @property
     def dot_product(self) -> HeapPlan:
         """The adders of one output lane, in the ``lut`` style."""
+        groups = self.max_groups_in if self.may_exceed else 0
         return plan_dot_product(
-            self.weight, self.activation, TAPS * self.lanes_in, self.target
+            self.weight, self.activation, TAPS * self.lanes_in, self.target, groups
         )
 
     @property
@@ -206,6 +210,26 @@ class ConvSpec:
             patterns = patterns ^ patterns.dtype.type(1 << (self.weight.bits - 1))
         return patterns
 
+    def excess(self, weights: np.ndarray) -> np.ndarray:
+        """What the array's sums have too much in a cycle, by the weights alone.
+
+        Parameters
+        ----------
+        weights : (lanes_out, TAPS, lanes_in) weight codes.
+
+        Returns
+        -------
+        int64 (lanes_out,).
+        """
+        result = np.zeros(self.lanes_out, np.int64)
+        if self.style == "lut" and self.dot_product.excess:
+            patterns = self.weight.encode(weights).reshape(self.lanes_out, -1).astype(np.int64)
+            codes = np.zeros(TAPS * self.lanes_in * self.activation.width, np.int64)
+            bits = patterns[:, :, None] >> np.arange(self.weight.bits) & 1
+            inputs = [*codes, *bits.reshape(self.lanes_out, -1).T]
+            result += self.dot_product.compute_excess(inputs)
+        return result
+
     def compute_array(self, window: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """What the MAC array makes of one window in one cycle.
 
@@ -225,7 +249,8 @@ class ConvSpec:
                 one = weights[:, product.weight].astype(np.int64)
                 result[:, product.sum] += one * int(codes[product.code])
             return result
-        return np.einsum("oti,ti->o", weights.astype(np.int64), window.astype(np.int64))
+        sums = np.einsum("oti,ti->o", weights.astype(np.int64), window.astype(np.int64))
+        return sums + self.excess(weights)
 
 
 def choose_style(target: str) -> str:

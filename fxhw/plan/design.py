@@ -255,6 +255,7 @@ class Design:
             target=self.target,
             pixels=self.pixels,
             dsps=self.dsps,
+            may_exceed=True,
         )
 
     @property
@@ -279,6 +280,7 @@ class Design:
             mul_bits=self.mul_bits,
             style=style,
             target=target,
+            may_exceed=True,
         )
 
     @property

@@ -8,12 +8,14 @@ down, 2 * high + low, it is x * (1 - digit) that is such a row::
     (2 * -high + low) * x == row - (2**n - 1) * high
      (2 * high + low) * x == x - row + (2**n - 1) * high
 
-n being the bits of a row, one more than x has.  The bits ``high`` are counted first.  The sum of
-all such x is the same for all output channels, and made once.
+n being the bits of a row, one more than x has.  The bits ``high`` are counted first, or left to an
+excess (:mod:`.excess`).  The sum of all such x is the same for all output channels, and made once.
 """
 
+from ..fixed import FixedFormat, WeightFormat
 from .bit_heap import HeapPlan, Term
 from .carry_cells import CarryCells
+from .excess import Room, sum_range
 from .waiting_heap import plan_waiting_heap
 
 __all__ = ["plan_digits"]
@@ -23,25 +25,32 @@ _SHARES = ((6, 0), (12, 0), (9, 9), (10, 10), (12, 12))
 
 
 def plan_digits(
-    wbits: int, xbits: int, terms, width: int, cells: CarryCells, plan: HeapPlan
+    weight: WeightFormat,
+    activation: FixedFormat,
+    terms,
+    width: int,
+    cells: CarryCells,
+    plan: HeapPlan,
+    room: Room | None = None,
 ) -> HeapPlan:
     """The cheapest of ``plan`` and those with digits.
 
     Parameters
     ----------
-    wbits, xbits : bits of the weights, in two's complement, and of the activations, unsigned;
-        those of the activations are numbered first.
+    weight : in two's complement.
+    activation : unsigned; its bits are numbered first.
     terms : (term, column, sign) of all one-bit products.
     width : bits of the sum.
     cells : what a cell can add.
     plan : adders of ``terms``.
+    room : the range of sums that may have an excess; None if they have to be exact.
     """
-    count = plan.inputs // (wbits + xbits)
+    count = plan.inputs // (weight.bits + activation.width)
     plans = [plan]
     for upper, lower in sorted({(u * count // 12, low * count // 12) for u, low in _SHARES}):
-        if lower == 0 or wbits > 3:
-            made = _Digits(wbits, xbits, count, upper, lower)
-            plans.append(made.plan(terms, width, cells))
+        if lower == 0 or weight.bits > 3:
+            made = _Digits(weight, activation, count, upper, lower)
+            plans.append(made.plan(terms, width, cells, room))
     return min(plans, key=cells.cost)
 
 
@@ -53,15 +62,17 @@ class _Digits:
     upper, lower : how many products' upper bits, and how many's lower bits, are digits.
     """
 
-    def __init__(self, wbits, xbits, count, upper, lower):
-        self.wbits = wbits
-        self.xbits = xbits
+    def __init__(self, weight, activation, count, upper, lower):
+        self.weight = weight
+        self.activation = activation
+        self.wbits = weight.bits
+        self.xbits = activation.width
         self.count = count
         self.upper = upper
         self.lower = lower
-        self.lows = range(wbits - 4, -1, -2)
+        self.lows = range(weight.bits - 4, -1, -2)
 
-    def plan(self, terms, width, cells):
+    def plan(self, terms, width, cells, room):
         """The adders, of the digits and of those of ``terms`` that are none."""
         rows, taken, counted = [], set(), []
         for index in range(max(self.upper, self.lower)):
@@ -82,6 +93,14 @@ class _Digits:
             shared, columns = self._shared(cells), tuple(self.lows)
         inputs = self.count * (self.xbits + self.wbits)
         times = 1 - (1 << (self.xbits + 1))
+        if room:
+            excess = [(-times * sign << low, term.inputs) for term, low, sign in counted]
+            low, high = sum_range(self.weight, self.activation, self.count, excess)
+            added = -sum(1 << column for _, column, sign in rows if sign < 0)
+            constant = room.constant_for(low, high, added)
+            if constant is not None:
+                plan = plan_waiting_heap(inputs, rows, constant, width, cells, shared, columns)
+                return plan.with_excess([*excess, (constant, ())])
         return plan_waiting_heap(inputs, rows, 0, width, cells, shared, columns, counted, times)
 
     def _shared(self, cells):

@@ -43,6 +43,10 @@ def conv_beats(
     beats = []
     weights, excess = _pad_weights(spec, conv, [count for count, _ in sources], first, channels)
     groups_out, groups_in = weights.shape[:2]
+    excess = excess + np.concatenate(
+        [sum(spec.excess(weights[out, group]) for group in range(groups_in))
+         for out in range(groups_out)]
+    )  # fmt: skip
     for group_in in range(groups_in):
         codes = spec.encode_weights(weights[:, group_in])
         beats += _pack_words(codes.reshape(groups_out, -1), spec.weight.bits, bus_bits)
@@ -156,11 +160,16 @@ def _pad_weights(
 
 
 def _fit_requantize(
-    spec: ConvSpec, conv: Conv, in_format: FixedFormat, first: int, channels: int, excess: int
+    spec: ConvSpec,
+    conv: Conv,
+    in_format: FixedFormat,
+    first: int,
+    channels: int,
+    excess: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Biases, shifts and multipliers of the tile's channels; others give bit pattern 0.
 
-    ``excess`` is what lanes without a channel add to every sum.
+    ``excess`` is what the accumulator of every lane has too much.
     """
     requantize, accumulator = spec.requantize, conv.accumulator(in_format)
     size = -(-channels // spec.lanes_out) * spec.lanes_out
@@ -171,15 +180,15 @@ def _fit_requantize(
         multiplier[:channels] = conv.multiplier[first : first + channels]
     biases, shifts = conv.rounded_bias(in_format), conv.shift(in_format)
     for lane, channel in enumerate(range(first, first + channels)):
-        factor = int(multiplier[lane])
-        wanted = int(biases[channel]) - excess * factor, int(shifts[channel])
+        factor, more = int(multiplier[lane]), int(excess[lane])
+        wanted = int(biases[channel]) - more * factor, int(shifts[channel])
         if not 1 <= factor <= requantize.max_multiplier:
             raise FxhwError(
                 f"Layer {conv.name}, channel {channel}: the multiplier is {factor}, but it must "
                 f"lie in 1 .. {requantize.max_multiplier} to fit the requantizer"
             )
         fitted = requantize.fit(
-            *wanted, accumulator.min + excess, accumulator.max + excess, factor
+            *wanted, accumulator.min + more, accumulator.max + more, factor
         )
         if fitted is None:
             beside = f"an accumulator of {requantize.acc_width} bits"

@@ -7,6 +7,8 @@ from ..fixed import Accumulator, FixedFormat, WeightFormat
 from .bit_heap import HeapPlan, Level, Term, combine, plan_heap
 from .carry_cells import CELLS
 from .digits import plan_digits
+from .excess import find_room, split_terms, sum_range
+from .paired_products import plan_pairs
 from .power_products import plan_power_product
 from .waiting_heap import plan_waiting_heap
 
@@ -102,14 +104,38 @@ def _unit_product(a, b):
 
 @lru_cache(maxsize=32)
 def plan_dot_product(
-    weight: WeightFormat, activation: FixedFormat, count: int, target: str = "generic"
+    weight: WeightFormat,
+    activation: FixedFormat,
+    count: int,
+    target: str = "generic",
+    groups: int = 0,
 ) -> HeapPlan:
     """The adders of ``count`` products, for the cells of a family.
 
     Bits given are those of the activations, one after the other, then those of the weights.
+
+    Parameters
+    ----------
+    groups : how many sums accumulators add up, if sums may have an excess that depends on the
+        weights (:mod:`.excess`); 0 if they have to be exact.
     """
     if weight.kind == "power":
         return _plan_shifted(weight, activation, count, target)
+    terms, constant = _all_terms(weight, activation, count)
+    width = Accumulator(weight, activation, count).width
+    room = find_room(weight, activation, count, groups) if groups else None
+    inputs = count * (activation.width + weight.bits)
+    plan = _plan_terms(weight, activation, count, inputs, terms, constant, width, target, room)
+    if weight.kind != "fixed" or weight.binary or activation.signed:
+        return plan
+    if target in CELLS:
+        return plan_digits(weight, activation, terms, width, CELLS[target], plan, room)
+    pairs = plan_pairs(weight, activation, count, room) if room and count > 1 else None
+    return min(filter(None, (plan, pairs)), key=_cost)
+
+
+def _all_terms(weight, activation, count):
+    """Terms and constant of all products."""
     xbits, wbits = activation.width, weight.bits
     terms, constant = [], 0
     for index in range(count):
@@ -118,11 +144,27 @@ def plan_dot_product(
         more, offset = product_terms(weight, activation, range(start, start + wbits), x)
         terms += more
         constant += offset
-    width = Accumulator(weight, activation, count).width
-    plan = _plan_heap(count * (xbits + wbits), terms, constant, width, target)
-    if target not in CELLS or weight.kind != "fixed" or weight.binary or activation.signed:
-        return plan
-    return plan_digits(weight.bits, activation.width, terms, width, CELLS[target], plan)
+    return terms, constant
+
+
+def _plan_terms(weight, activation, count, inputs, terms, constant, width, target, room):
+    """The adders of ``terms``, or of those of them that no excess stands for."""
+    if room:
+        kept, excess = split_terms(terms, count * activation.width)
+        low, high = sum_range(weight, activation, count, excess)
+        # What the heap adds for negative terms, -x == ~x - 1.
+        added = constant - sum(1 << column for _, column, sign in kept if sign < 0)
+        more = room.constant_for(low, high, added)
+        if more is not None:
+            plan = _plan_heap(inputs, kept, constant + more, width, target)
+            return plan.with_excess([*excess, (more, ())])
+    return _plan_heap(inputs, terms, constant, width, target)
+
+
+def _cost(plan: HeapPlan) -> float:
+    # What is shared is made for one sum out of several.
+    shared = plan.shared.cells / 8 if plan.shared else 0
+    return plan.cells + shared + 4 * len(plan.levels)
 
 
 def _plan_heap(inputs, terms, constant, width, target) -> HeapPlan:

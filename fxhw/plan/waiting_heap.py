@@ -79,7 +79,7 @@ class _Planner:
             made = heap.reduce(), self.counted.reduce() if times else ([], [])
             steps.append(tuple(sum(parts, []) for parts in zip(*made)))
         steps += [(heap.functions, [])] if heap.functions else []
-        total = tuple(heap.only(column) for column in range(heap.width))
+        total = heap.total()
         levels = build_levels(steps, total, arrival, self.late)
         return HeapPlan(self.inputs, levels, total, self.shared)
 
@@ -103,6 +103,7 @@ class _Heap:
         self.shortest = shortest
         self.bits = bits
         self.room = 0
+        self.inverted = False
         self.plain = defaultdict(list)
         self.wide = defaultdict(list)
         self.functions = []
@@ -145,9 +146,18 @@ class _Heap:
 
     def keep_constant(self, constant):
         """Take the bits of a number."""
-        for column in range(self.width):
+        for column in range(self.width - 1):
             if constant >> column & 1:
                 self.plain[column].append(ONE)
+        # Nothing is carried out of the highest column: a one there inverts the bit.
+        self.inverted = bool(constant >> (self.width - 1) & 1)
+
+    def total(self):
+        """The terms left in all columns."""
+        terms = [self.only(column) for column in range(self.width)]
+        if self.inverted:
+            terms[-1] = ~terms[-1]
+        return tuple(terms)
 
     def _put(self, terms, column):
         for term in terms:

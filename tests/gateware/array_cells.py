@@ -85,6 +85,7 @@ def array_spec(name, lanes_out=8, style="lut", target="ecp5"):
         weight_words=1,
         style=style,
         target=target,
+        may_exceed=True,
     )
 
 

@@ -77,7 +77,15 @@ def _word(form, codes):
     "target", [t if t == "xcup" else pytest.param(t, marks=pytest.mark.slow) for t in STYLES["lut"]]
 )
 def test_netlist(target, tmp_path):
-    spec = spec_of(WeightFormat(4), ActivationFormat(6), 1, 1, target)
+    spec = spec_of(WeightFormat(4), ActivationFormat(6), 1, 1, target, may_exceed=True)
+    assert differences(spec, tmp_path) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["generic", "ecp5"])
+def test_netlist_of_products_in_pairs(target, tmp_path):
+    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 2, target, may_exceed=True)
+    assert spec.dot_product.shared is not None
     assert differences(spec, tmp_path) == 0
 
 
@@ -95,7 +103,8 @@ def test_netlist(target, tmp_path):
     ids=lambda value: value.name,
 )
 def test_netlists_of_two_channels(weight, activation, target, tmp_path):
-    assert differences(spec_of(weight, activation, 2, 2, target), tmp_path) == 0
+    spec = spec_of(weight, activation, 2, 2, target, may_exceed=True)
+    assert differences(spec, tmp_path) == 0
 
 
 TABLES = {

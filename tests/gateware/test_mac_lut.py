@@ -31,7 +31,7 @@ from ..plan.test_bit_heap import codes_of
 AND, NAND, XOR, TERNARY = 0b1000, 0b0111, 0b0110, 0b00101000
 
 
-def spec_of(weight, activation, lanes_in=2, lanes_out=2, target="ecp5"):
+def spec_of(weight, activation, lanes_in=2, lanes_out=2, target="ecp5", may_exceed=False):
     return ConvSpec(
         weight=weight,
         activation=activation,
@@ -44,6 +44,7 @@ def spec_of(weight, activation, lanes_in=2, lanes_out=2, target="ecp5"):
         weight_words=1,
         style="lut",
         target=target,
+        may_exceed=may_exceed,
     )
 
 
@@ -97,6 +98,29 @@ def check_array(spec, count=12, seed=0):
 )
 def test_sums(weight, activation, target):
     check_array(spec_of(weight, activation, target=target))
+
+
+@pytest.mark.parametrize("target", ["generic", "ecp5", "xcup"])
+@pytest.mark.parametrize(
+    ("weight", "activation"),
+    [
+        (WeightFormat(1), ActivationFormat(2)),
+        (WeightFormat(2, "ternary"), ActivationFormat(4)),
+        (WeightFormat(4), ActivationFormat(6)),
+        (WeightFormat(8), ActivationFormat(8)),
+    ],
+    ids=lambda value: value.name,
+)
+def test_sums_with_an_excess(weight, activation, target):
+    check_array(spec_of(weight, activation, 1, 2, target, may_exceed=True))
+
+
+def test_a_forgotten_excess_is_found():
+    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 1, may_exceed=True)
+    check_array(spec)
+    object.__setattr__(spec, "excess", lambda weights: 0)
+    with pytest.raises(AssertionError):
+        check_array(spec)
 
 
 @pytest.mark.parametrize("target", STYLES["lut"])

@@ -8,7 +8,9 @@ from ...plan.bit_heap import Adder
 __all__ = ["pack_chains"]
 
 
-def pack_chains(adders: tuple[Adder, ...], add_cell, carry_cell, limit: int) -> list[list]:
+def pack_chains(
+    adders: tuple[Adder, ...], add_cell, carry_cell, limit: int, even: bool = False
+) -> list[list]:
     """The adders' cells, chain by chain.
 
     Parameters
@@ -17,21 +19,47 @@ def pack_chains(adders: tuple[Adder, ...], add_cell, carry_cell, limit: int) -> 
     carry_cell : makes the cell between two adders, of the term that it takes in as a carry or
         None, and the number of the bit that the carry out is, or None.
     limit : cells on one chain, at most, unless one adder takes more.
+    even : whether a chain is to have an even number of cells, if adders can be chosen so.
     """
     # An adder without a carry in needs no cell below it where a chain starts.
     waiting = sorted(adders, key=lambda adder: (adder.carry is not None, -len(adder.terms)))
-    chains, cells = [], []
-    top = None  # the carry out that the next cell has to give
-    for adder in waiting:
-        if cells and len(cells) + len(adder.terms) + 2 > limit:
-            chains.append(_close(cells, top, carry_cell))
-            cells, top = [], None
-        if cells or adder.carry is not None:
-            cells.append(carry_cell(adder.carry, top))
-        cells += [add_cell(terms, result) for terms, result in zip(adder.terms, adder.sums)]
-        top = adder.sums[-1] if adder.carry_out else None
-    return [*chains, _close(cells, top, carry_cell)] if cells else chains
+    chains = []
+    while waiting:
+        cells, top = [], None  # the carry out that the next cell has to give
+        for adder in _take_chain(waiting, limit, even):
+            if cells or adder.carry is not None:
+                cells.append(carry_cell(adder.carry, top))
+            cells += [add_cell(terms, result) for terms, result in zip(adder.terms, adder.sums)]
+            top = adder.sums[-1] if adder.carry_out else None
+        chains.append(cells if top is None else [*cells, carry_cell(None, top)])
+    return chains
 
 
-def _close(cells, top, carry_cell):
-    return cells if top is None else [*cells, carry_cell(None, top)]
+def _take_chain(waiting, limit, even):
+    """Takes the adders of one chain off ``waiting``."""
+    chosen = [waiting.pop(0)]
+    for adder in list(waiting):
+        if _length([*chosen, adder]) <= limit:
+            chosen.append(adder)
+            waiting.remove(adder)
+    if even and _length(chosen) % 2:
+        swaps = []
+        for place in range(1, len(chosen)):
+            for other in waiting:
+                length = _length([*chosen[:place], *chosen[place + 1 :], other])
+                if length <= limit and length % 2 == 0:
+                    swaps.append((length, place, other))
+        if swaps:
+            _, place, other = max(swaps, key=lambda swap: swap[0])
+            waiting.remove(other)
+            waiting.insert(0, chosen.pop(place))
+            waiting.sort(key=lambda adder: (adder.carry is not None, -len(adder.terms)))
+            chosen.append(other)
+    return chosen
+
+
+def _length(adders):
+    """Cells of a chain."""
+    between = len(adders) - 1
+    ends = (adders[0].carry is not None) + adders[-1].carry_out
+    return sum(len(adder.terms) for adder in adders) + between + ends

@@ -119,7 +119,7 @@ def carry_slot(term: Term | None, result: int | None = None) -> Slot:
 
 def chains_of(adders: tuple[Adder, ...]) -> list[list[Slot]]:
     """The adders on chains, each of an even number of slots."""
-    chains = pack_chains(adders, add_slot, carry_slot, CHAIN_SLOTS)
+    chains = pack_chains(adders, add_slot, carry_slot, CHAIN_SLOTS, even=True)
     return [[*slots, carry_slot(None)] if len(slots) % 2 else slots for slots in chains]
 
 
