@@ -66,7 +66,9 @@ class BeatQueue(wiring.Component):
         m.d.sync += self.empty.eq((written == taken) & ~(write.en | self.o.valid))
         if not self._always_ready:
             # Registered, and so right even if one more word came in this cycle.
-            m.d.sync += self.i.ready.eq((written - taken)[: len(written)] < self._depth - 1)
+            room = Signal(init=1)
+            m.d.sync += room.eq((written - taken)[: len(written)] < self._depth - 1)
+            m.d.comb += self.i.ready.eq(room)
         with m.If(write.en):
             m.d.sync += written.eq(written + 1)
         with m.If(read.en):

@@ -1,4 +1,4 @@
-"""Burst issuer: sends the addresses of bursts, each when its data have a place to go or are there."""
+"""Burst issuer: sends the addresses of bursts, each when there are credits for its data."""
 
 from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
@@ -32,11 +32,16 @@ def AddressRequest(spec: BurstSpec) -> data.StructLayout:
 
 
 def IssuedBurst(spec: BurstSpec) -> data.StructLayout:
-    """What the data of a burst must obey: beats less one, first byte lane, the lane behind the
-    last one (0: all of the beat), and whether it is its command's last burst."""
-    lanes = spec.lane_bits
+    """A burst: byte address, beats less one, first byte lane, the lane behind the last one (0:
+    all of the beat), and whether it is its command's last one."""
     return data.StructLayout(
-        {"length": spec.beat_bits, "first_lane": lanes, "end_lane": lanes, "final": 1}
+        {
+            "address": spec.address_bits,
+            "length": spec.beat_bits,
+            "first_lane": spec.lane_bits,
+            "end_lane": spec.lane_bits,
+            "final": 1,
+        }
     )
 
 
@@ -52,7 +57,7 @@ class BurstIssuer(wiring.Component):
     ----------
     spec : the bus and its bursts.
     bytewise : commands are in bytes, not in beats.
-    depth : most credits, at least a burst's beats.
+    depth : credits of all of a queue, at least a burst's beats.
     credits : credits at the start.
     outstanding : most bursts that are issued and not done.
 
@@ -97,7 +102,8 @@ class BurstIssuer(wiring.Component):
             }
         )
         self._planner = BurstPlanner(spec, bytewise)
-        self._credits = Signal(range(depth + 1), init=credits)
+        # A queue of words to be written holds one more, in its output.
+        self._credits = Signal(range(depth + 2), init=credits)
 
     def elaborate(self, platform):
         m = Module()
@@ -108,14 +114,13 @@ class BurstIssuer(wiring.Component):
         # The burst in hand, and whether it may go as the counts were in the cycle before.
         held, vacant = Signal(), Signal(init=1)  # the same twice: one of them has many loads
         keep = Signal()
-        address = Signal(self._spec.address_bits)
         checked, paid, free = Signal(), Signal(), Signal()
         m.d.comb += [
             planner.o.ready.eq(vacant),
             self.issue.eq(checked & paid & free & ~self.o.valid),
         ]
         with m.If(~held):
-            self._take(m, planner.o.payload, address)
+            self._take(m, planner.o.payload)
         m.d.comb += keep.eq(Mux(vacant, planner.o.valid, ~self.issue) & ~self.flush)
         m.d.sync += [held.eq(keep), vacant.eq(~keep)]
         m.d.sync += [
@@ -126,7 +131,7 @@ class BurstIssuer(wiring.Component):
         with m.If(~self.o.valid):
             m.d.sync += [
                 self.o.valid.eq(self.issue),
-                self.o.payload.address.eq(address),
+                self.o.payload.address.eq(self.issued.address),
                 self.o.payload.length.eq(self.issued.length),
             ]
         with m.Elif(self.o.ready):
@@ -137,13 +142,13 @@ class BurstIssuer(wiring.Component):
         )
         return m
 
-    def _take(self, m, burst, address):
+    def _take(self, m, burst):
         """Take a burst in hand, its beats counted.  ``end - first`` is right modulo the block."""
         lanes = self._spec.lane_bits if self._bytewise else 0
         first, end = burst.first[lanes:], burst.end[lanes:]
         started = burst.end[:lanes].any()  # a last beat that is not whole
         m.d.sync += [
-            address.eq(Cat(C(0, self._spec.lane_bits), first, burst.block)),
+            self.issued.address.eq(Cat(C(0, self._spec.lane_bits), first, burst.block)),
             self.issued.length.eq(end + ~first + started),
             self.issued.first_lane.eq(burst.first[:lanes]),
             self.issued.end_lane.eq(burst.end[:lanes]),

@@ -63,8 +63,10 @@ class BurstPlanner(wiring.Component):
             }
         )
         burst, command = self.o.payload, self.i.payload
-        # What is left of the command: whole blocks and units, counted from its first block on.
+        # What is left of the command: whole blocks and units, counted from the burst's block on;
+        # and whether its count is not 0.
         self._left = Signal(max(len(burst.first), len(command.count)) + 1)
+        self._some = Signal()
 
     def elaborate(self, platform):
         m = Module()
@@ -72,11 +74,10 @@ class BurstPlanner(wiring.Component):
         offset_bits = len(burst.first)
         blocks, tail = self._left[offset_bits:], self._left[:offset_bits]
         ready = Signal()  # a cycle after a change `final` is right
-        some = Signal()  # the command's count is not 0
 
         m.d.comb += [
             self.i.ready.eq(~(self.busy | self.flush)),
-            self.o.valid.eq(self.busy & ready & some),
+            self.o.valid.eq(self.busy & ready & self._some),
             burst.end.eq(Mux(burst.final, tail, 0)),
         ]
         m.d.sync += [
@@ -86,14 +87,14 @@ class BurstPlanner(wiring.Component):
         with m.If(~self.busy):
             m.d.sync += [
                 self.busy.eq(self.i.valid),
-                some.eq(command.count != 0),
+                self._some.eq(command.count != 0),
                 burst.block.eq(command.address[offset_bits:]),
                 burst.first.eq(command.address[:offset_bits]),
                 self._left.eq(command.address[:offset_bits] + command.count),
             ]
-        with m.Elif(ready & (self.o.ready | ~some)):
+        with m.Elif(ready & (self.o.ready | ~self._some)):
             m.d.sync += [
-                self.busy.eq(some & ~burst.final),
+                self.busy.eq(self._some & ~burst.final),
                 ready.eq(0),
                 burst.block.eq(burst.block + 1),
                 burst.first.eq(0),

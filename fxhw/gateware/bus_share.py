@@ -108,7 +108,7 @@ class WriteShare(wiring.Component):
     before.  So a writer that waits in mid-burst makes the others wait; a :class:`BurstWriter`
     never does.  The memory may answer different writers in any order.
 
-    *Latency*: 2 cycles for an address, 1 for a word.  *Throughput*: an address in 2 cycles, a word
+    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 2 cycles, a word
     per cycle, for bursts of 2 beats and more.
 
     Parameters
@@ -195,8 +195,19 @@ class WriteShare(wiring.Component):
     def _answer(self, m):
         """Hand every response to the writer whose ID it has."""
         bus = self.bus
+        response = data.StructLayout({"id": len(bus.bid), "resp": 2})
+        m.submodules.responses = responses = StreamBuffer(response)
+        m.d.comb += [
+            responses.i.valid.eq(bus.bvalid),
+            responses.i.payload.id.eq(bus.bid),
+            responses.i.payload.resp.eq(bus.bresp),
+            bus.bready.eq(responses.i.ready),
+        ]
         for n, client in enumerate(self.clients):
-            here = bus.bid == n
-            m.d.comb += [client.bvalid.eq(bus.bvalid & here), client.bresp.eq(bus.bresp)]
+            here = responses.o.payload.id == n
+            m.d.comb += [
+                client.bvalid.eq(responses.o.valid & here),
+                client.bresp.eq(responses.o.payload.resp),
+            ]
             with m.If(here):
-                m.d.comb += bus.bready.eq(client.bready)
+                m.d.comb += responses.o.ready.eq(client.bready)
