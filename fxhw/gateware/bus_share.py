@@ -108,8 +108,8 @@ class WriteShare(wiring.Component):
     before.  So a writer that waits in mid-burst makes the others wait; a :class:`BurstWriter`
     never does.  The memory may answer different writers in any order.
 
-    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 2 cycles, a word
-    per cycle, for bursts of 2 beats and more.
+    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 2
+    cycles, a word per cycle, for bursts of 2 beats and more.
 
     Parameters
     ----------

@@ -373,7 +373,8 @@ async def cancelled(dut, when):
     async def cancel_writer():
         words = [bench.rng.getrandbits(64) for _ in range(when)]
         await gather(
-            bench.push("writer0_commands", [address | size << 32]), bench.push("writer0_i", words[:188])
+            bench.push("writer0_commands", [address | size << 32]),
+            bench.push("writer0_i", words[:188]),
         )
         await bench.pulse("writer0_cancel")
         await bench.until("writer0_idle")

@@ -414,6 +414,21 @@ class WriteMemory:
             self.waiting += addressed - answered
 
 
+def void(m, dut, error):
+    """Whether all that was taken is to be thrown away: from a cancellation or a fault to the end.
+
+    Asserts that errors become faults, and that faults last until they are cleared.
+    """
+    result, failed, kept = Signal(), Signal(), Signal()
+    m.d.sync += [failed.eq(error & ~(result | dut.cancel)), kept.eq(dut.fault & ~dut.clear)]
+    m.d.comb += Assert(~(failed | kept) | dut.fault)
+    with m.If(dut.idle & ~dut.fault):
+        m.d.sync += result.eq(0)
+    with m.If(dut.cancel | (error & ~result)):
+        m.d.sync += result.eq(1)
+    return result
+
+
 class ReaderSpec(Elaboratable):
     """All beats of two commands, in order, none lost in the queue; a cancellation or an error
     loses all of what was begun and nothing of what comes after."""
@@ -436,6 +451,8 @@ class ReaderSpec(Elaboratable):
         m.d.comb += Assert(holds(
             m, dut.o.valid, dut.o.ready, dut.o.payload, but=dut.cancel | dut.fault
         ))
+        over = void(m, dut, error)
+        m.d.comb += Assert(~(over & ~dut.idle & dut.commands.ready))
 
         # The commands whose beats are given.
         address_bits = len(dut.commands.payload.address)
@@ -468,8 +485,8 @@ class ReaderSpec(Elaboratable):
 class WriterSpec(Elaboratable):
     """Every word of two commands goes where it belongs, with the strobes of its command.
 
-    Words are numbered.  With cancellations and errors only the rules of the bus are asserted, and
-    that all is over when the writer says so.
+    Words are numbered.  With cancellations and errors, only the rules of the bus are asserted, and
+    that nothing is taken before all is over; a burst's words follow its address in any case.
     """
 
     SPEC = BurstSpec(2, 2, max_count=3, address_bits=4)
@@ -497,10 +514,18 @@ class WriterSpec(Elaboratable):
                 Assert(memory.book.count == 0),
                 Assert(~(bus.awvalid | bus.wvalid)),
             ]
+        # Words of an issued burst are there.
+        stuck = Signal(3)
+        m.d.sync += stuck.eq(Mux((memory.book.count != 0) & ~bus.wvalid, stuck + 1, 0))
+        m.d.comb += Assert(stuck < 4)
+        m.d.comb += Assert(~(dut._issuer.issue & dut._waiting))
+        error = bus.bvalid & bus.bresp[1]
+        over = void(m, dut, error)
+        m.d.comb += Assert(~(over & ~dut.idle & (dut.commands.ready | dut.i.ready)))
         if not self.calm:
             return m
 
-        m.d.comb += Assume(~(dut.cancel | (bus.bvalid & bus.bresp[1])))
+        m.d.comb += Assume(~(dut.cancel | error))
         payload = dut.commands.payload
         push = dut.commands.valid & dut.commands.ready & (payload.bytes != 0)
         book = Book(m, 2, push, payload)
@@ -612,8 +637,8 @@ def prove_reader(block=BurstReader, calm=False, depth=14):
     prove(ReaderSpec(block(ReaderSpec.SPEC, depth=2, outstanding=2), calm=calm), depth)
 
 
-def prove_writer(block=BurstWriter, calm=False, depth=14):
-    prove(WriterSpec(block(WriterSpec.SPEC, depth=2, outstanding=2), calm=calm), depth)
+def prove_writer(block=BurstWriter, calm=False, depth=14, spec=WriterSpec.SPEC):
+    prove(WriterSpec(block(spec, depth=2, outstanding=4), calm=calm), depth)
 
 
 def prove_read_share(block=ReadShare):
@@ -649,14 +674,16 @@ def test_shares():
         (BurstReader, "bus.rvalid & bus.rresp[1]", "0"),
         (BurstWriter, "dropping & ~self._waiting", "draining & ~self._waiting"),
         (BurstWriter, "last.eq(self._next.left == 0)", "last.eq(0)"),
-        (BurstWriter, "issuer.hold.eq(self._waiting)", "issuer.hold.eq(0)"),
         (BurstWriter, "room.eq(~bus.wvalid | bus.wready)", "room.eq(1)"),
         (BurstWriter, "issuer.done.eq(bus.bvalid)", "issuer.done.eq(bus.wvalid & bus.wlast)"),
+        (BurstWriter, "bus.bvalid & bus.bresp[1]", "0"),
+        (BurstWriter, "issuer.give.eq(self.i.valid & self.i.ready)",
+         "issuer.give.eq(self.i.valid)"),
     ],
     ids=[
         "room promised twice", "last of every burst", "cancelled beat given", "command survives",
         "idle with beats in the queue", "error ignored", "words of a burst dropped", "no WLAST",
-        "burst overwritten", "word overwritten", "responses not awaited",
+        "word overwritten", "responses not awaited", "bad response ignored", "word counted twice",
     ],
 )
 def test_blocks_refute(block, old, new):
@@ -671,13 +698,20 @@ def test_blocks_refute(block, old, new):
         ("current.first.eq(~0)", "current.first.eq(current.first)"),
         ("self._next.last.eq(Cat(whole | (lane < issued.end_lane) for lane in lanes))",
          "self._next.last.eq(~0)"),
-        ("issuer.give.eq(self.i.valid & self.i.ready)", "issuer.give.eq(self.i.valid)"),
     ],
-    ids=["strobes of the first word stay", "strobes past the end", "word counted twice"],
+    ids=["strobes of the first word stay", "strobes past the end"],
 )
 def test_writer_refutes(old, new):
     with pytest.raises(AssertionError, match="bmc of depth 14 refuted"):
         prove_writer(mutant(BurstWriter, old, new), calm=True)
+
+
+def test_writer_refutes_a_burst_overwritten():
+    """Which takes four bursts: one on the bus, two waiting and one too many."""
+    spec = BurstSpec(1, 1, max_count=4, address_bits=4)
+    block = mutant(BurstWriter, "issuer.hold.eq(self._waiting)", "issuer.hold.eq(0)")
+    with pytest.raises(AssertionError, match="bmc of depth 17 refuted"):
+        prove_writer(block, depth=17, spec=spec)
 
 
 def test_drain_control_refutes(monkeypatch):
