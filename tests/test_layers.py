@@ -46,6 +46,7 @@ ONLY_UNDER = {
     "qonnx": ["fxhw/exchange", "tests/exchange"],
     "amaranth": ["fxhw/gateware", "fxhw/emit", "tests/gateware", "tests/emit"],
     "cocotb": ["fxhw/cosim", "sim", "tests/cosim"],
+    "cocotbext": ["tests/cosim"],
     "cocotb_tools": ["fxhw/cosim", "sim", "tests/cosim"],
     "distributed": ["fxhw/sweep", "tests/sweep"],
     "matplotlib": [

@@ -51,6 +51,36 @@ def _accumulators(design):
     return Accumulators(design.main)
 
 
+def _bursts(design):
+    from ..plan.bursts import BurstSpec
+
+    return BurstSpec(design.bus_bits // 8)
+
+
+def _burst_reader(design):
+    from ..gateware.burst_reader import BurstReader
+
+    return BurstReader(_bursts(design))
+
+
+def _burst_writer(design):
+    from ..gateware.burst_writer import BurstWriter
+
+    return BurstWriter(_bursts(design))
+
+
+def _read_share(design):
+    from ..gateware.bus_share import ReadShare
+
+    return ReadShare(_bursts(design), weights=(1, 1))
+
+
+def _write_share(design):
+    from ..gateware.bus_share import WriteShare
+
+    return WriteShare(_bursts(design), weights=(1, 1))
+
+
 def _conv_engine(design):
     from ..gateware.conv_engine import ConvEngine
 
@@ -129,6 +159,10 @@ BLOCKS = {
     ),
     "head": Block("1x1 convolution and threshold", _head),
     "sequencer": Block("layer sequencer", _sequencer),
+    "burst-reader": Block("AXI4 burst reader", _burst_reader),
+    "burst-writer": Block("AXI4 burst writer", _burst_writer),
+    "read-share": Block("two readers on one AXI4 port", _read_share),
+    "write-share": Block("two writers on one AXI4 port", _write_share),
 }
 """The blocks by name."""
 
