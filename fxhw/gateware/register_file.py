@@ -5,7 +5,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
-from ..plan.registers import IDENTITY, REGISTERS, VERSION, Cause, Control, ErrorCode
+from ..plan.registers import (
+    IDENTITY,
+    REGISTERS,
+    VERSION,
+    Cause,
+    Control,
+    ErrorCode,
+    registers_of,
+)
 from .axi_lite import RegisterPort
 
 __all__ = ["RegisterFile"]
@@ -123,7 +131,7 @@ class RegisterFile(wiring.Component):
             **{f"CYCLES_{cause.name}": causes[cause] for cause in Cause},
         }
         with m.Switch(port.read_index):
-            for name, register in REGISTERS.items():
+            for name, register in registers_of(external=False).items():
                 with m.Case(register.offset // 4):
                     m.d.comb += port.read_data.eq(values[name])
         return m

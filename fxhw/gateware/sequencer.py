@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
 from ..plan.program import DESCRIPTOR_WORDS, Kind
-from ..plan.registers import ErrorCode
+from ..plan.registers import ErrorCode, errors_of
 from .conv_engine import ConvConfig
 from .descriptor import DESCRIPTOR, LayerConfig
 from .descriptor_check import DescriptorCheck
@@ -59,7 +59,7 @@ class Sequencer(wiring.Component):
                 "start": In(1),
                 "abort": In(1),
                 "program": In(32),
-                "faults": In(len(ErrorCode)),
+                "faults": In(len(errors_of(external=False))),
                 "memory": Out(ReadPort(design.parameter_beats, design.bus_bits)),
                 "load": Out(LoadSignature(design.bus_bits)),
                 "target": Out(4),
@@ -92,7 +92,7 @@ class Sequencer(wiring.Component):
         beat = Signal(range(beats + 1))
         bank = Signal()
         fault = Signal(8)
-        for code in reversed(ErrorCode):
+        for code in reversed(errors_of(external=False)):
             with m.If(self.faults.bit_select(code.value, 1)):
                 m.d.comb += fault.eq(code)
 
