@@ -285,7 +285,7 @@ class Accelerator:
             )
 
     def read_mask(self) -> bytes:
-        """The mask of the run that has ended, a byte (0 or 1) per pixel; or its logits, see
+        """The mask of the run that has ended, a byte per pixel, 0 or 255; or its logits, see
         :meth:`Program.logits`."""
         count = self.program.mask_bytes(self._logits)
         if self.program.external:

@@ -86,13 +86,18 @@ class Program:
                 f"File {folder / PROGRAM_FILE} is missing or not as it was generated; "
                 "run 'fxhw generate' again"
             )
-        words = (folder / PROGRAM_FILE).read_text(encoding="utf-8").split()
+        words = (folder / PROGRAM_FILE).read_text(encoding="utf-8")
+        return cls.from_manifest(str(folder), manifest, words)
+
+    @classmethod
+    def from_manifest(cls, name: str, manifest: Mapping, words: str) -> "Program":
+        """The program of a ``manifest`` and the text of its program file."""
         network, design = manifest["network"], manifest["design"]
         memory = manifest.get("external_memory") or {}
         return cls(
-            name=str(folder),
+            name=name,
             digest=manifest["design_digest"],
-            data=b"".join(int(word, 16).to_bytes(4, "little") for word in words),
+            data=b"".join(int(word, 16).to_bytes(4, "little") for word in words.split()),
             height=network["size"][0],
             width=network["size"][1],
             channels=network["image_channels"],

@@ -27,10 +27,6 @@ def registers_page(
     """
     table = registers_of(external)
     texts = {name: register.text for name, register in table.items()}
-    if external:
-        unused = ("LOAD_ADDRESS", "LOAD_DATA", "FEATURE_WORDS", "PARAMETER_BEATS")
-        texts |= {name: "reads 0: the memory is external" for name in unused}
-        texts["PROGRAM"] = "beat address of the program, counted from PROGRAM_BASE"
     if kinds:
         texts["WIDTHS"] += ", wbits and abits with their kinds in bits 7..4, as in descriptors"
     if mul_bits:

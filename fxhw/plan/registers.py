@@ -1,7 +1,7 @@
 """The AXI4-Lite registers: one table for gateware, drivers, test benches and documents."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = [
     "IDENTITY",
@@ -199,6 +199,15 @@ _EXTERNAL_TABLE = tuple(
     )
 )
 
+_EXTERNAL_TEXT = {
+    "PROGRAM": "beat address of the program, counted from its base",
+    **dict.fromkeys(
+        ("LOAD_ADDRESS", "LOAD_DATA", "FEATURE_WORDS", "PARAMETER_BEATS"),
+        "reads 0: the memory is external",
+    ),
+}
+"""What registers hold that have another meaning with external memory."""
+
 REGISTERS: dict[str, Register] = {
     name: Register(name, 4 * index, access, text, external=index >= len(_TABLE))
     for index, (name, access, text) in enumerate(
@@ -210,4 +219,6 @@ REGISTERS: dict[str, Register] = {
 
 def registers_of(external: bool) -> dict[str, Register]:
     """Registers by name of the version with ``external`` memory, or of the one without."""
-    return {name: r for name, r in REGISTERS.items() if external or not r.external}
+    if external:
+        return {n: replace(r, text=_EXTERNAL_TEXT.get(n, r.text)) for n, r in REGISTERS.items()}
+    return {name: r for name, r in REGISTERS.items() if not r.external}
