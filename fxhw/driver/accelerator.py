@@ -196,6 +196,8 @@ class Accelerator:
                 )
             ranges = {name: Buffer(addresses[name], size) for name, size in sizes.items()}
             _check_ranges(ranges, beat)
+            for buffer in ranges.values():
+                self._memory.check(buffer.address, buffer.size)
         for name, buffer in ranges.items():
             self.write(f"{name}_BASE_LOW", buffer.address & 0xFFFF_FFFF)
             self.write(f"{name}_BASE_HIGH", buffer.address >> 32)

@@ -66,6 +66,15 @@ class Memory(ABC):
         """
 
     @abstractmethod
+    def check(self, address: int, count: int) -> None:
+        """Make sure that the memory has ``count`` bytes at ``address``.
+
+        Raises
+        ------
+        BusError if it has not.
+        """
+
+    @abstractmethod
     def allocate(self, size: int, alignment: int = PAGE) -> Buffer:
         """A buffer that nothing else uses.
 
@@ -113,12 +122,6 @@ class RegionMemory(Memory):
         self._taken.remove(buffer)
 
     def check(self, address: int, count: int) -> None:
-        """Make sure that the memory has these bytes.
-
-        Raises
-        ------
-        BusError if it has not.
-        """
         first, end = self._whole.address, self._whole.address + self._whole.size
         if not (first <= address and address + count <= end):
             raise BusError(

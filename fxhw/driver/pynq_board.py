@@ -73,6 +73,9 @@ class PynqMemory(Memory):
         memoryview(array)[start : start + len(data)] = data
         array.flush()
 
+    def check(self, address: int, count: int) -> None:
+        self._find(address, count)
+
     def _find(self, address: int, count: int):
         """The array that holds these bytes, and where in it they begin."""
         for buffer, array in self._arrays.items():
