@@ -26,6 +26,9 @@ _MODEL = Path(__file__).parent / "model"
 _SERVE = "serve"
 """The program that takes commands over its standard streams."""
 
+_LIBRARIES = ("libVtop.a", "libverilated.a")
+"""The bench with its top, and Verilator's own part."""
+
 
 @dataclass(frozen=True)
 class CompiledBench:
@@ -57,15 +60,15 @@ class CompiledBench:
         log = output.with_suffix(".log")
         objects = [output.parent / f"{source.stem}.o" for source in sources]
         strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
-        for source, target in zip(sources, objects):
-            _call(["gcc", *strict, f"-I{_MODEL}", "-c", str(source), "-o", str(target)], log)
         libraries = [str(self.build / name) for name in _LIBRARIES]
         program = [str(target) for target in objects]
-        _call(["g++", *program, *libraries, "-pthread", "-o", str(output)], log)
+        try:
+            for source, target in zip(sources, objects):
+                _call(["gcc", *strict, f"-I{_MODEL}", "-c", str(source), "-o", str(target)], log)
+            _call(["g++", *program, *libraries, "-pthread", "-o", str(output)], log)
+        except FxhwError as error:
+            raise FxhwError(f"C program {output} cannot be built: {error}") from error
         return output
-
-
-_LIBRARIES = ("libVtop.a", "libverilated.a")
 
 
 def build_compiled(
@@ -93,7 +96,7 @@ def build_compiled(
     verilog = folder / f"{manifest['top']}.v"
     root = check_verilator()
     sources = sorted(_MODEL.glob("*.cpp"))
-    flags = [flag for flag in ("-I" + str(_MODEL), *_defines(manifest["ports"]))]
+    flags = [f"-I{_MODEL}", *_defines(manifest["ports"])]
     level = "-O2" if optimize else "-O0"
     settings = flags, level, threads, metadata.version("verilator"), VERILATOR_ARGS, MAKE_ARGS
     key = hashlib.sha256(repr(settings).encode())

@@ -216,7 +216,7 @@ def test_guards_report(inverter, picture):
         ("w", 500, ErrorCode.MEMORY_WRITE),
     ],
 )
-def test_errors_end_the_run_and_the_next_one_is_clean(inverter, picture, kind, where, code, response):
+def test_errors_end_the_run_cleanly(inverter, picture, kind, where, code, response):
     simulation, accelerator = inverter
     simulation.set(pause=40, reorder=2)
     if isinstance(where, int):

@@ -61,6 +61,11 @@ typedef struct fxhw_range {
     uint32_t bytes;
 } fxhw_range;
 
+#if FXHW_EXTERNAL_MEMORY
+/* `bytes` rounded up to whole beats of the bus, which is what a range must have. */
+#define FXHW_WHOLE_BEATS(bytes) (((bytes) + FXHW_BUS_BYTES - 1u) / FXHW_BUS_BYTES * FXHW_BUS_BYTES)
+#endif
+
 typedef struct fxhw_device {
     fxhw_registers registers;
     fxhw_memory memory;   /* external memory only */
