@@ -66,6 +66,6 @@ def first_error(log: Path) -> str:
         return ""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     for line in lines:
-        if re.search(r"%Error|error:|Error:|Traceback|Error \d", line):
+        if re.search(r"%Error|error:|Error:|Traceback|Error \d|undefined reference", line):
             return line
     return lines[-1] if lines else ""

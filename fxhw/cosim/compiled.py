@@ -26,8 +26,6 @@ _MODEL = Path(__file__).parent / "model"
 _SERVE = "serve"
 """The program that takes commands over its standard streams."""
 
-_LIBRARIES = ("libVtop.a", "libverilated.a")
-"""The bench with its top, and Verilator's own part."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,13 @@ class CompiledBench:
         """The program to run, with base and size of the memory and a seed as arguments."""
         return self.build / _SERVE
 
+    @property
+    def objects(self) -> list[Path]:
+        """What a program of one's own links with: the bench, its top, Verilator's own part."""
+        bench = [self.build / f"{path.stem}.o" for path in sorted(_MODEL.glob("*.cpp"))]
+        bench = [path for path in bench if path.stem != _SERVE]
+        return [*bench, self.build / "Vtop__ALL.a", *sorted(self.build.glob("verilated*.o"))]
+
     def link(self, sources: Sequence[Path], output: Path) -> Path:
         """Compile C ``sources`` to the program ``output``, in one with the bench.
 
@@ -60,12 +65,11 @@ class CompiledBench:
         log = output.with_suffix(".log")
         objects = [output.parent / f"{source.stem}.o" for source in sources]
         strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
-        libraries = [str(self.build / name) for name in _LIBRARIES]
-        program = [str(target) for target in objects]
+        parts = [*objects, *self.objects]
         try:
             for source, target in zip(sources, objects):
                 _call(["gcc", *strict, f"-I{_MODEL}", "-c", str(source), "-o", str(target)], log)
-            _call(["g++", *program, *libraries, "-pthread", "-o", str(output)], log)
+            _call(["g++", *map(str, parts), "-pthread", "-o", str(output)], log)
         except FxhwError as error:
             raise FxhwError(f"C program {output} cannot be built: {error}") from error
         return output
@@ -121,7 +125,7 @@ def build_compiled(
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
         # Kept objects are older than the makefile, which their rule depends on.
         make = ["make", "-j", str(jobs), "-C", str(temporary), "-f", "Vtop.mk", "-o", "Vtop.mk"]
-        make += [*MAKE_ARGS, f"OPT_FAST={level}", _SERVE, *_LIBRARIES]
+        make += [*MAKE_ARGS, f"OPT_FAST={level}", _SERVE]
         environment = os.environ | {"VERILATOR_ROOT": str(root)}
         try:
             _call(verilate, log, environment)

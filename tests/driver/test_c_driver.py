@@ -114,12 +114,14 @@ def test_external_memory(inverter_program, inverter_bench, picture):
 
 
 @pytest.mark.cosim
-@pytest.mark.parametrize(("kind", "error"), [("r", "MEMORY_READ"), ("w", "MEMORY_WRITE")])
-def test_errors_have_text_and_layer(inverter_program, inverter_bench, picture, kind, error):
+@pytest.mark.parametrize(
+    ("kind", "error", "layer"), [("r", "MEMORY_READ", "first"), ("w", "MEMORY_WRITE", "second")]
+)
+def test_errors_have_text_and_layer(inverter_program, inverter_bench, picture, kind, error, layer):
     arguments = 1 << 16, 0x1000, f"fault {kind} beat 3 2", "run"
     said, data = run(inverter_program, inverter_bench.files, picture[0], *arguments)
     texts = {code.name: text for code, text in ERROR_TEXT.items()}
-    assert f"run: the run ended with an error, {texts[error]}, layer first" in said
+    assert f"run: the run ended with an error, {texts[error]}, layer {layer}" in said
     assert said[-4] == "run: done"
     assert data == picture[1]
 

@@ -26,7 +26,7 @@ MAIN = """
 static uint8_t program[FXHW_PROGRAM_SIZE], image[FXHW_IMAGE_SIZE], mask[FXHW_MASK_SIZE];
 int main(void) {
     void *bench = fxhw_bench_open(0x40000000u, 1u << 23, 1);
-    fxhw_device device = {{0}};
+    static fxhw_device device;
     FILE *file = fopen("program.hex", "r");
     unsigned word, i, k;
     device.registers.context = device.memory.context = bench;
