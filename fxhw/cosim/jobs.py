@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph import Network
-from ..plan import REGISTERS, Plan
-from ..plan.registers import Control
+from ..plan import Plan
+from ..plan.registers import Control, registers_of
 
 __all__ = ["Job", "Script", "words_of"]
 
-READ_BACK = tuple(name for name, register in REGISTERS.items() if register.access != "wo")
+READ_BACK = tuple(
+    name
+    for name, register in registers_of(external=False).items()
+    if register.access != "wo"
+)
 """Registers read after a run."""
 
 

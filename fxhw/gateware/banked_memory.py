@@ -5,7 +5,7 @@ from operator import or_
 
 from amaranth.hdl import *
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from ..plan.memory_banks import MERGED, MemoryBanks
 from .collisions import NEVER

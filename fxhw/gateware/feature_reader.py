@@ -4,7 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .memory_port import ReadPort, address_bits
+from .memory_port import ReadPort
 
 __all__ = ["FeatureReader", "SourceConfig"]
 

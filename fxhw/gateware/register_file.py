@@ -5,7 +5,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
-from ..plan.registers import IDENTITY, REGISTERS, VERSION, Cause, Control, ErrorCode
+from ..plan.registers import (
+    IDENTITY,
+    REGISTERS,
+    VERSION,
+    Cause,
+    Control,
+    ErrorCode,
+)
 from .axi_lite import RegisterPort
 from .cycle_counters import CycleCounters
 

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
 from ..plan.program import DESCRIPTOR_WORDS, Kind
-from ..plan.registers import ErrorCode
+from ..plan.registers import ErrorCode, errors_of
 from .conv_engine import ConvConfig
 from .descriptor import LayerConfig
 from .descriptor_check import DescriptorCheck
@@ -60,7 +60,7 @@ class Sequencer(wiring.Component):
                 "start": In(1),
                 "abort": In(1),
                 "program": In(32),
-                "faults": In(len(ErrorCode)),
+                "faults": In(len(errors_of(external=False))),
                 "memory": Out(ReadPort(design.parameter_beats, design.bus_bits)),
                 "load": Out(LoadSignature(design.bus_bits)),
                 "targets": Out(1 + max(Kind)),
@@ -180,7 +180,7 @@ class Sequencer(wiring.Component):
         """The first error code since the run began, 0 if there is none; a cycle late."""
         failure = Signal(4)
         fault = Signal(4)
-        for code in reversed(ErrorCode):
+        for code in reversed(errors_of(external=False)):
             with m.If(self.faults.bit_select(code.value, 1)):
                 m.d.comb += fault.eq(code)
         read, past = Signal(), Signal()

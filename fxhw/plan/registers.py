@@ -1,10 +1,11 @@
 """The AXI4-Lite registers: one table for gateware, drivers, test benches and documents."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = [
     "IDENTITY",
+    "RANGES",
     "REGISTERS",
     "VERSION",
     "Cause",
@@ -12,6 +13,8 @@ __all__ = [
     "ErrorCode",
     "Register",
     "Status",
+    "errors_of",
+    "registers_of",
 ]
 
 IDENTITY = 0x66786877
@@ -38,6 +41,11 @@ class ErrorCode(enum.IntEnum):
     START_BUSY = 11
     LOAD_BUSY = 12
     LOAD_ADDRESS = 13
+    MEMORY_READ = 14
+    MEMORY_WRITE = 15
+    RANGE_OVERLAP = 16
+    RANGE_ALIGNMENT = 17
+    RANGE_LIMIT = 18
 
 
 ERROR_TEXT = {
@@ -57,7 +65,20 @@ ERROR_TEXT = {
     ErrorCode.LOAD_BUSY: "parameters were written during a run; the write was dropped",
     ErrorCode.LOAD_ADDRESS: "parameters were written past the parameter memory; the write was "
     "dropped",
+    ErrorCode.MEMORY_READ: "external memory answered a read with SLVERR or DECERR",
+    ErrorCode.MEMORY_WRITE: "external memory answered a write with SLVERR or DECERR",
+    ErrorCode.RANGE_OVERLAP: "two of the program, feature, image and mask ranges overlap",
+    ErrorCode.RANGE_ALIGNMENT: "a range's base is not a multiple of the bus's bytes",
+    ErrorCode.RANGE_LIMIT: "an access would leave its range of external memory",
 }
+
+
+_EXTERNAL_ERRORS = frozenset(code for code in ErrorCode if code >= ErrorCode.MEMORY_READ)
+
+
+def errors_of(external: bool) -> tuple[ErrorCode, ...]:
+    """Codes of the version with ``external`` memory, or of the one without, in order."""
+    return tuple(code for code in ErrorCode if external or code not in _EXTERNAL_ERRORS)
 
 
 class Cause(enum.IntEnum):
@@ -108,12 +129,14 @@ class Register:
     offset : byte offset.
     access : ``ro``, ``rw`` or ``wo``.
     text : what it holds.
+    external : whether only the version with external memory has it.
     """
 
     name: str
     offset: int
     access: str
     text: str
+    external: bool = False
 
 
 _TABLE = (
@@ -158,8 +181,44 @@ _TABLE = (
     ),
 )
 
-REGISTERS: dict[str, Register] = {
-    name: Register(name, 4 * index, access, text)
-    for index, (name, access, text) in enumerate(_TABLE)
+RANGES = {
+    "PROGRAM": "the program and its parameters",
+    "FEATURE": "the feature maps",
+    "IMAGE": "the image, a byte per code, channels interleaved",
+    "MASK": "the mask, a byte per pixel, or the logits, little-endian",
 }
-"""All registers by name."""
+"""What lies in external memory, each in a range of its own."""
+
+_EXTERNAL_TABLE = tuple(
+    entry
+    for name, text in RANGES.items()
+    for entry in (
+        (f"{name}_BASE_LOW", f"bits 31..0 of the address of {text}"),
+        (f"{name}_BASE_HIGH", "bits 63..32 of it"),
+        (f"{name}_BYTES", "bytes from there on that may be touched"),
+    )
+)
+
+_EXTERNAL_TEXT = {
+    "PROGRAM": "beat address of the program, counted from its base",
+    **dict.fromkeys(
+        ("LOAD_ADDRESS", "LOAD_DATA", "FEATURE_WORDS", "PARAMETER_BEATS"),
+        "reads 0: the memory is external",
+    ),
+}
+"""What registers hold that have another meaning with external memory."""
+
+REGISTERS: dict[str, Register] = {
+    name: Register(name, 4 * index, access, text, external=index >= len(_TABLE))
+    for index, (name, access, text) in enumerate(
+        (*_TABLE, *((name, "rw", text) for name, text in _EXTERNAL_TABLE))
+    )
+}
+"""All registers by name; those that only the version with external memory has stand last."""
+
+
+def registers_of(external: bool) -> dict[str, Register]:
+    """Registers by name of the version with ``external`` memory, or of the one without."""
+    if external:
+        return {n: replace(r, text=_EXTERNAL_TEXT.get(n, r.text)) for n, r in REGISTERS.items()}
+    return {name: r for name, r in REGISTERS.items() if not r.external}

@@ -46,6 +46,9 @@ def contents(folder):
 def test_files(folder):
     assert sorted(contents(folder)) == [
         "checkpoint.safetensors",
+        "fxhw_driver.c",
+        "fxhw_driver.h",
+        "fxhw_registers.h",
         "manifest.json",
         "parameters.mem",
         "program.hex",

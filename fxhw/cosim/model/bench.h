@@ -1,0 +1,78 @@
+// A generated accelerator in Verilator, with all that its pins need around it.
+//
+// The builder defines FXHW_MEMORY_BYTES (bytes of a beat) if the top has m_axi pins, FXHW_STREAMS
+// if it has AXI4-Stream pins, FXHW_STEP if it tells its step.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "axi_memory.h"
+#include "memory.h"
+#include "pauses.h"
+#include "problems.h"
+
+class Vtop;
+class VerilatedContext;
+
+namespace fxhw {
+
+class Bench {
+ public:
+  Bench(uint64_t base, uint64_t size, uint64_t seed);
+  ~Bench();
+
+  void reset(uint64_t cycles);
+  void run(uint64_t cycles);
+  // Runs until the interrupt is high, at most `cycles`; whether it is.
+  bool wait(uint64_t cycles);
+  // Runs until the running step is another one than `step`, or as wait; whether it is another.
+  bool wait_step(uint64_t step, uint64_t cycles);
+
+  // Register accesses; they take the cycles they take.  Both give AXI's response, or 4 if none came.
+  unsigned write32(uint32_t offset, uint32_t value);
+  unsigned read32(uint32_t offset, uint32_t &value);
+
+  // AXI4-Stream: bytes to send from now on, TLAST with the last of them; bytes to take.
+  void send(const uint8_t *data, uint64_t count);
+  void expect(uint64_t count);
+  void drop();
+  std::vector<uint8_t> take();
+
+  bool irq() const;
+  uint64_t cycle() const { return cycle_; }
+  unsigned step() const;
+  uint64_t to_send() const { return out_.size(); }
+
+  Problems problems;
+  Memory memory;
+  AxiMemory axi;
+  uint64_t stream_pause = 0;  // of 256 cycles, in how many a stream pauses
+  void reseed(uint64_t seed);
+
+ private:
+  void tick();
+  void sample(MasterPins &pins) const;
+  void drive(const SlavePins &pins);
+  void step_streams();
+  void drive_streams();
+
+  struct Byte {
+    uint8_t data;
+    bool last;
+  };
+  std::unique_ptr<VerilatedContext> context_;
+  std::unique_ptr<Vtop> top_;
+  SlavePins slave_;
+  Random random_;
+  std::deque<Byte> out_;
+  std::vector<uint8_t> in_;
+  uint64_t expected_ = 0;
+  bool offers_ = false, takes_ = false;
+  uint64_t cycle_ = 0;
+};
+
+}  // namespace fxhw
