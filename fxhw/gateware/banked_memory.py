@@ -5,7 +5,7 @@ from operator import or_
 
 from amaranth.hdl import *
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from ..plan.memory_banks import MERGED, MemoryBanks
 from .collisions import NEVER
@@ -22,10 +22,10 @@ class BankedMemory(wiring.Component):
         address -+-> the bank's address -> bank -> its word, or 0 -+
                  +-> the bank's address -> bank -> its word, or 0 -+-> or -> word
 
-    An arrow is a register, and writes have one more before.  Each bank has addresses of its own, which change only with its own
-    words, so a path to block RAM is nothing but wire, and to few blocks; and nothing but wire
-    follows it.  An address past the end belongs to no bank: it is not written, and reads as 0 or
-    as what lies unused in the last bank's blocks.
+    An arrow is a register, and writes have one more before.  Each bank has addresses of its own,
+    which change only with its own words, so a path to block RAM is nothing but wire, and to few
+    blocks; and nothing but wire follows it.  An address past the end belongs to no bank: it is not
+    written, and reads as 0 or as what lies unused in the last bank's blocks.
 
     *Latency*: a word follows its address by ``plan.latency`` cycles; a write is there for an
     address that comes two cycles after it.  *Throughput*: a write and a word per cycle.
@@ -63,7 +63,10 @@ class BankedMemory(wiring.Component):
         m.d.sync += [writing.eq(self.write.valid), data.eq(request.data)]
         with m.If(self.write.valid):
             m.d.sync += request.eq(self.write.payload)
-        words = [self._bank(m, number, writing, request.address, data) for number in range(len(plan.banks))]
+        words = [
+            self._bank(m, number, writing, request.address, data)
+            for number in range(len(plan.banks))
+        ]
         while len(words) > 1:
             merged = []
             for part in range(0, len(words), MERGED):

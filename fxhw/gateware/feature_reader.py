@@ -4,7 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .memory_port import ReadPort, address_bits
+from .memory_port import ReadPort
 
 __all__ = ["FeatureReader", "SourceConfig"]
 
@@ -14,7 +14,9 @@ _AHEAD = 8
 
 class SourceConfig(data.Struct):
     """A feature map to read: its first word, words per row and per pixel, and whether each pixel
-    and row is read twice (nearest upsampling by two)."""
+    and row is read twice (nearest upsampling by two).
+
+    Rows lie one behind the other, so the reader makes no use of ``row_stride``."""
 
     base: 32
     row_stride: 32

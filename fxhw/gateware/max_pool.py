@@ -20,8 +20,8 @@ class MaxPool(wiring.Component):
 
     ::
 
-        word -+-> pair memory, by group -> larger of two columns -+-> row memory -> larger of two rows
-              +-------------------------------^                   +---------------------^
+        word -+-> pair memory -> larger of two columns -+-> row memory -> larger of two rows
+              +--------------------^                    +---------------------^
 
     An even column goes to the pair memory, an odd one meets it there; of the larger one, that of
     an even row goes to the row memory, that of an odd one meets it there.  Nothing flows back, so

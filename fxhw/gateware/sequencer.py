@@ -181,8 +181,8 @@ class Sequencer(wiring.Component):
         return m
 
     def _load(self, m, descriptor, bank, loading, loaded):
-        """Count the words and beats of both sections; ``load`` follows the addresses by a cycle, and
-        waits for the beats outside.
+        """Count the words and beats of both sections; ``load`` follows the addresses by a cycle,
+        and waits for the beats outside.
 
         ``loading`` says that a beat is read in this cycle, ``loaded`` that all have been.
         """
