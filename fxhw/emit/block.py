@@ -109,7 +109,14 @@ def _max_pool(design):
     from ..gateware.max_pool import MaxPool
 
     signed = design.activation.twos_complement
-    return MaxPool(design.abits, design.pout, design.pool_words, signed=signed)
+    return MaxPool(
+        design.abits,
+        design.pout,
+        design.pool_words,
+        max_size=max(design.max_width, design.max_height),
+        max_groups=design.max_groups_out,
+        signed=signed,
+    )
 
 
 def _requantizer(design):

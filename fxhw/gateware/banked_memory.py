@@ -19,16 +19,16 @@ class BankedMemory(wiring.Component):
 
     ::
 
-        address -> the bank's address -> bank -> its word, or 0 -+
-                   the bank's address -> bank -> its word, or 0 -+-> or -> word
+        address -+-> the bank's address -> bank -> its word, or 0 -+
+                 +-> the bank's address -> bank -> its word, or 0 -+-> or -> word
 
-    An arrow is a register.  Each bank has addresses of its own, which change only with its own
-    words, so a path to block RAM is nothing but wire, and to few blocks; and nothing but wire
-    follows it.  An address past the end belongs to no bank: it is not written, and reads as 0 or
-    as what lies unused in the last bank's blocks.
+    An arrow is a register, and writes have one more before.  Each bank has addresses of its own,
+    which change only with its own words, so a path to block RAM is nothing but wire, and to few
+    blocks; and nothing but wire follows it.  An address past the end belongs to no bank: it is not
+    written, and reads as 0 or as what lies unused in the last bank's blocks.
 
     *Latency*: a word follows its address by ``plan.latency`` cycles; a write is there for an
-    address that comes a cycle after it.  *Throughput*: a write and a word per cycle.
+    address that comes two cycles after it.  *Throughput*: a write and a word per cycle.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class BankedMemory(wiring.Component):
     Members
     -------
     write : stream of writes.
-    read : words to read; no word may be asked for in the cycle in which it is written.
+    read : words to read; none may be asked for in the cycle after its write.
     """
 
     def __init__(self, plan: MemoryBanks, name: str, init: tuple[int, ...] = ()):
@@ -57,10 +57,16 @@ class BankedMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan, read = self._plan, self.read
+        writing = Signal()
+        request = Signal(self.write.payload.shape(), reset_less=True)
         data = Signal(plan.width, reset_less=True)
+        m.d.sync += [writing.eq(self.write.valid), data.eq(request.data)]
         with m.If(self.write.valid):
-            m.d.sync += data.eq(self.write.payload.data)
-        words = [self._bank(m, number, data) for number in range(len(plan.banks))]
+            m.d.sync += request.eq(self.write.payload)
+        words = [
+            self._bank(m, number, writing, request.address, data)
+            for number in range(len(plan.banks))
+        ]
         while len(words) > 1:
             merged = []
             for part in range(0, len(words), MERGED):
@@ -73,7 +79,7 @@ class BankedMemory(wiring.Component):
         m.d.comb += [read.data.eq(words[0]), read.valid.eq(coming[-1])]
         return m
 
-    def _bank(self, m, number, data):
+    def _bank(self, m, number, writing, written, data):
         """One bank with its addresses; returns its word, 0 while another bank's is wanted."""
         plan, bank = self._plan, self._plan.banks[number]
         alone = len(plan.banks) == 1
@@ -86,7 +92,7 @@ class BankedMemory(wiring.Component):
         m.submodules[self._name if alone else f"{self._name}_{number}"] = mem
         write, read = mem.write_port(), mem.read_port()
         requests = (
-            (write, self.write.valid, self.write.payload.address),
+            (write, writing, written),
             (read, self.read.enable, self.read.address),
         )
         for port, wanted, address in requests:

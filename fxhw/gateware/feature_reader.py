@@ -14,7 +14,9 @@ _AHEAD = 8
 
 class SourceConfig(data.Struct):
     """A feature map to read: its first word, words per row and per pixel, and whether each pixel
-    and row is read twice (nearest upsampling by two)."""
+    and row is read twice (nearest upsampling by two).
+
+    Rows lie one behind the other, so the reader makes no use of ``row_stride``."""
 
     base: 32
     row_stride: 32
@@ -84,8 +86,6 @@ class FeatureReader(wiring.Component):
         memory_latency: int,
     ):
         self._depth = depth
-        self._max_width = max_width
-        self._max_height = max_height
         self._max_groups = max_groups
         self._queue = 1 << (memory_latency + _AHEAD).bit_length()
         super().__init__(
@@ -93,8 +93,8 @@ class FeatureReader(wiring.Component):
                 "start": In(1),
                 "a": In(SourceConfig),
                 "b": In(SourceConfig),
-                "width": In(16),
-                "height": In(16),
+                "width": In(range(max_width + 1)),
+                "height": In(range(max_height + 1)),
                 "memory": Out(ReadPort(depth, word_bits)),
                 "overrun": Out(1),
                 "o": Out(stream.Signature(word_bits)),
@@ -108,10 +108,11 @@ class FeatureReader(wiring.Component):
         # Words asked for that have not left the queue.
         held = Signal(range(self._queue))
         room = Signal()
-        leaves = self._give(m)
+        left = Signal()
         step = self._count(m, room, following)
         m.d.sync += [
-            held.eq(held + step - leaves),
+            left.eq(self._give(m)),
+            held.eq(held + step - left),
             # One more may be asked for before this is seen.
             room.eq(held < self._queue - 4),
         ]
@@ -119,18 +120,19 @@ class FeatureReader(wiring.Component):
 
     def _count(self, m, room, following):
         """Position in the raster and what it says of the next address; returns its step."""
-        two = self.b.groups != 0
+        two = Signal()
+        m.d.sync += two.eq(self.b.groups != 0)
         active, step = Signal(), Signal()
         second = Signal()
-        group = Signal(range(self._max_groups + 1), init=1)
-        x = Signal(range(self._max_width + 1), init=1)
-        y = Signal(range(self._max_height + 1), init=1)
+        group = Signal(range(self._max_groups + 1), init=1, reset_less=True)
+        x = Signal.like(self.width, init=1, reset_less=True)
+        y = Signal.like(self.height, init=1, reset_less=True)
         seen = Signal(2)  # sources of which a row's start is remembered
         last_group, last_x, last_y, pixel_ends = Signal(), Signal(), Signal(), Signal()
         other, again, recalls, row_start = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             step.eq(active & room),
-            last_group.eq(group == Mux(second, self.b.groups, self.a.groups)),
+            last_group.eq(group == Mux(second, self.b.groups, self.a.groups)[: len(group)]),
             last_x.eq(x == self.width),
             last_y.eq(y == self.height),
             pixel_ends.eq(last_group & (second | ~two)),
@@ -183,7 +185,7 @@ class FeatureReader(wiring.Component):
 
     def _ask(self, m, following):
         """The address, and the memory's request."""
-        address = Signal.like(self.memory.address)
+        address = Signal.like(self.memory.address, reset_less=True)
         m.submodules.starts = starts = memory.Memory(shape=address.shape(), depth=4, init=[])
         recall, remember = starts.read_port(domain="comb"), starts.write_port()
         behind = Signal.like(address)

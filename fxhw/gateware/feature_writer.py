@@ -12,7 +12,7 @@ __all__ = ["FeatureWriter", "WriteArbiter"]
 class FeatureWriter(wiring.Component):
     """Addresses for a raster of words: ``words`` to a pixel, ``stride`` from pixel to pixel.
 
-    *Latency*: combinational.  *Throughput*: a word per cycle.
+    *Latency*: 1 cycle.  *Throughput*: a word per cycle.
 
     Parameters
     ----------
@@ -22,10 +22,10 @@ class FeatureWriter(wiring.Component):
 
     Members
     -------
-    start : pulse that begins a layer.
+    start : pulse that begins a layer; words are taken from the cycle after it on.
     base, words, stride, width, height : the raster; stable until done.
-    busy : words are still to come.
-    overrun : a word lies outside the memory, which ignores it.
+    busy : words are still to come or to be taken.
+    overrun : a word was taken in the cycle before that lies outside the memory, which ignores it.
     i : stream of words.
     o : stream of writes.
     """
@@ -34,17 +34,15 @@ class FeatureWriter(wiring.Component):
         self, word_bits: int, depth: int, *, max_width: int, max_height: int, max_words: int
     ):
         self._depth = depth
-        self._max_width = max_width
-        self._max_height = max_height
         self._max_words = max_words
         super().__init__(
             {
                 "start": In(1),
                 "base": In(32),
-                "words": In(16),
+                "words": In(range(max_words + 1)),
                 "stride": In(16),
-                "width": In(16),
-                "height": In(16),
+                "width": In(range(max_width + 1)),
+                "height": In(range(max_height + 1)),
                 "busy": Out(1),
                 "overrun": Out(1),
                 "i": In(stream.Signature(word_bits)),
@@ -54,26 +52,34 @@ class FeatureWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        x = Signal(range(self._max_width + 1), init=1)
-        y = Signal(range(self._max_height + 1), init=1)
-        address = Signal(address_bits(self._depth))
+        x = Signal.like(self.width, init=1, reset_less=True)
+        y = Signal.like(self.height, init=1, reset_less=True)
+        address = Signal(address_bits(self._depth), reset_less=True)
         # Words from a pixel's last one to the next pixel's first one, less one; 0 within a pixel.
-        gap, skipped = Signal.like(address), Signal.like(address)
-        follower = Signal(range(self._max_words + 2))  # number in its pixel of the word after
+        gap = Signal.like(address)
+        skipped = Signal.like(address)
+        follower = Signal(range(self._max_words + 2), reset_less=True)  # of the word after
         single, last, next_last = Signal(), Signal(), Signal()
-        taken = self.i.valid & self.i.ready
-        m.d.comb += [
-            self.o.valid.eq(self.busy & self.i.valid),
-            self.o.payload.address.eq(address),
-            self.o.payload.data.eq(self.i.payload),
-            self.i.ready.eq(self.busy & self.o.ready),
-            self.overrun.eq(self.busy & self.i.valid & (address >= self._depth)),
+        starting, counting, taken = Signal(), Signal(), Signal()
+        m.d.sync += [
+            starting.eq(self.start),
             gap.eq(self.stride - self.words),
             single.eq(self.words == 1),
+        ]
+        free = ~self.o.valid | self.o.ready
+        m.d.comb += [
+            self.busy.eq(starting | counting | self.o.valid),
+            self.i.ready.eq(counting & free),
+            taken.eq(self.i.valid & self.i.ready),
             next_last.eq(Mux(last, single, follower == self.words)),
         ]
+        m.d.sync += self.overrun.eq(taken & (address >= self._depth))
+        with m.If(free):
+            m.d.sync += self.o.valid.eq(taken)
         with m.If(taken):
             m.d.sync += [
+                self.o.payload.address.eq(address),
+                self.o.payload.data.eq(self.i.payload),
                 address.eq(_next_sum(address, skipped)),
                 skipped.eq(Mux(next_last, gap, 0)),
                 last.eq(next_last),
@@ -84,10 +90,10 @@ class FeatureWriter(wiring.Component):
                 with m.If(x == self.width):
                     m.d.sync += [x.eq(1), y.eq(y + 1)]
                     with m.If(y == self.height):
-                        m.d.sync += self.busy.eq(0)
-        with m.If(self.start):
+                        m.d.sync += counting.eq(0)
+        with m.If(starting):
             m.d.sync += [
-                self.busy.eq(1),
+                counting.eq(1),
                 x.eq(1),
                 y.eq(1),
                 address.eq(self.base),

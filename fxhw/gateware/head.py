@@ -49,9 +49,9 @@ class Head(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "groups": In(16),
-                "width": In(16),
-                "height": In(16),
+                "groups": In(range(design.head_groups + 1)),
+                "width": In(range(design.max_width + 1)),
+                "height": In(range(design.max_height + 1)),
                 "logits": In(1),
                 "load": In(LoadSignature(design.bus_bits)),
                 "busy": Out(1),
@@ -164,15 +164,16 @@ class Head(wiring.Component):
     def _send(self, m, advance, ready, logit):
         """Mask or logit bytes of the pixel whose logit is there, and the end of the image."""
         design = self._design
-        x = Signal(range(design.max_width + 1), init=1)
-        y = Signal(range(design.max_height + 1), init=1)
+        x = Signal.like(self.width, init=1, reset_less=True)
+        y = Signal.like(self.height, init=1, reset_less=True)
         byte = Signal(range(design.logit_bytes))
-        last_byte, last_x, last_pixel = Signal(), Signal(), Signal()
+        last_byte = Signal()  # of its pixel
+        last_x, last_pixel = Signal(), Signal()
+        following = Mux(last_byte, 0, byte + 1)
         moves, takes = Signal(), Signal()
         wide = Signal(signed(8 * design.logit_bytes))
         m.d.comb += [
             wide.eq(logit),
-            last_byte.eq(~self.logits | (byte == design.logit_bytes - 1)),
             last_x.eq(x == self.width),
             last_pixel.eq(last_x & (y == self.height)),
             moves.eq(~self.o.valid | self.o.ready),
@@ -183,7 +184,8 @@ class Head(wiring.Component):
             m.d.sync += self.o.valid.eq(ready)
         with m.If(takes):
             m.d.sync += [
-                byte.eq(Mux(last_byte, 0, byte + 1)),
+                byte.eq(following),
+                last_byte.eq(~self.logits | (following == design.logit_bytes - 1)),
                 self.o.payload.data.eq(
                     Mux(
                         self.logits,
@@ -200,4 +202,7 @@ class Head(wiring.Component):
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += self.busy.eq(0)
         with m.If(self.start):
-            m.d.sync += [self.busy.eq(1), x.eq(1), y.eq(1), byte.eq(0)]
+            m.d.sync += [
+                self.busy.eq(1), x.eq(1), y.eq(1), byte.eq(0),
+                last_byte.eq(~self.logits | (design.logit_bytes == 1)),
+            ]

@@ -13,7 +13,7 @@ from .head import Head, MaskBeat
 from .max_pool import MaxPool
 from .memory_port import ReadPort, WriteRequest
 from .repacker import Repacker
-from .stream import SkidBuffer, StreamFork
+from .stream import StreamFork
 from .weight_store import LoadSignature
 
 __all__ = ["MainDatapath"]
@@ -25,9 +25,9 @@ class MainDatapath(wiring.Component):
     ::
 
         feature memory -> reader -+
-                                  +-> engine -> buffer -> fork -+-> repacker ----------> writer -+
-        first convolution --------+                             +-> pool -> repacker --> writer -+-> memory
-                                                                +-> head -> mask
+                                  +-> engine -> fork -+-> repacker ----------> writer -+
+        first convolution --------+                   +-> pool -> repacker --> writer -+-> memory
+                                                      +-> head -> mask
 
     Only the reader and the writers know where feature maps lie; an external memory takes their
     place without a change to the rest.
@@ -86,13 +86,11 @@ class MainDatapath(wiring.Component):
         m = Module()
         design, layer = self._design, self.layer
         m.submodules.engine = engine = ConvEngine(design.main, design.bus_bits, banks=2)
-        m.submodules.buffer = buffer = SkidBuffer(design.main.out_bits)
         m.submodules.fork = fork = StreamFork(design.main.out_bits, 3)
         m.submodules.head = head = Head(design)
         self._connect_source(m, engine)
         wiring.connect(m, wiring.flipped(self.load), engine.load)
-        wiring.connect(m, engine.o, buffer.i)
-        wiring.connect(m, buffer.o, fork.i)
+        wiring.connect(m, engine.o, fork.i)
         writers = self._connect_sinks(m, fork)
 
         wiring.connect(m, fork.o[2], head.i)
@@ -188,6 +186,9 @@ class MainDatapath(wiring.Component):
                 writer.base.eq(base),
                 writer.words.eq(layer.words_out),
                 writer.stride.eq(layer.pixel_stride),
+            ]
+            # Rounded up; they are there before the first word is.
+            m.d.sync += [
                 writer.width.eq((layer.conv.width + halve) >> halve),
                 writer.height.eq((layer.conv.height + halve) >> halve),
             ]

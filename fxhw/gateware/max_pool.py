@@ -20,16 +20,16 @@ class MaxPool(wiring.Component):
 
     ::
 
-        word -+-> pair memory, by group -> larger of two columns -+-> row memory -> larger of two rows
-              +-------------------------------^                   +---------------------^
+        word -+-> pair memory -> larger of two columns -+-> row memory -> larger of two rows
+              +--------------------^                    +---------------------^
 
     An even column goes to the pair memory, an odd one meets it there; of the larger one, that of
     an even row goes to the row memory, that of an odd one meets it there.  Nothing flows back, so
     each arrow may be a register.
 
     ``width``, ``height`` and ``groups`` are held from ``start`` to the last word, with
-    ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered.  A
-    following map of the same size needs no ``start``.
+    ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered, and
+    none has been in the cycle before.  A following map of the same size needs no ``start``.
 
     Latency: 5 cycles from a window's last word to its maximum.
     Throughput: 1 input word per cycle, without gaps.
@@ -120,7 +120,7 @@ class MaxPool(wiring.Component):
         advance = Signal()  # the pipeline moves on
         accept = self.i.valid & advance
         m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
-        group, place = self._position(m, accept)
+        group, ends_row, place = self._position(m, accept)
         word_shape = self.i.payload.shape()
 
         def delay(value, *, reset_less=True):
@@ -143,7 +143,8 @@ class MaxPool(wiring.Component):
         word, left = delay(self.i.payload), delay(left.data)
         valid, place = delay(accept & place.ends, reset_less=False), delay(place)
         pair = delay(self._larger(word, left, place.alone))
-        valid, place = delay(valid, reset_less=False), delay(place)
+        address = self._address(m, advance & valid, delay(ends_row))
+        valid, place, address = delay(valid, reset_less=False), delay(place), delay(address)
 
         # The pair beside the one above it, written in the row before.
         m.submodules.row = row = memory.Memory(
@@ -154,9 +155,9 @@ class MaxPool(wiring.Component):
         )
         above, write = row.read_port(), row.write_port()
         m.d.comb += [
-            above.addr.eq(place.address),
+            above.addr.eq(address),
             above.en.eq(advance & place.gives),
-            write.addr.eq(place.address),
+            write.addr.eq(address),
             write.data.eq(pair),
             write.en.eq(advance & valid & ~place.gives),
         ]
@@ -181,30 +182,39 @@ class MaxPool(wiring.Component):
         return data.View(word.shape(), Cat(result))
 
     def _position(self, m, accept):
-        """Index of the offered word in the pair memory; where it lies in its window."""
-        group = Signal(range(self._max_groups + 1), init=1)
-        x = Signal(range(self._max_size + 1), init=1)
-        y = Signal(range(self._max_size + 1), init=1)
-        address = Signal(range(self._max_row_words))  # of the pair in the row memory
-        last_x, last_y = Signal(), Signal()
-        place = Signal(data.StructLayout(
-            {"address": address.shape(), "ends": 1, "alone": 1, "gives": 1, "alone_row": 1}
-        ))
+        """Index of the offered word in the pair memory; whether it is its row's last one; where it
+        lies in its window."""
+        group = Signal.like(self.groups, init=1, reset_less=True)
+        x = Signal.like(self.width, init=1, reset_less=True)
+        y = Signal.like(self.height, init=1, reset_less=True)
+        last_group, last_x, last_y = Signal(), Signal(), Signal()
+        place = Signal(data.StructLayout({"ends": 1, "alone": 1, "gives": 1, "alone_row": 1}))
         m.d.comb += [
+            last_group.eq(group == self.groups),
             last_x.eq(x == self.width),
             last_y.eq(y == self.height),
-            place.address.eq(address),
             place.ends.eq(last_x | ~x[0]),
             place.alone.eq(x[0]),
             place.gives.eq(last_y | ~y[0]),
             place.alone_row.eq(y[0]),
         ]
         with m.If(accept):
-            m.d.sync += [group.eq(group + 1), address.eq(address + place.ends)]
-            with m.If(group == self.groups):
+            m.d.sync += group.eq(group + 1)
+            with m.If(last_group):
                 m.d.sync += [group.eq(1), x.eq(x + 1)]
                 with m.If(last_x):
-                    m.d.sync += [x.eq(1), y.eq(Mux(last_y, 1, y + 1)), address.eq(0)]
+                    m.d.sync += [x.eq(1), y.eq(y + 1)]
+                    with m.If(last_y):
+                        m.d.sync += y.eq(1)
         with m.If(self.start):
-            m.d.sync += [group.eq(1), x.eq(1), y.eq(1), address.eq(0)]
-        return group, place
+            m.d.sync += [group.eq(1), x.eq(1), y.eq(1)]
+        return group, last_group & last_x, place
+
+    def _address(self, m, step, last):
+        """Index of a pair in its row: that of the pair in the first stage, counted by ``step``."""
+        address = Signal(range(self._max_row_words), reset_less=True)
+        with m.If(step):
+            m.d.sync += address.eq(address + 1)
+        with m.If(self.start | (step & last)):
+            m.d.sync += address.eq(0)
+        return address

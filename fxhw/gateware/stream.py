@@ -1,4 +1,4 @@
-"""Generic stream stages: registers, a fork and a queue.
+"""Generic stream stages: a register, a fork and a queue.
 
 A stream moves one payload in every cycle in which ``valid`` and ``ready`` are both high.  A source
 that has raised ``valid`` holds it, and the payload, until then; it never waits for ``ready``.
@@ -100,12 +100,13 @@ class StreamFork(wiring.Component):
     """Copies every word of one stream to each enabled one of ``count`` streams.
 
     Eager: a branch takes its copy as soon as it is ready and never waits for another branch, so
-    no ``valid`` depends on any ``ready``.  The input word is accepted in the cycle in which its
-    last copy is taken.  With no branch enabled words are accepted and dropped.
+    no ``valid`` depends on any ``ready``.  The next word follows in the cycle after the last copy
+    is taken.  With no branch enabled words are accepted and dropped.
 
-    ``enable`` may change only while no word is waiting at the input.
+    ``valid`` and ``ready`` come from registers: a word that arrives while the one before it waits
+    goes into a second register.  ``enable`` may change only while no word is inside or offered.
 
-    Latency: 0 cycles (combinational).  Throughput: 1 word per cycle.
+    Latency: 1 cycle.  Throughput: 1 word per cycle.
 
     Parameters
     ----------
@@ -139,19 +140,32 @@ class StreamFork(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        done = Signal(self._count)  # branches that already hold a copy of the waiting word
-        taken = Signal(self._count)
+        incoming = Value.cast(self.i.payload)
+        word = Signal(len(incoming), reset_less=True)
+        second = Signal(len(incoming), reset_less=True)
+        room = Signal(init=1)  # whether the second register is free
+        waiting = Signal(self._count)  # branches that have yet to take the word
+        moves = Signal()
 
         for n, branch in enumerate(self.o):
             m.d.comb += [
-                branch.payload.eq(self.i.payload),
-                branch.valid.eq(self.i.valid & self.enable[n] & ~done[n]),
-                taken[n].eq(done[n] | ~self.enable[n] | branch.ready),
+                Value.cast(branch.payload).eq(word),
+                branch.valid.eq(waiting[n]),
             ]
-
-        m.d.comb += self.i.ready.eq(taken.all())
-        with m.If(self.i.valid):
-            m.d.sync += done.eq(Mux(self.i.ready, 0, taken & self.enable))
+        m.d.comb += [
+            self.i.ready.eq(room),
+            moves.eq(Cat(~waiting[n] | branch.ready for n, branch in enumerate(self.o)).all()),
+        ]
+        m.d.sync += room.eq(moves | (room & ~self.i.valid))
+        with m.If(room):
+            m.d.sync += second.eq(incoming)
+        with m.If(moves):
+            m.d.sync += [
+                waiting.eq(Mux(self.i.valid | ~room, self.enable, 0)),
+                word.eq(Mux(room, incoming, second)),
+            ]
+        with m.Else():
+            m.d.sync += [waiting[n].eq(waiting[n] & ~o.ready) for n, o in enumerate(self.o)]
 
         return m
 

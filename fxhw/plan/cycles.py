@@ -17,10 +17,10 @@ from .schedule import Schedule
 
 __all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
 
-_PIPELINE = 11
+_PIPELINE = 12
 """Cycles from the first word of a step's input to the last result written, beside the latencies of
 array and requantizer and the filling of the line buffer: line buffer 4, window 1, weights 2,
-accumulator 1, queue 2, buffer 1."""
+accumulator 1, queue 2, fork 1, writer 1."""
 
 _READER = 4
 """Cycles from the start of a step to the first word of its input, beside the feature memory's."""

@@ -59,12 +59,14 @@ def test_equals_a_list(plan, busy):
     for _ in range(400):
         written = (rng.randrange(plan.depth), rng.getrandbits(7)) if rng.random() < busy else None
         read = rng.randrange(plan.depth) if rng.random() < busy else None
-        if written and written[0] == read:
-            read = None  # never both at once
+        # A write takes place a cycle later than a read; they must not meet.
+        before = requests[-1][0] if requests else None
+        if before and before[0] == read:
+            read = None
         if read is not None:
             expected.append(model[read])
-        if written:
-            model[written[0]] = written[1]
+        if before:
+            model[before[0]] = before[1]
         requests.append((written, read))
     assert run(plan, requests, init) == expected
 

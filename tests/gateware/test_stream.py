@@ -92,13 +92,20 @@ class TestStreamFork:
             stall={"o.1": 0.8}, seed=3, setup={"enable": 3},
         )
         assert all(fast <= slow for fast, slow in zip(run.given["o.0"], run.given["o.1"]))
-        assert run.given["o.1"] == run.taken["i"]
+        assert run.given["o.0"][1:] == [slow + 1 for slow in run.given["o.1"][:-1]]
 
     def test_one_word_per_cycle(self):
         run = simulate_stream(
             StreamFork(8, 2), words(9), {"o.0": 9, "o.1": 9}, setup={"enable": 3}
         )
-        assert run.given == {"o.0": list(range(9)), "o.1": list(range(9))}
+        assert run.taken["i"] == list(range(9))
+        assert run.given == {"o.0": list(range(1, 10)), "o.1": list(range(1, 10))}
+
+    def test_ready_follows_from_what_was_taken(self):
+        """A second word is accepted whatever the branches do, a third one is not."""
+        dut = StreamFork(8, 1)
+        with pytest.raises(TimeoutError, match="i accepted 2 of 3"):
+            run_stream(dut, words(3), {"o.0": 3}, stall=1, setup={"enable": 1}, timeout=20)
 
     @pytest.mark.parametrize("count", [0, -1, 1.5, "2"])
     def test_count_wrong(self, count):
