@@ -8,12 +8,13 @@ from ..plan.bursts import BurstSpec
 from .axi4 import Axi4ReadSignature, Axi4WriteSignature, drive_constants
 from .burst_issuer import AddressRequest
 from .stream import StreamBuffer, StreamFork
-from .stream_arbiter import StreamArbiter
+from .stream_arbiter import StreamArbiter, check_weights
 
 __all__ = ["ReadShare", "WriteShare"]
 
 
 def _check(weights, id_bits):
+    check_weights(weights)
     if len(weights) > 1 << id_bits:
         raise ValueError(
             f"{len(weights)} clients of a bus need an ID each, but there are {1 << id_bits}"
@@ -42,7 +43,7 @@ class ReadShare(wiring.Component):
 
     The memory may answer different readers in any order and interleave their beats.
 
-    *Latency*: 2 cycles for an address, 1 for a beat.  *Throughput*: an address in 2 cycles, a
+    *Latency*: 2 cycles for an address, 1 for a beat.  *Throughput*: an address in 3 cycles, a
     beat per cycle.
 
     Parameters
@@ -108,8 +109,8 @@ class WriteShare(wiring.Component):
     before.  So a writer that waits in mid-burst makes the others wait; a :class:`BurstWriter`
     never does.  The memory may answer different writers in any order.
 
-    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 2
-    cycles, a word per cycle, for bursts of 2 beats and more.
+    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 3
+    cycles, a word per cycle, for bursts of 3 beats and more.
 
     Parameters
     ----------

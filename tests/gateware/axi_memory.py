@@ -13,7 +13,7 @@ __all__ = ["AxiMemory"]
 
 
 class AxiMemory:
-    """Random bytes, in order answers.
+    """Random bytes, answered in order, whatever the IDs.
 
     Parameters
     ----------
@@ -22,20 +22,24 @@ class AxiMemory:
     latency : cycles from an address to its first beat, or from the last word to its response.
     gap, stall : chance in each cycle that an answer, or a request, is held back.
     fail : addresses of beats (reads) or bursts (writes) that are answered with an error.
+    most : reads taken at a time.
     seed : of the contents and the pauses.
 
     Attributes
     ----------
     reads, writes : (address, beats) of the bursts asked for, in order.
+    readers, writers : their IDs; 0 where the port has none.
     lanes : of every word written, its address and strobes.
     at : cycle of every address, by channel.
     """
 
-    def __init__(self, spec, size, *, latency=1, gap=0.0, stall=0.0, fail=(), seed=0):
+    def __init__(self, spec, size, *, latency=1, gap=0.0, stall=0.0, fail=(), most=1000, seed=0):
+        self.most = most
         self.spec, self.latency, self.gap, self.stall, self.fail = spec, latency, gap, stall, fail
         self.rng = random.Random(seed)
         self.bytes = bytearray(self.rng.randbytes(size))
         self.reads, self.writes, self.lanes = [], [], []
+        self.readers, self.writers = [], []
         self.at = {"ar": [], "aw": []}
 
     def word(self, address):
@@ -55,6 +59,17 @@ class AxiMemory:
         assert ctx.get(getattr(bus, f"{prefix}burst")) == 1
         return address, beats
 
+    @staticmethod
+    def asker(bus, ctx, prefix):
+        """The ID of a request."""
+        return ctx.get(getattr(bus, f"{prefix}id")) if hasattr(bus, f"{prefix}id") else 0
+
+    @staticmethod
+    def answer(bus, ctx, prefix, asker):
+        """Give an answer its ID."""
+        if hasattr(bus, f"{prefix}id"):
+            ctx.set(getattr(bus, f"{prefix}id"), asker)
+
     def paused(self, chance):
         return self.rng.random() < chance
 
@@ -62,13 +77,14 @@ class AxiMemory:
         """A testbench that answers reads for ever."""
 
         async def serve(ctx):
-            queue = deque()  # [first cycle, beat's address, beats left]
+            queue = deque()  # [first cycle, beat's address, beats left, ID]
             cycle, offered, waiting = 0, False, None
             while True:
-                ctx.set(bus.arready, not self.paused(self.stall))
+                ctx.set(bus.arready, len(queue) < self.most and not self.paused(self.stall))
                 if not offered and queue and queue[0][0] <= cycle and not self.paused(self.gap):
-                    _, address, left = queue[0]
+                    _, address, left, reader = queue[0]
                     offered = True
+                    self.answer(bus, ctx, "r", reader)
                     ctx.set(bus.rdata, self.word(address))
                     ctx.set(bus.rresp, 2 if address in self.fail else 0)
                     ctx.set(bus.rlast, left == 1)
@@ -78,8 +94,9 @@ class AxiMemory:
                 waiting = None if ctx.get(bus.arready) else request
                 if request and not waiting:
                     self.reads.append(request)
+                    self.readers.append(self.asker(bus, ctx, "ar"))
                     self.at["ar"].append(cycle)
-                    queue.append([cycle + self.latency, *request])
+                    queue.append([cycle + self.latency, *request, self.readers[-1]])
                 taken = offered and ctx.get(bus.rready)
                 await ctx.tick()
                 cycle += 1
@@ -105,6 +122,7 @@ class AxiMemory:
                 if not offered and answers and answers[0][0] <= cycle and not self.paused(self.gap):
                     offered = True
                     ctx.set(bus.bresp, answers[0][1])
+                    self.answer(bus, ctx, "b", answers[0][2])
                 ctx.set(bus.bvalid, offered)
                 request = self.check(bus, ctx, "aw") if ctx.get(bus.awvalid) else None
                 word = None
@@ -118,7 +136,8 @@ class AxiMemory:
                 if request and not waiting["aw"]:
                     self.writes.append(request)
                     self.at["aw"].append(cycle)
-                    open_bursts.append([*request, request[0] in self.fail])
+                    self.writers.append(self.asker(bus, ctx, "aw"))
+                    open_bursts.append([*request, request[0] in self.fail, self.writers[-1]])
                 if word and not waiting["w"]:
                     words.append(word)
                 while words and open_bursts:
@@ -134,7 +153,7 @@ class AxiMemory:
 
     def _write(self, open_bursts, word, answers, cycle):
         data, strobes, last = word
-        address, left, fails = open_bursts[0]
+        address, left, fails, writer = open_bursts[0]
         assert last == (left == 1), f"WLAST is {last} with {left} words to go"
         self.lanes.append((address, strobes))
         for lane in range(self.spec.bus_bytes):
@@ -143,4 +162,4 @@ class AxiMemory:
         open_bursts[0][:2] = [address + self.spec.bus_bytes, left - 1]
         if last:
             open_bursts.popleft()
-            answers.append((cycle + self.latency, 2 if fails else 0))
+            answers.append((cycle + self.latency, 2 if fails else 0, writer))

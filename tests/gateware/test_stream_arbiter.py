@@ -35,13 +35,13 @@ def test_turns_by_weight():
     for start in range(0, 114, 6):
         assert Counter(sources[start + 6 : start + 12] or sources[start:]) == {0: 3, 1: 1, 2: 2}
     cycles = run.given["o"]
-    assert {b - a for a, b in zip(cycles, cycles[1:])} == {2}
+    assert {b - a for a, b in zip(cycles, cycles[1:])} == {3}
 
 
 def test_who_is_alone_gets_every_turn():
     _, run = arbitrate((1, 1), [0, 40])
     cycles = run.given["o"]
-    assert {b - a for a, b in zip(cycles, cycles[1:])} == {2}
+    assert {b - a for a, b in zip(cycles, cycles[1:])} == {3}
 
 
 @pytest.mark.parametrize("weights", [(), (1, 0), (1.5,)])
