@@ -26,6 +26,7 @@ __all__ = [
     "build_levels",
     "combine",
     "first_bit",
+    "heap_cost",
     "majorities",
     "plan_heap",
 ]
@@ -232,8 +233,16 @@ def plan_heap(
         for shortest in range(1, 7)
         for bridge in (False, True)
     ]
-    # A level of adders is worth a few cells.
-    return min(plans, key=lambda plan: (plan.cells + 4 * len(plan.levels), plan.registers))
+    return min(plans, key=heap_cost)
+
+
+def heap_cost(plan: HeapPlan, sums: int = 1) -> float:
+    """What a plan is chosen by: cells, levels, and flip-flops beyond those beside the cells.
+
+    What is shared is made once for all ``sums``.
+    """
+    shared = plan.shared.cells / sums if plan.shared else 0
+    return plan.cells + shared + 4 * len(plan.levels) + max(0, plan.registers - plan.cells) / 2
 
 
 def first_bit(inputs: int, shared: HeapPlan | None) -> int:

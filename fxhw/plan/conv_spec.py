@@ -138,7 +138,7 @@ class ConvSpec:
         """The adders of one output lane, in the ``lut`` style."""
         groups = self.max_groups_in if self.may_exceed else 0
         return plan_dot_product(
-            self.weight, self.activation, TAPS * self.lanes_in, self.target, groups
+            self.weight, self.activation, TAPS * self.lanes_in, self.target, groups, self.lanes_out
         )
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ..fixed import Accumulator, FixedFormat, WeightFormat
-from .bit_heap import HeapPlan, Level, Term, combine, plan_heap
+from .bit_heap import HeapPlan, Level, Term, combine, heap_cost, plan_heap
 from .carry_cells import CELLS
 from .digits import plan_digits
 from .excess import find_room, split_terms, sum_range
@@ -109,6 +109,7 @@ def plan_dot_product(
     count: int,
     target: str = "generic",
     groups: int = 0,
+    sums: int = 8,
 ) -> HeapPlan:
     """The adders of ``count`` products, for the cells of a family.
 
@@ -118,6 +119,7 @@ def plan_dot_product(
     ----------
     groups : how many sums accumulators add up, if sums may have an excess that depends on the
         weights (:mod:`.excess`); 0 if they have to be exact.
+    sums : how many sums of the same activations are made at once.
     """
     if weight.kind == "power":
         return _plan_shifted(weight, activation, count, target)
@@ -131,7 +133,7 @@ def plan_dot_product(
     if target in CELLS:
         return plan_digits(weight, activation, terms, width, CELLS[target], plan, room)
     pairs = plan_pairs(weight, activation, count, room) if room and count > 1 else None
-    return min(filter(None, (plan, pairs)), key=_cost)
+    return min(filter(None, (plan, pairs)), key=lambda plan: heap_cost(plan, sums))
 
 
 def _all_terms(weight, activation, count):
@@ -149,6 +151,7 @@ def _all_terms(weight, activation, count):
 
 def _plan_terms(weight, activation, count, inputs, terms, constant, width, target, room):
     """The adders of ``terms``, or of those of them that no excess stands for."""
+    plans = [_plan_heap(inputs, terms, constant, width, target)]
     if room:
         kept, excess = split_terms(terms, count * activation.width)
         low, high = sum_range(weight, activation, count, excess)
@@ -157,14 +160,8 @@ def _plan_terms(weight, activation, count, inputs, terms, constant, width, targe
         more = room.constant_for(low, high, added)
         if more is not None:
             plan = _plan_heap(inputs, kept, constant + more, width, target)
-            return plan.with_excess([*excess, (more, ())])
-    return _plan_heap(inputs, terms, constant, width, target)
-
-
-def _cost(plan: HeapPlan) -> float:
-    # What is shared is made for one sum out of several.
-    shared = plan.shared.cells / 8 if plan.shared else 0
-    return plan.cells + shared + 4 * len(plan.levels)
+            plans.append(plan.with_excess([*excess, (more, ())]))
+    return min(plans, key=CELLS[target].cost if target in CELLS else heap_cost)
 
 
 def _plan_heap(inputs, terms, constant, width, target) -> HeapPlan:

@@ -84,7 +84,7 @@ def test_netlist(target, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["generic", "ecp5"])
 def test_netlist_of_products_in_pairs(target, tmp_path):
-    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 2, target, may_exceed=True)
+    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 6, target, may_exceed=True)
     assert spec.dot_product.shared is not None
     assert differences(spec, tmp_path) == 0
 

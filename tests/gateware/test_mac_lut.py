@@ -115,8 +115,14 @@ def test_sums_with_an_excess(weight, activation, target):
     check_array(spec_of(weight, activation, 1, 2, target, may_exceed=True))
 
 
+def test_products_in_pairs():
+    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 6, may_exceed=True)
+    assert spec.dot_product.shared is not None
+    check_array(spec, 6)
+
+
 def test_a_forgotten_excess_is_found():
-    spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 1, may_exceed=True)
+    spec = spec_of(WeightFormat(1), ActivationFormat(4), 1, 1, may_exceed=True)
     check_array(spec)
     object.__setattr__(spec, "excess", lambda weights: 0)
     with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""Sums with an excess are the products' and what the weights alone say, and accumulators hold it."""
+"""Sums with an excess: the products and what the weights alone say; accumulators hold them."""
 
 from itertools import product
 

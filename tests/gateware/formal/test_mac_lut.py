@@ -17,6 +17,8 @@ from fxhw.errors import FxhwError
 from fxhw.fixed import ActivationFormat, SignActivation, SignedActivation, WeightFormat
 from fxhw.gateware.mac_lut import HeapSum, LutMacArray
 from fxhw.plan.conv_spec import STYLES
+from fxhw.plan.excess import find_room
+from fxhw.plan.paired_products import plan_pairs
 from fxhw.plan.products import plan_dot_product
 
 from ..test_mac_lut import spec_of
@@ -79,7 +81,11 @@ class SumSpec(Elaboratable):
         for index in range(count):
             m.d.comb += Assume(exists(weight, weights.word_select(index, weight.bits)))
         result = Signal(len(dut.o))
-        m.d.comb += result.eq(naive_sum(weight, activation, dut.i, count))
+        excess = sum(
+            Mux(Cat(dut.i[bit] for bit in bits).all(), factor, 0)
+            for factor, bits in self.plan.excess
+        )
+        m.d.comb += result.eq(naive_sum(weight, activation, dut.i, count) + excess)
         valid = Signal()
         stages = [(result, 1)]
         for n in range(self.plan.latency):
@@ -113,6 +119,48 @@ class SumSpec(Elaboratable):
 def test_sum_equals_naive_expression(weight, activation, count, family):
     spec = SumSpec(weight, activation, count, family)
     prove(spec, spec.plan.latency + 1, "bmc")
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize("family", ["generic", "ecp5"])
+@pytest.mark.parametrize(("wbits", "abits", "count"), [(2, 2, 2), (2, 1, 3)])
+def test_sum_of_pairs_equals_naive_expression(wbits, abits, count, family):
+    weight, activation = WeightFormat(wbits), ActivationFormat(abits)
+    room = find_room(weight, activation, 8 * count, 1)
+    spec = SumSpec(
+        weight, activation, count, family, lambda _: plan_pairs(weight, activation, count, room)
+    )
+    prove(spec, spec.plan.latency + 1, "bmc")
+
+
+@pytest.mark.formal
+@pytest.mark.parametrize(
+    ("weight", "activation", "count", "family"),
+    [
+        (WeightFormat(1), ActivationFormat(3), 3, "ecp5"),
+        (TERNARY, ActivationFormat(3), 2, "ecp5"),
+        (WeightFormat(4), ActivationFormat(2), 2, "xcup"),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_sum_with_an_excess_equals_naive_expression(weight, activation, count, family):
+    spec = SumSpec(
+        weight, activation, count, family,
+        lambda _: plan_dot_product(weight, activation, count, family, 4),
+    )  # fmt: skip
+    assert len(spec.plan.excess) > 1
+    prove(spec, spec.plan.latency + 1, "bmc")
+
+
+@pytest.mark.formal
+def test_refutes_a_forgotten_excess():
+    weight, activation = WeightFormat(1), ActivationFormat(2)
+    plan = plan_dot_product(weight, activation, 2, "ecp5", 4)
+    spec = SumSpec(
+        weight, activation, 2, "ecp5", lambda _: plan.with_excess(plan.excess[1:])
+    )
+    with pytest.raises(AssertionError, match="Assert failed in top"):
+        prove(spec, spec.plan.latency + 1, "bmc")
 
 
 class ArraySpec(Elaboratable):
