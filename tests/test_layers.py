@@ -46,7 +46,7 @@ ONLY_UNDER = {
     "brevitas": ["tests/exchange/data"],
     "onnx": ["fxhw/exchange", "tests/exchange"],
     "qonnx": ["fxhw/exchange", "tests/exchange"],
-    "amaranth": ["fxhw/gateware", "fxhw/emit", "tests/gateware", "tests/emit"],
+    "amaranth": ["fxhw/gateware", "fxhw/emit", "tests/gateware", "tests/emit", "tests/driver"],
     "cocotb": ["fxhw/cosim", "sim", "tests/cosim"],
     "cocotbext": ["tests/cosim"],
     "cocotb_tools": ["fxhw/cosim", "sim", "tests/cosim"],

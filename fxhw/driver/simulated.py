@@ -25,7 +25,7 @@ class Simulation:
     bench : what :func:`fxhw.cosim.compiled.build_compiled` has built.
     base, size : the memory.
     seed : of all that is random.
-    clock_mhz : what a second is to :meth:`RegisterBus.now` and time limits.
+    clock_mhz : million cycles in a second of a time limit; few, so that a hang ends soon.
     settings : as for :meth:`set`.
 
     Raises
@@ -39,7 +39,7 @@ class Simulation:
         base: int = 0x4000_0000,
         size: int = 1 << 24,
         seed: int = 1,
-        clock_mhz: float = 100.0,
+        clock_mhz: float = 1.0,
         **settings: int,
     ):
         self.hertz = clock_mhz * 1e6
