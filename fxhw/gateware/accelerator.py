@@ -203,13 +203,22 @@ class Accelerator(wiring.Component):
             self.irq.eq(registers.irq),
         ]
         m.d.sync += [sequencer.faults[code].eq(fault) for code, fault in faults.items()]
+        # What a cycle is spent on comes from far and may come late.
+        starved = Signal()
+        names = ("fire", "blocked", "waiting", "running")
+        seen = {name: Signal(name=f"was_{name}") for name in names}
+        m.d.sync += [flag.eq(getattr(main, name)) for name, flag in seen.items()]
+        preparing = Signal()
+        m.d.sync += [
+            starved.eq(sequencer.layer.from_front & intake.starved),
+            preparing.eq(sequencer.preparing),
+        ]
         m.d.comb += registers.cause.eq(Cause.OVERHEAD)
-        with m.If(main.fire):
+        with m.If(seen["fire"]):
             m.d.comb += registers.cause.eq(Cause.ARRAY)
-        with m.Elif(main.blocked):
+        with m.Elif(seen["blocked"]):
             m.d.comb += registers.cause.eq(Cause.OUTPUT)
-        with m.Elif(main.waiting):
-            starved = sequencer.layer.from_front & intake.starved
+        with m.Elif(seen["waiting"]):
             m.d.comb += registers.cause.eq(Mux(starved, Cause.IMAGE, Cause.INPUT))
-        with m.Elif(~main.running & sequencer.preparing):
+        with m.Elif(~seen["running"] & preparing):
             m.d.comb += registers.cause.eq(Cause.PARAMETERS)

@@ -57,7 +57,7 @@ class CycleCounters(wiring.Component):
         visited = Signal.like(slot)
         upper, carry = Signal(self._upper_bits), Signal()
         low = Signal(self._low_bits)
-        clearing = Signal(range(slots + 1))
+        clearing = Signal(range(slots + 1), init=slots)
         m.d.sync += [
             slot.eq(slot + 1),
             visited.eq(slot),

@@ -225,27 +225,28 @@ class DescriptorCheck(wiring.Component):
         return self.valid & (row == beats - 1)
 
     def _header_error(self, m):
-        """What the first word, the widths and the checksum tell, two cycles after the last beat."""
+        """What first word, widths and checksum tell, in time for the first operation."""
         flags, wrong = self.flags, self._wrong
         front, head, conv = (self.kind == kind for kind in Kind)
         stores = flags.store_full | flags.store_pool
-        error = Signal(ErrorCode)
-        order = (
-            (front != (self.place == 0))
+        found = {
+            ErrorCode.CHECKSUM: wrong.magic | self._checksum.any(),
+            ErrorCode.KIND: wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head),
+            ErrorCode.ORDER: (front != (self.place == 0))
             | (head != (self.place == 1))
             | (conv & (flags.from_front != (self.place == 2)))
             | (flags.to_head != flags.last)
-            | (~conv & flags.last)
-        )
-        m.d.sync += error.eq(ErrorCode.NONE)
-        with m.If(wrong.magic | self._checksum.any()):
-            m.d.sync += error.eq(ErrorCode.CHECKSUM)
-        with m.Elif(wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head)):
-            m.d.sync += error.eq(ErrorCode.KIND)
-        with m.Elif(order):
-            m.d.sync += error.eq(ErrorCode.ORDER)
-        with m.Elif(wrong.format):
-            m.d.sync += error.eq(ErrorCode.FORMAT)
+            | (~conv & flags.last),
+            ErrorCode.FORMAT: wrong.format,
+        }
+        error = Signal(ErrorCode)
+        first = Signal.like(error)
+        for code, holds in reversed(found.items()):
+            noted = Signal(name=f"wrong_{code.name.lower()}")
+            m.d.sync += noted.eq(holds)
+            with m.If(noted):
+                m.d.comb += first.eq(code)
+        m.d.sync += error.eq(first)
         return error
 
     def _conditions(self, m):

@@ -38,7 +38,7 @@ class RegisterFile(wiring.Component):
     start, abort : pulses; ``start`` never comes during a run.
     program, logits : configuration.
     busy, done, error, error_code, error_step, running_step : from the sequencer.
-    cause : what this cycle is spent on, while ``busy``.
+    cause : what the cycle before was spent on, if ``busy`` then.
     load_enable, load_address, load_data : a beat to write into the parameter memory.
     irq : a run has ended and interrupts are enabled.
     """
@@ -76,10 +76,9 @@ class RegisterFile(wiring.Component):
         start_bit, abort_bit = (
             word[bit.value.bit_length() - 1] for bit in (Control.START, Control.ABORT)
         )
-        m.d.comb += [
-            self.start.eq(written["CONTROL"] & start_bit & ~self.busy),
-            self.abort.eq(written["CONTROL"] & abort_bit),
-        ]
+        starting = Signal()
+        m.d.comb += starting.eq(written["CONTROL"] & start_bit & ~self.busy)
+        m.d.sync += [self.start.eq(starting), self.abort.eq(written["CONTROL"] & abort_bit)]
         with m.If(written["CONTROL"]):
             m.d.sync += irq_enable.eq(word[3])
             with m.If(~self.busy):
@@ -87,28 +86,29 @@ class RegisterFile(wiring.Component):
         with m.If(written["PROGRAM"]):
             m.d.sync += self.program.eq(word)
 
-        # The first error since the last clear stays.
+        # The first error since the last clear stays; it is noted a cycle late.
         raised, raised_code = Signal(), Signal.like(self.error_code)
-        with m.If(written["ERROR"] | self.start):
+        with m.If(written["ERROR"] | starting):
             m.d.sync += [code.eq(ErrorCode.NONE), step.eq(0)]
         with m.Elif(raised & (code == ErrorCode.NONE)):
             m.d.sync += [code.eq(raised_code), step.eq(self.error_step)]
+        m.d.sync += raised.eq(0)
+        self._load(m, written, word, load_address, raised, raised_code)
+        with m.If(written["CONTROL"] & start_bit & self.busy):
+            m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.START_BUSY)]
         with m.If(self.error):
-            m.d.comb += [raised.eq(1), raised_code.eq(self.error_code)]
-        with m.Elif(written["CONTROL"] & start_bit & self.busy):
-            m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.START_BUSY)]
+            m.d.sync += [raised.eq(1), raised_code.eq(self.error_code)]
 
         ended = Signal()
-        with m.If(self.start):
+        with m.If(starting):
             m.d.sync += [finished.eq(0), ended.eq(0)]
         with m.Elif(self.done | self.error):
             m.d.sync += [finished.eq(self.done), ended.eq(1)]
         m.d.comb += self.irq.eq(irq_enable & ended)
 
-        self._load(m, written, word, load_address, raised, raised_code)
         values = {
             "CONTROL": Cat(C(0, 2), self.logits, irq_enable),
-            "STATUS": Cat(self.busy, finished, code != 0, C(0, 13), self.running_step),
+            "STATUS": Cat(self.busy | raised, finished, code != 0, C(0, 13), self.running_step),
             "ERROR": Cat(code, C(0, 16 - len(code)), step),
             "PROGRAM": self.program,
             "LOAD_ADDRESS": load_address,
@@ -134,8 +134,8 @@ class RegisterFile(wiring.Component):
         first = REGISTERS["CYCLES"].offset // 4
         slots = {n: (first + n) % 8 for n in range(1 + len(Cause))}
         # What a cycle is spent on comes late, so the cycles to count do too.
-        counting, cause = Signal(), Signal(Cause)
-        m.d.sync += [counting.eq(self.busy), cause.eq(self.cause)]
+        busy, counting, cause = Signal(), Signal(), Signal(Cause)
+        m.d.sync += [busy.eq(self.busy), counting.eq(busy), cause.eq(self.cause)]
         m.d.comb += counters.clear.eq(self.start)
         for n, slot in slots.items():
             counted = counting if n == 0 else counting & (cause == n - 1)
@@ -150,14 +150,14 @@ class RegisterFile(wiring.Component):
             wanted.eq(port.read),
             counter.eq((port.read_index >= first) & (port.read_index < first + len(slots))),
             at_hand.eq(counters.slot == port.read_index[: len(counters.slot)]),
-            constant.eq(0),
         ]
         for select, name in zip(selects, values):
             m.d.sync += select.eq(port.read_index == REGISTERS[name].offset // 4)
-        with m.Switch(port.read_index):
-            for name, value in _constants(self._design).items():
-                with m.Case(REGISTERS[name].offset // 4):
-                    m.d.sync += constant.eq(value)
+        # Bit by bit, lest one reset for all of them becomes the longest path.
+        constants = _constants(self._design)
+        for bit, target in enumerate(constant):
+            those = [REGISTERS[name].offset // 4 for name, v in constants.items() if v >> bit & 1]
+            m.d.sync += target.eq(Cat(port.read_index == index for index in those).any())
         word = constant | Mux(counter, counters.value, 0)
         for select, value in zip(selects, values.values()):
             word |= Mux(select, value, 0)
@@ -183,9 +183,9 @@ class RegisterFile(wiring.Component):
             m.d.sync += [address.eq(data), word.eq(0)]
         with m.If(written["LOAD_DATA"]):
             with m.If(self.busy):
-                m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
+                m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
             with m.Elif(outside):
-                m.d.comb += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_ADDRESS)]
+                m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_ADDRESS)]
             with m.Else():
                 m.d.sync += [lower.eq(Cat(lower, data)[32:]), word.eq(word + 1)]
                 with m.If(word == words - 1):

@@ -24,8 +24,8 @@ class Sequencer(wiring.Component):
 
     ::
 
-        Idle -> Fetch -> Arrive -> Check -> Load -> Wait -> Launch -> Fetch ... -> Finish -> Idle
-                             a fault or an abort anywhere -> Idle
+        Idle -> Fetch -> Prepare -> Wait -> Launch -> Fetch ... -> Finish -> Idle
+                    a fault or an abort anywhere -> Idle
 
     A fault, from the check or from the datapath, stops the run, clears the datapath and is
     reported; the next start works.
@@ -92,7 +92,7 @@ class Sequencer(wiring.Component):
         # No program has more steps than fit the parameter memory.
         step = Signal(range(design.parameter_beats // beats + 2))
         bank = Signal()
-        fetching, launching = Signal(), Signal()
+        fetching, fetched, loading, launching = (Signal() for _ in range(4))
         # A program that starts past the memory must not be cut to an address within it.
         astray = Signal()
         m.d.sync += astray.eq(self.program[len(address) :].any())
@@ -100,7 +100,7 @@ class Sequencer(wiring.Component):
 
         def leave(done=0, error=0, clear=0):
             m.d.comb += [self.done.eq(done), self.error.eq(error), self.clear.eq(clear)]
-            m.d.sync += [self.busy.eq(0), self.preparing.eq(0)]
+            m.d.sync += [self.busy.eq(0), self.preparing.eq(0), fetching.eq(0)]
             m.next = "Idle"
 
         @contextmanager
@@ -125,36 +125,37 @@ class Sequencer(wiring.Component):
         running = Signal()
         m.d.sync += running.eq(self.layer_running | launching)
         self._load(m, check, bank, fetching)
-        with m.If(self.memory.enable):
-            m.d.sync += address.eq(address + 1)
+        # The next descriptor's address waits while parameters are read.
+        m.d.sync += fetched.eq(fetching)
+        with m.If(fetched & ~fetching):
+            m.d.sync += following.eq(address)
+        with m.If(~self.preparing):
+            m.d.sync += [loading.eq(0), address.eq(following)]
+        with m.Else():
+            m.d.sync += loading.eq(loading | check.load)
+            with m.If(self.memory.enable):
+                m.d.sync += address.eq(address + 1)
+            with m.Elif(~loading):
+                m.d.sync += address.eq(check.load_address)
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [step.eq(0), place.eq(0), bank.eq(0), beat.eq(0), failure.eq(0)]
-                m.d.sync += [following.eq(self.program), address.eq(following)]
+                m.d.sync += following.eq(self.program)
                 with m.If(self.start):
                     m.d.comb += self.clear.eq(1)
-                    m.d.sync += [self.busy.eq(1), self.preparing.eq(1)]
+                    m.d.sync += [self.busy.eq(1), self.preparing.eq(1), fetching.eq(1)]
                     m.next = "Fetch"
             with state("Fetch"):
-                m.d.comb += fetching.eq(1)
                 m.d.sync += beat.eq(beat + 1)
                 with m.If(beat == beats - 1):
-                    m.next = "Arrive"
-            with state("Arrive"):
-                m.d.sync += following.eq(address)
-                m.next = "Check"
-            with state("Check"):
-                with m.If(check.load):
-                    m.next = "Load"
-                with m.Else():
-                    m.d.sync += address.eq(check.load_address)
-            with state("Load"):
-                # Into the bank that the running step does not use.
+                    m.d.sync += fetching.eq(0)
+                    m.next = "Prepare"
+            with state("Prepare"):
+                # Parameters go into the bank that the running step does not use.
                 with m.If(check.done):
                     m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                m.d.sync += address.eq(following)
                 with m.If((check.kind != Kind.CONV) | ~running):
                     self._configure(m, check, bank)
                     m.next = "Launch"
@@ -169,7 +170,7 @@ class Sequencer(wiring.Component):
                 with m.If(check.flags.last):
                     m.next = "Finish"
                 with m.Else():
-                    m.d.sync += self.preparing.eq(1)
+                    m.d.sync += [self.preparing.eq(1), fetching.eq(1)]
                     m.next = "Fetch"
             with state("Finish"):
                 with m.If(~running):
