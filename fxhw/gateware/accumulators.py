@@ -10,8 +10,8 @@ from .primitives import FAMILIES
 
 __all__ = ["Accumulators"]
 
-_BIT, _UNLESS, _CHOICE = 0b10, 0b0010, 0b11001010
-"""Truth tables: a bit; the first unless the second; the first, or if the third the second."""
+_BIT, _CHOICE = 0b10, 0b10111000
+"""Truth tables: a bit; the first input if the second is set, or else the third."""
 
 
 class Accumulators(wiring.Component):
@@ -85,9 +85,7 @@ class Accumulators(wiring.Component):
 
     def _add(self, m, lane, part, before, bias):
         """``part`` plus what it is added to, in a row of carry cells."""
-        bits = {"part": part, "before": before}
-        if bias is not None:
-            bits["bias"] = bias
+        bits = {"part": part, "bias": C(0, 1) if bias is None else bias, "before": before}
         numbers, values = {}, {}
         for name, value in bits.items():
             numbers[name] = [len(values) + min(k, len(value) - 1) for k in range(self._width)]
@@ -95,14 +93,14 @@ class Accumulators(wiring.Component):
         first = len(values)
         values[first] = self.first
         rows = []
-        for k in range(self._width):
-            other = Term(_UNLESS, (numbers["before"][k], first))
+        for bit, start, other in zip(*numbers.values()):
             if self._spec.max_groups_in == 1:
                 # Every sum is the first one.
-                other = Term(_BIT, (numbers["bias"][k],)) if self._biased else Term(0, ())
-            elif self._biased:
-                other = Term(_CHOICE, (numbers["before"][k], numbers["bias"][k], first))
-            rows.append((Term(_BIT, (numbers["part"][k],)), other))
+                other = Term(_BIT, (start,)) if self._biased else Term(0, ())
+            else:
+                # Of unknown contents to begin with, the memory is the last input.
+                other = Term(_CHOICE, (start, first, other))
+            rows.append((Term(_BIT, (bit,)), other))
         sums = tuple(range(first + 1, first + 1 + self._width))
         adder = Adder(0, tuple(rows), None, sums)
         family = FAMILIES[self._spec.target]

@@ -109,8 +109,11 @@ class ConvEngine(wiring.Component):
 
     @property
     def fifo_depth(self) -> int:
-        """Words the output fifo holds: enough that credits never limit a flowing engine."""
-        depth = self.latency + 5
+        """Words the output fifo holds: credits do not limit an engine whose results wait a little.
+
+        While they do not wait at all, ``latency + 5`` words would do.
+        """
+        depth = self.latency + 5 + 8
         if self._spec.pixels == 2:
             # A pixel waits there while the one before it leaves.
             depth += self._spec.max_groups_out

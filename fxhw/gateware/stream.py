@@ -220,13 +220,14 @@ class StreamFifo(wiring.Component):
             taken.eq(self.i.valid & self.i.ready),
             given.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(taken != given):
-            m.d.sync += self.level.eq(self.level + Mux(given, -1, 1))
         if self._depth == 1:
+            m.d.comb += self.level.eq(self.o.valid)
             with m.If(taken):
                 m.d.sync += self.o.payload.eq(self.i.payload)
             m.d.sync += self.o.valid.eq(taken | (self.o.valid & ~self.o.ready))
         else:
+            with m.If(taken != given):
+                m.d.sync += self.level.eq(self.level + Mux(given, -1, 1))
             self._queue(m, taken)
 
         return m

@@ -6,6 +6,8 @@ __all__ = ["table_verilog"]
 def table_verilog(parameter: str, rows: int, size: int, ports: str) -> tuple[str, str]:
     """Declarations, and an expression of the tables' outputs.
 
+    Where the last input makes no difference it may be unknown, as memories are to begin with.
+
     Parameters
     ----------
     parameter : name of the parameter, whose bit ``rows * n + k`` is table n's output where the
@@ -31,4 +33,10 @@ def table_verilog(parameter: str, rows: int, size: int, ports: str) -> tuple[str
         port = ports[half.bit_length() - 1]
         return f"({table(first, half)} & ~{port} | {table(first + half, half)} & {port})"
 
-    return text, table(0, rows)
+    if rows <= 4:
+        return text, table(0, rows)
+    name, port = parameter.lower(), ports[rows.bit_length() - 2]
+    for part, first in (("low", 0), ("high", rows // 2)):
+        text += f"  wire [{size - 1}:0] {name}_{part} = {table(first, rows // 2)};\n"
+    # What plays no part may be unknown: the last term keeps the output known all the same.
+    return text, f"({name}_low & ~{port} | {name}_high & {port} | {name}_low & {name}_high)"
