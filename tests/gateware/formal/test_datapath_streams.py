@@ -589,4 +589,4 @@ class TestMainDatapath:
 
         config = {"layer": None, "logits": None}
         prove(_Contract(MainDatapath(design), config, lawful), 2, "induction")
-        prove(MaskOffered(MainDatapath(design), config, lawful), 28, "cover")
+        prove(MaskOffered(MainDatapath(design), config, lawful), 34, "cover")
