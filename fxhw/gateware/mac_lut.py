@@ -16,7 +16,8 @@ class LutMacArray(wiring.Component):
     """The array of :class:`.mac_array.MacArray`, one-bit products summed column by column.
 
     All products of an output are one heap of bits (:mod:`fxhw.plan.bit_heap`), made and added in
-    carry cells: close to one look-up table per bit of a product.
+    carry cells: close to one look-up table per bit of a product.  Sums may have something too
+    much that depends on the weights alone (:meth:`fxhw.plan.ConvSpec.excess`).
 
     *Latency*: :attr:`latency` cycles.  *Throughput*: a window per cycle, no stall.
 

@@ -32,6 +32,16 @@ def test_widths(wbits, abits, target, tmp_path):
 
 
 @pytest.mark.cosim
+@pytest.mark.slow
+def test_products_in_pairs(tmp_path):
+    """The first layer's, whose excess is of products of weights, for six lanes."""
+    widths = {"wbits": 1, "abits": 4}
+    changes = {"style": "lut", "target": "ecp5", "pin": 6, "pout": 1, "extreme": True}
+    case = Case(7, (6, 2), (6, 8), widths, **changes)
+    assert check_case(case, tmp_path) == 1
+
+
+@pytest.mark.cosim
 @pytest.mark.parametrize("target", ["generic", "ecp5"])
 def test_cycles_are_those_estimated(target, tmp_path):
     assert check_case(case_of(4, 6, target, stalls=False), tmp_path) == 1

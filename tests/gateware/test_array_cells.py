@@ -7,18 +7,18 @@ import pytest
 from .array_cells import FAMILIES, OPERANDS, SAVED, array_cells, array_spec, count_cells
 
 LIMITS = {
-    "w4a6": 31,
+    "w4a6": 30,
     "w8a8": 77,
     "w6a6": 45,
     "w4a4": 22,
     "w2a4": 11.5,
-    "ternary-a6": 14.7,
-    "binary-a6": 10.7,
+    "ternary-a6": 11.7,
+    "binary-a6": 8.5,
     "binary-sign": 2.4,
 }
 """LUT4 + 2 x CCU2C per MAC of a 9 x 8 x 8 array with accumulators."""
 
-XCUP_LIMIT = 16.1
+XCUP_LIMIT = 15
 """LUTs per MAC of the same array on UltraScale+, at w4a6."""
 
 
