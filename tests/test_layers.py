@@ -25,6 +25,7 @@ BELOW = {
     "dataset": "images dice bundled synthetic",
     "train": "dataset quantize",
     "plan": "graph",
+    "estimate": "plan",
     "gateware": "plan",
     "manifest": "errors",
     "driver": "plan manifest",
@@ -34,7 +35,7 @@ BELOW = {
     "published": "",
     "studies": "train published",
     "sweep": "synth train bundled published",
-    "cli": "train synth cosim importers exchange sweep",
+    "cli": "train synth cosim importers exchange sweep estimate",
     "__main__": "cli",
     "__init__": "",
 }
@@ -49,7 +50,9 @@ ONLY_UNDER = {
     "cocotb": ["fxhw/cosim", "sim", "tests/cosim"],
     "cocotb_tools": ["fxhw/cosim", "sim", "tests/cosim"],
     "distributed": ["fxhw/sweep", "tests/sweep"],
-    "matplotlib": ["fxhw/studies", "fxhw/sweep", "fxhw/synth", "tests/studies", "tests/sweep"],
+    "matplotlib": [
+        "fxhw/estimate", "fxhw/studies", "fxhw/sweep", "fxhw/synth", "tests/studies", "tests/sweep"
+    ],
     "nibabel": ["fxhw/importers", "tests/importers"],
     "pydicom": ["fxhw/importers", "tests/importers"],
     "tifffile": ["fxhw/importers", "tests/importers"],

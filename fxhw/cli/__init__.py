@@ -19,6 +19,7 @@ COMMANDS = {
     "sim": ("fxhw.cli.sim", "Simulate generated Verilog on an image and check every bit."),
     "golden": ("fxhw.cli.golden", "Segment images with the exact NumPy model alone."),
     "info": ("fxhw.cli.info", "Describe a checkpoint or a generated folder."),
+    "estimate": ("fxhw.cli.estimate", "Forecast cycles, traffic and frames per second."),
     "synth": ("fxhw.cli.synth", "Synthesize generated Verilog and report its size."),
     "sweep": ("fxhw.cli.sweep", "Measure area, speed, energy and dice of many designs."),
     "explore": ("fxhw.cli.explore", "Pick widths, parallelism and style for a budget."),

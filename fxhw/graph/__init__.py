@@ -2,11 +2,13 @@
 
 :mod:`~fxhw.graph.ops` has the operators, :mod:`~fxhw.graph.network` the graph with its shape and
 format inference and its checks, :mod:`~fxhw.graph.unet` the U-Net topology,
-:mod:`~fxhw.graph.liveness` what is alive at once.
+:mod:`~fxhw.graph.outline` a network that is all shape, :mod:`~fxhw.graph.liveness` what is alive
+at once.
 """
 
 from .network import Network, TensorInfo
 from .ops import Concat, Conv, Head, MaxPool, Upsample
+from .outline import outline_network
 from .unet import UNetTopology
 
 __all__ = [
@@ -18,4 +20,5 @@ __all__ = [
     "TensorInfo",
     "UNetTopology",
     "Upsample",
+    "outline_network",
 ]

@@ -8,11 +8,11 @@ from ..graph import Conv, Network
 from .cycles import Estimate, estimate_cycles
 from .design import ACTIVATION_BITS, WEIGHT_BITS, Design
 from .memory_map import MemoryMap, map_memory
-from .parameters import conv_beats, head_beats
+from .parameters import conv_beats, count_beats, head_beats
 from .program import DESCRIPTOR_WORDS, Descriptor, Kernel, Kind, split_beats
 from .schedule import Schedule, Step, schedule_network
 
-__all__ = ["Plan", "compile_network", "design_for"]
+__all__ = ["Plan", "compile_network", "design_for", "estimate_network"]
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,7 @@ def compile_network(network: Network, design: Design) -> Plan:
     ------
     FxhwError if the network exceeds a maximum of the design, with both numbers.
     """
-    check_supported(network)
-    _check_formats(network, design)
-    _check_multipliers(network, design)
-    schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
-    memory_map = map_memory(schedule, design.pin)
-    _check_maxima(network, design, schedule, memory_map)
+    schedule, memory_map = _lower(network, design)
     loads = _loads(design, schedule)
     descriptors = _descriptors(design, schedule, memory_map)
     address = len(descriptors) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
@@ -218,9 +213,39 @@ def compile_network(network: Network, design: Design) -> Plan:
             f"{design.parameter_beats}; generate a design for this network"
         )
     descriptors = tuple(program)
-    macs = sum(network.macs().values())
-    estimate = estimate_cycles(design, schedule, descriptors, macs)
+    estimate = _estimate(network, design, schedule, descriptors)
     return Plan(design, schedule, memory_map, descriptors, tuple(beats), estimate)
+
+
+def estimate_network(
+    network: Network, design: Design
+) -> tuple[Schedule, tuple[Descriptor, ...], Estimate]:
+    """Steps, descriptors (FRONT and HEAD first) and cycles of ``network`` on ``design``.
+
+    Weights are not looked at, and descriptors do not say where theirs lie.
+
+    Raises
+    ------
+    FxhwError as :func:`compile_network`, but for what the parameters are to blame.
+    """
+    schedule, memory_map = _lower(network, design)
+    descriptors = tuple(_descriptors(design, schedule, memory_map))
+    return schedule, descriptors, _estimate(network, design, schedule, descriptors)
+
+
+def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap]:
+    """Steps and memory map, both of which the design has room for."""
+    check_supported(network)
+    _check_formats(network, design)
+    _check_multipliers(network, design)
+    schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
+    memory_map = map_memory(schedule, design.pin)
+    _check_maxima(network, design, schedule, memory_map)
+    return schedule, memory_map
+
+
+def _estimate(network, design, schedule, descriptors) -> Estimate:
+    return estimate_cycles(design, schedule, descriptors, sum(network.macs().values()))
 
 
 def _groups(schedule: Schedule, step: Step, pin: int, pout: int) -> tuple[int, int, int]:
@@ -404,5 +429,6 @@ def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
 
 def _parameter_beats(design: Design, schedule: Schedule) -> int:
     """Beats of the whole program with its parameters."""
-    descriptors = (2 + len(schedule.steps)) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
-    return descriptors + sum(len(load) for load in _loads(design, schedule))
+    steps = _descriptors(design, schedule, map_memory(schedule, design.pin))
+    program = len(steps) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
+    return program + sum(count_beats(design, step) for step in steps)

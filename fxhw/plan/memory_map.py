@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from ..graph import TensorInfo
 from .schedule import Schedule
 
-__all__ = ["MemoryMap", "Region", "map_memory"]
+__all__ = [
+    "Lifetime", "MemoryMap", "Region", "map_memory", "place_tensors", "stored_tensors"
+]
 
 
 @dataclass(frozen=True)
@@ -51,33 +53,58 @@ class MemoryMap:
 
 def map_memory(schedule: Schedule, pin: int) -> MemoryMap:
     """Place every stored feature map, largest first, at the lowest address that is free."""
-    born: dict[str, int] = {}
-    dies: dict[str, int] = {}
-    tensors: dict[str, TensorInfo] = {}
+    stored = stored_tensors(schedule)
+    groups = {name: -(-life.tensor.channels // pin) for name, life in stored.items()}
+    sizes = {
+        name: life.tensor.height * life.tensor.width * groups[name]
+        for name, life in stored.items()
+    }
+    bases = place_tensors(stored, sizes)
+    return MemoryMap(
+        {
+            name: Region(stored[name].tensor, base, groups[name], *stored[name].steps)
+            for name, base in bases.items()
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """A stored feature map, and the first and the last step that write or read it."""
+
+    tensor: TensorInfo
+    steps: tuple[int, int]
+
+
+def stored_tensors(schedule: Schedule) -> dict[str, Lifetime]:
+    """Every feature map that is written to memory, in the order they are first written."""
+    lifetimes: dict[str, Lifetime] = {}
     for index, step in enumerate(schedule.steps):
         written = [step.out] if step.store_full else []
         written += [step.pooled] if step.pooled else []
         for tensor in written:
-            tensors[tensor.name] = tensor
-            born.setdefault(tensor.name, index)
-            dies[tensor.name] = index
+            born = lifetimes[tensor.name].steps[0] if tensor.name in lifetimes else index
+            lifetimes[tensor.name] = Lifetime(tensor, (born, index))
         for source in step.sources:
-            dies[source.tensor.name] = index
-    placed: list[Region] = []
+            born = lifetimes[source.tensor.name].steps[0]
+            lifetimes[source.tensor.name] = Lifetime(source.tensor, (born, index))
+    return lifetimes
 
-    def size(name):
-        return tensors[name].height * tensors[name].width * -(-tensors[name].channels // pin)
 
-    for name in sorted(tensors, key=lambda name: (-size(name), born[name], name)):
+def place_tensors(lifetimes: dict[str, Lifetime], sizes: dict[str, int]) -> dict[str, int]:
+    """Address of each feature map: largest first, the lowest that none alive with it takes."""
+    bases: dict[str, int] = {}
+    for name in sorted(sizes, key=lambda name: (-sizes[name], lifetimes[name].steps[0], name)):
+        first, last = lifetimes[name].steps
         neighbours = sorted(
-            (r for r in placed if r.born <= dies[name] and born[name] <= r.dies),
-            key=lambda r: r.base,
+            (bases[other], bases[other] + sizes[other])
+            for other in bases
+            if lifetimes[other].steps[0] <= last and first <= lifetimes[other].steps[1]
         )
         base = 0
-        for region in neighbours:
-            if base + size(name) <= region.base:
+        for low, high in neighbours:
+            if base + sizes[name] <= low:
                 break
-            base = max(base, region.end)
-        groups = -(-tensors[name].channels // pin)
-        placed.append(Region(tensors[name], base, groups, born[name], dies[name]))
-    return MemoryMap({region.tensor.name: region for region in placed})
+            base = max(base, high)
+        bases[name] = base
+    return bases

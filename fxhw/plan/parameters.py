@@ -16,9 +16,9 @@ from ..fixed import FixedFormat, Requantize, WeightFormat, codes_to_int
 from ..graph import Conv, Head
 from .conv_spec import TAPS, ConvSpec
 from .design import Design
-from .program import split_beats
+from .program import Descriptor, Kind, split_beats
 
-__all__ = ["conv_beats", "head_beats"]
+__all__ = ["conv_beats", "count_beats", "head_beats"]
 
 
 def conv_beats(
@@ -44,10 +44,8 @@ def conv_beats(
     weights, excess = _pad_weights(spec, conv, [count for count, _ in sources], first, channels)
     groups_out, groups_in = weights.shape[:2]
     for group_in in range(groups_in):
-        for group_out in range(groups_out):
-            codes = spec.encode_weights(weights[group_out, group_in])
-            word = codes_to_int(codes.reshape(-1), spec.weight.bits)
-            beats += split_beats(word, spec.weight_bits, bus_bits)
+        codes = spec.encode_weights(weights[:, group_in])
+        beats += _pack_words(codes.reshape(groups_out, -1), spec.weight.bits, bus_bits)
     in_format = sources[0][1]
     bias, shift, multiplier = _fit_requantize(spec, conv, in_format, first, channels, excess)
     requantize = spec.requantize
@@ -88,6 +86,31 @@ def head_beats(design: Design, head: Head) -> list[int]:
         )
     mask = (1 << bias.width) - 1
     return beats + split_beats(value & mask, bias.width, design.bus_bits)
+
+
+def count_beats(design: Design, step: Descriptor) -> int:
+    """Beats of a step's parameters: as many as :func:`conv_beats` or :func:`head_beats` give."""
+    weight, requantize = {
+        Kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
+        Kind.HEAD: (design.head_word_bits, design.head_bias.width),
+        Kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
+    }[step.kind]
+    bus = design.bus_bits
+    return step.weight_words * -(-weight // bus) + step.requantize_words * -(-requantize // bus)
+
+
+def _pack_words(codes: np.ndarray, bits: int, bus_bits: int) -> list[int]:
+    """Beats of a word per row of ``codes``, unsigned codes of ``bits`` bits, the first lowest.
+
+    The same as :func:`.program.split_beats` of each word, but for millions of weights.
+    """
+    spread = (codes[:, :, None] >> np.arange(bits, dtype=codes.dtype) & 1).astype(np.uint8)
+    spread = spread.reshape(len(codes), -1)
+    padding = -spread.shape[1] % bus_bits
+    packed = np.packbits(np.pad(spread, ((0, 0), (0, padding))), axis=1, bitorder="little")
+    beats = packed.tobytes()
+    size = bus_bits // 8
+    return [int.from_bytes(beats[at : at + size], "little") for at in range(0, len(beats), size)]
 
 
 def _unused_code(activation: FixedFormat) -> int:

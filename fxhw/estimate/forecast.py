@@ -1,0 +1,178 @@
+"""Cycles, traffic and footprint of a network on an accelerator, layer by layer."""
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+from ..graph import Network
+from ..plan import Design, estimate_network
+from ..plan.cycles import StepEstimate
+from ..plan.external_map import map_external
+from ..plan.parameters import count_beats
+from .traffic import ExternalMemory, StepTraffic, count_traffic
+
+__all__ = ["Forecast", "LayerForecast", "forecast_network"]
+
+
+@dataclass(frozen=True)
+class LayerForecast:
+    """A convolution on the main array, all its tiles together.
+
+    Parameters
+    ----------
+    name : layer; the first convolution is counted with the one it streams into, the head with the
+        one it reads.
+    size : (height, width, channels) of the result.
+    tiles : tiles of output channels.
+    macs : useful multiply-accumulates.
+    cycles : from the end of the layer before to the end of this one.
+    read_bytes, parameter_bytes, write_bytes : moved over the bus; 0 on chip.
+    bound : what most of the cycles are owed to.
+    """
+
+    name: str
+    size: tuple[int, int, int]
+    tiles: int
+    macs: int
+    cycles: int
+    read_bytes: int
+    parameter_bytes: int
+    write_bytes: int
+    bound: str
+
+    @property
+    def bytes(self) -> int:
+        """All bytes moved."""
+        return self.read_bytes + self.parameter_bytes + self.write_bytes
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What to expect of an image.
+
+    Parameters
+    ----------
+    layers : in order.
+    start : cycles before the first of them.
+    macs_per_cycle : multipliers of the main array.
+    clock : clock in Hz.
+    bus_bytes : bytes of a beat of the external memory's bus; None on chip.
+    feature_bytes, parameter_bytes : footprint: all feature maps alive at once, and program with
+        parameters.
+    overhead : bytes of the stored feature maps over those of their codes; None on chip.
+    """
+
+    layers: tuple[LayerForecast, ...]
+    start: int
+    macs_per_cycle: int
+    clock: float
+    bus_bytes: int | None
+    feature_bytes: int
+    parameter_bytes: int
+    overhead: float | None
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of an image, from START to the last byte of the mask."""
+        return self.start + sum(layer.cycles for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Useful multiply-accumulates of an image."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes moved for an image."""
+        return sum(layer.bytes for layer in self.layers)
+
+    @property
+    def utilization(self) -> float:
+        """Useful MACs over cycles times the multipliers of the main array, 0 .. 1."""
+        return self.macs / (self.cycles * self.macs_per_cycle)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Images per second at the clock."""
+        return self.clock / self.cycles
+
+    def to_json(self) -> dict:
+        """JSON types, the sums included."""
+        entry = asdict(self)
+        for name in ("cycles", "macs", "bytes", "utilization", "frames_per_second"):
+            entry[name] = getattr(self, name)
+        return entry
+
+
+def forecast_network(
+    network: Network, design: Design, memory: ExternalMemory | None, clock: float
+) -> Forecast:
+    """Forecast of ``network`` on ``design`` at ``clock`` Hz.
+
+    Parameters
+    ----------
+    memory : external memory of feature maps and parameters; None keeps both on chip.
+
+    Raises
+    ------
+    FxhwError if the design cannot run the network.
+    """
+    schedule, (_, _, *descriptors), estimate = estimate_network(network, design)
+    beats = tuple(count_beats(design, descriptor) for descriptor in descriptors)
+    traffic = None
+    if memory:
+        layout = map_external(schedule, design.pin, memory.packed(design))
+        traffic = count_traffic(design, schedule, layout, memory, beats)
+        features, overhead = layout.size, layout.overhead
+    else:
+        features, overhead = -(-design.feature_words * design.feature_bits // 8), None
+    macs = network.macs()
+    layers = []
+    steps = list(zip(schedule.steps, estimate.steps, traffic or [None] * len(estimate.steps)))
+    ahead = [moved.parameter_beats for *_, moved in steps[1:]] + [0] if traffic else None
+    for name, found in groupby(range(len(steps)), key=lambda index: steps[index][0].conv.name):
+        tiles = list(found)
+        step = steps[tiles[0]][0]
+        names = [name]
+        names += [schedule.front.name] if not step.sources else []
+        names += [schedule.head.name] if step.to_head else []
+        costs = [
+            _step_cycles(steps[t][1], steps[t][2], memory, ahead[t] if ahead else 0) for t in tiles
+        ]
+        moved = [steps[t][2] for t in tiles if traffic]
+        layers.append(
+            LayerForecast(
+                name=name,
+                size=(step.out.height, step.out.width, step.out.channels),
+                tiles=len(tiles),
+                macs=sum(macs[each] for each in names),
+                cycles=sum(cycles for cycles, _ in costs),
+                read_bytes=sum(part.read_beats * part.bus_bytes for part in moved),
+                parameter_bytes=sum(part.parameter_beats * part.bus_bytes for part in moved),
+                write_bytes=sum(part.write_bytes for part in moved),
+                bound=max(costs)[1],
+            )
+        )
+    return Forecast(
+        layers=tuple(layers),
+        start=estimate.start + (3 * memory.latency if memory else 0),
+        macs_per_cycle=estimate.macs_per_cycle,
+        clock=clock,
+        bus_bytes=memory.bus_bits // 8 if memory else None,
+        feature_bytes=features,
+        parameter_bytes=design.parameter_beats * design.bus_bits // 8,
+        overhead=overhead,
+    )
+
+
+def _step_cycles(
+    step: StepEstimate, traffic: StepTraffic | None, memory: ExternalMemory | None, ahead: int
+) -> tuple[int, str]:
+    """Cycles of a step and their bound; ``ahead`` beats of the next step's parameters share the
+    bus with its sources."""
+    if traffic is None:
+        return step.total, step.bound
+    # The window waits for a row and a pixel, which cannot come faster than the bus brings them.
+    streamed = memory.latency + traffic.read_beats + ahead
+    computed = memory.latency + step.fill + step.work + step.writes
+    cycles = step.wait + max(streamed, computed) + step.drain + memory.latency
+    return cycles, "external memory" if streamed > computed else step.bound

@@ -1,0 +1,115 @@
+"""Bytes that each step moves between the accelerator and an external memory."""
+
+from dataclasses import dataclass
+
+from ..errors import FxhwError
+from ..plan import Design
+from ..plan.external_map import ExternalMap
+from ..plan.packed_words import PackedWords
+from ..plan.schedule import Schedule, Step
+
+__all__ = ["BUS_BITS", "ExternalMemory", "StepTraffic", "count_traffic"]
+
+BUS_BITS = (64, 128, 256)
+"""Widths an AXI4 bus may have."""
+
+
+@dataclass(frozen=True)
+class ExternalMemory:
+    """A memory behind an AXI4 bus, a beat of it per cycle in each direction.
+
+    Parameters
+    ----------
+    bus_bits : width of the bus: 64, 128 or 256.
+    latency : cycles from a read's address to its first beat.
+
+    Raises
+    ------
+    FxhwError if a parameter is out of its range.
+    """
+
+    bus_bits: int = 64
+    latency: int = 40
+
+    def __post_init__(self):
+        if self.bus_bits not in BUS_BITS:
+            choices = ", ".join(map(str, BUS_BITS))
+            raise FxhwError(f"The bus must have {choices} bits, not {self.bus_bits}")
+        if not 0 <= self.latency <= 100_000:
+            raise FxhwError(
+                f"The memory's latency must lie in 0 .. 100000 cycles, not {self.latency}"
+            )
+
+    def packed(self, design: Design) -> PackedWords:
+        """How feature map words lie in it."""
+        return PackedWords(design.feature_bits, self.bus_bits)
+
+
+@dataclass(frozen=True)
+class StepTraffic:
+    """Beats and bytes of one step.
+
+    Parameters
+    ----------
+    read_beats : beats of its sources.
+    parameter_beats : beats of its weights, biases and shifts.
+    write_bytes : bytes of its results.
+    bus_bytes : bytes of a beat.
+    """
+
+    read_beats: int
+    parameter_beats: int
+    write_bytes: int
+    bus_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """All bytes, both ways."""
+        return (self.read_beats + self.parameter_beats) * self.bus_bytes + self.write_bytes
+
+
+def count_traffic(
+    design: Design,
+    schedule: Schedule,
+    layout: ExternalMap,
+    memory: ExternalMemory,
+    parameter_beats: tuple[int, ...],
+) -> tuple[StepTraffic, ...]:
+    """Traffic of every step of ``schedule``.
+
+    Parameters
+    ----------
+    layout : where the feature maps lie.
+    parameter_beats : beats of each step's parameters, in ``design.bus_bits``.
+    """
+    packed = memory.packed(design)
+    image = schedule.image
+    pixels = image.height * image.width
+    steps = []
+    for step, parameters in zip(schedule.steps, parameter_beats):
+        if step.sources:
+            # An upsampled source's row is fetched for each of the two it becomes.
+            rows = [layout.regions[source.tensor.name].row_stride for source in step.sources]
+            beats = step.out.height * sum(rows) // packed.bus_bytes
+        else:
+            beats = -(-pixels * image.channels // packed.bus_bytes)
+        steps.append(
+            StepTraffic(
+                read_beats=beats,
+                parameter_beats=-(-parameters * design.bus_bits // memory.bus_bits),
+                write_bytes=_written(design, step, packed, pixels),
+                bus_bytes=packed.bus_bytes,
+            )
+        )
+    return tuple(steps)
+
+
+def _written(design: Design, step: Step, packed: PackedWords, pixels: int) -> int:
+    """Bytes of a step's results: the map, its pooled copy, the mask."""
+    words = -(-step.channels // design.pin) * packed.word_bytes
+    written = pixels if step.to_head else 0
+    if step.store_full:
+        written += step.out.height * step.out.width * words
+    if step.pooled:
+        written += step.pooled.height * step.pooled.width * words
+    return written

@@ -1,0 +1,128 @@
+"""External reader: streams a layer's input out of an external memory."""
+
+from amaranth.hdl import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..plan.packed_words import PackedWords
+from .pixel_repeater import PixelRepeater
+from .row_fetcher import BurstCommand, RowConfig, RowFetcher
+from .word_unpacker import WordUnpacker
+
+__all__ = ["ExternalReader", "ExternalSource"]
+
+
+class ExternalSource(data.Struct):
+    """A feature map to read: its rows, and the words of a pixel."""
+
+    rows: RowConfig
+    groups: 16
+
+
+class ExternalReader(wiring.Component):
+    """Words of up to two source feature maps in the order a convolution takes them.
+
+    ::
+
+        rows a -> bursts -> unpacker -> repeater -+
+                                                  +-> pixel by pixel -> o
+        rows b -> bursts -> unpacker -> repeater -+
+
+    For each pixel of the raster, the words of source A, then those of source B: concatenation
+    costs nothing.  Of an upsampled source every row is read twice and every pixel once.  Bursts
+    are asked for as far ahead as the burst readers have room.
+
+    *Throughput*: a word per cycle, or what the bus carries if that is less.
+
+    Parameters
+    ----------
+    packed : words and bus.
+    address_bits : bits of an address.
+    max_groups : most words per pixel of a source.
+
+    Members
+    -------
+    start : pulse that begins a layer; the reader must be idle.
+    a, b : the sources; ``b.groups`` is 0 if there is one.
+    width, height : the raster, at the layer's resolution, with the columns beside a strip.
+    odd : the raster starts at an odd column of the layer.
+    origin, limit : first address and bytes of the range all feature maps lie in.
+    commands, beats : of the sources' burst readers.
+    busy : rows are still to be asked for.
+    overrun : pulse: a row would leave the range; the stream ends there.
+    o : stream of words.
+    """
+
+    def __init__(self, packed: PackedWords, address_bits: int, max_groups: int):
+        self._packed = packed
+        self._address_bits = address_bits
+        self._max_groups = max_groups
+        super().__init__(
+            {
+                "start": In(1),
+                "a": In(ExternalSource),
+                "b": In(ExternalSource),
+                "width": In(16),
+                "height": In(16),
+                "odd": In(1),
+                "origin": In(address_bits),
+                "limit": In(32),
+                "commands": Out(stream.Signature(BurstCommand(address_bits))).array(2),
+                "beats": In(stream.Signature(packed.bus_bits)).array(2),
+                "busy": Out(1),
+                "overrun": Out(1),
+                "o": Out(stream.Signature(packed.word_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        two = Signal()
+        m.d.comb += two.eq(self.b.groups != 0)
+        pixels = []
+        fetchers = []
+        for index, (name, source) in enumerate((("a", self.a), ("b", self.b))):
+            fetcher = RowFetcher(self._packed, self._address_bits)
+            unpacker = WordUnpacker(self._packed, (1 << 24) - 1)
+            repeater = PixelRepeater(self._packed.word_bits, self._max_groups)
+            m.submodules[f"rows_{name}"] = fetcher
+            m.submodules[f"unpacker_{name}"] = unpacker
+            m.submodules[f"repeater_{name}"] = repeater
+            wiring.connect(m, fetcher.commands, wiring.flipped(self.commands[index]))
+            wiring.connect(m, fetcher.segments, unpacker.segments)
+            wiring.connect(m, wiring.flipped(self.beats[index]), unpacker.i)
+            wiring.connect(m, unpacker.o, repeater.i)
+            m.d.comb += [
+                fetcher.start.eq(self.start if index == 0 else self.start & two),
+                fetcher.config.eq(source.rows),
+                fetcher.height.eq(self.height),
+                fetcher.origin.eq(self.origin),
+                fetcher.limit.eq(self.limit),
+                repeater.start.eq(self.start),
+                repeater.up.eq(source.rows.up),
+                repeater.odd.eq(self.odd),
+                repeater.groups.eq(source.groups),
+                repeater.width.eq(self.width),
+            ]
+            fetchers.append(fetcher)
+            pixels.append(repeater)
+
+        second = Signal()
+        room = Signal()
+        word = Mux(second, pixels[1].o.payload, pixels[0].o.payload)
+        there = Mux(second, pixels[1].o.valid, pixels[0].o.valid)
+        last = Mux(second, pixels[1].last, pixels[0].last)
+        m.d.comb += [
+            room.eq(~self.o.valid | self.o.ready),
+            pixels[0].o.ready.eq(room & ~second),
+            pixels[1].o.ready.eq(room & second),
+            self.busy.eq(fetchers[0].busy | fetchers[1].busy),
+            self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
+        ]
+        with m.If(room):
+            m.d.sync += [self.o.valid.eq(there), self.o.payload.eq(word)]
+            with m.If(there & last):
+                m.d.sync += second.eq(~second & two)
+        with m.If(self.start):
+            m.d.sync += second.eq(0)
+        return m
