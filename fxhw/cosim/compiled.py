@@ -27,7 +27,6 @@ _SERVE = "serve"
 """The program that takes commands over its standard streams."""
 
 
-
 @dataclass(frozen=True)
 class CompiledBench:
     """A built bench.

@@ -204,7 +204,7 @@ int main() {
   });
   breach("the master shows valid during reset", [](Rig &r) {
     r.master.wvalid = true;
-    r.axi.reset(0, r.master, r.slave);
+    r.axi.reset(0, r.master, r.slave, true);
   });
   breach("guarded address 0x1008 was read", [](Rig &r) {
     r.memory.guards.push_back({0x1008, 0x1009});

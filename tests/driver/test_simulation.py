@@ -277,6 +277,20 @@ def test_memory_that_does_not_answer(inverter, picture):
     assert simulation.problems() == []
 
 
+@pytest.mark.parametrize("moment", [1, 5, 50, 55, 60, 65, 70, 120, 777])
+def test_reset_in_mid_run(inverter, picture, moment):
+    simulation, accelerator = inverter
+    accelerator.write_image(picture[0])
+    accelerator.start()
+    simulation.run(moment)
+    simulation.reset()
+    with pytest.raises(FxhwError, match="No run has ended"):
+        accelerator.wait()
+    accelerator.load()
+    assert accelerator.run(picture[0]) == picture[1]
+    assert simulation.problems() == []
+
+
 def test_start_while_running(inverter, picture):
     simulation, accelerator = inverter
     accelerator.write_image(picture[0])

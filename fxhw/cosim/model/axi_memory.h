@@ -66,8 +66,8 @@ class AxiMemory {
 
   // One clock edge: what was on the pins before it, and what the memory drives after it.
   void step(uint64_t cycle, const MasterPins &master, SlavePins &slave);
-  // The same while reset is held.
-  void reset(uint64_t cycle, const MasterPins &master, SlavePins &slave);
+  // The same while reset is held; `quiet` once the master must not ask for anything.
+  void reset(uint64_t cycle, const MasterPins &master, SlavePins &slave, bool quiet);
 
   MemoryTiming timing;
   MemoryCounts counts;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kAnswerLimit = 1000;  // cycles a register access may take
 constexpr unsigned kNoAnswer = 4;
+constexpr uint64_t kResetCycles = 2;  // until a synchronous reset has reached the pins
 
 }  // namespace
 
@@ -62,8 +63,10 @@ void Bench::reset(uint64_t cycles) {
   expected_ = 0;
   drive(slave_ = SlavePins());
   drive_streams();
+  top_->eval();
   run(cycles);
   top_->aresetn = 1;
+  top_->eval();
   run(2);
 }
 
@@ -94,15 +97,14 @@ unsigned Bench::step() const {
 // One cycle.  Pins are read while the clock is low and everything has settled; what the bench
 // drives changes after the rising edge, together with the falling one.
 void Bench::tick() {
-  top_->aclk = 0;
-  top_->eval();
   MasterPins master;
   sample(master);
   SlavePins next = slave_;
+  in_reset_ = top_->aresetn ? 0 : in_reset_ + 1;
   if (top_->aresetn)
     axi.step(cycle_, master, next);
-  else if (cycle_ > 4)
-    axi.reset(cycle_, master, next);
+  else
+    axi.reset(cycle_, master, next, in_reset_ > kResetCycles);
   step_streams();
   top_->aclk = 1;
   top_->eval();

@@ -72,7 +72,7 @@ class Bench {
   std::vector<uint8_t> in_;
   uint64_t expected_ = 0;
   bool offers_ = false, takes_ = false;
-  uint64_t cycle_ = 0;
+  uint64_t cycle_ = 0, in_reset_ = 0;
 };
 
 }  // namespace fxhw
