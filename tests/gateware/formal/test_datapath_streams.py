@@ -242,7 +242,7 @@ LATENCY = 3
 
 def reader(word_bits, depth):
     return FeatureReader(
-        word_bits, depth, max_width=3, max_height=3, max_groups=2, memory_latency=LATENCY
+        word_bits, depth, max_width=4, max_height=3, max_groups=2, memory_latency=LATENCY
     )
 
 
@@ -318,19 +318,19 @@ class TestFeatureReader:
         self.prove_data(Reading(20), size, upsampled, groups, base=1)
 
     @pytest.mark.parametrize(
-        ("old", "new", "upsampled"),
+        ("old", "new", "size", "upsampled"),
         [
-            (" | (self.b.up & (x == 2))", "", (0, 1)),
-            ("& ~seen.bit_select(other, 1)", "", (0, 0)),
-            ("with m.If(last_x & ~again)", "with m.If(last_x)", (1, 0)),
-            ("step & last_group & ~again", "step & last_group", (1, 1)),
+            (" | (self.b.up & (x == 2))", "", (2, 2), (0, 1)),
+            ("& ~seen.bit_select(other, 1)", "", (2, 2), (0, 0)),
+            ("with m.If(last_x & ~again)", "with m.If(last_x)", (2, 2), (1, 0)),
+            ("step & last_group & ~again", "step & last_group", (1, 4), (1, 0)),
         ],
         ids=["first pixel again", "base in every row", "row again", "pixel again"],
     )
-    def test_refutes(self, old, new, upsampled, monkeypatch):
+    def test_refutes(self, old, new, size, upsampled, monkeypatch):
         monkeypatch.setitem(globals(), "FeatureReader", mutant(FeatureReader, old, new))
         with pytest.raises(AssertionError, match="bmc of depth"):
-            self.prove_data(Reading(20), (2, 2), upsampled, (1, 1), base=1)
+            self.prove_data(Reading(20), size, upsampled, (1, 1), base=1)
 
 
 def writer(word_bits, depth):
