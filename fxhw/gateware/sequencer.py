@@ -123,7 +123,12 @@ class Sequencer(wiring.Component):
         m.d.sync += [self.front_start.eq(0), self.layer_start.eq(0)]
         # Seen a cycle late, so a step counts as running from its launch on.
         running = Signal()
-        m.d.sync += running.eq(self.layer_running | launching)
+        front, conv = Signal(), Signal()
+        m.d.sync += [
+            running.eq(self.layer_running | launching),
+            front.eq(check.kind == Kind.FRONT),
+            conv.eq(check.kind == Kind.CONV),
+        ]
         self._load(m, check, bank, fetching)
         # The next descriptor's address waits while parameters are read.
         m.d.sync += fetched.eq(fetching)
@@ -156,14 +161,17 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                with m.If((check.kind != Kind.CONV) | ~running):
+                with m.If(front):
+                    m.d.sync += self.front.eq(check.step.conv)
+                with m.If(conv & ~running):
                     self._configure(m, check, bank)
+                with m.If(~conv | ~running):
                     m.next = "Launch"
             with state("Launch"):
-                m.d.comb += launching.eq(check.kind == Kind.CONV)
+                m.d.comb += launching.eq(conv)
                 m.d.sync += [
-                    self.front_start.eq(check.kind == Kind.FRONT),
-                    self.layer_start.eq(check.kind == Kind.CONV),
+                    self.front_start.eq(front),
+                    self.layer_start.eq(conv),
                     step.eq(step + 1),
                     place.eq(place + (place != 3)),
                 ]
@@ -222,20 +230,17 @@ class Sequencer(wiring.Component):
         ]
 
     def _configure(self, m, check, bank):
-        """Hand the step's configuration over."""
+        """Hand the main step's configuration over."""
         flags, layer = check.flags, self.layer
-        with m.If(check.kind == Kind.FRONT):
-            m.d.sync += self.front.eq(check.step.conv)
-        with m.If(check.kind == Kind.CONV):
-            m.d.sync += [
-                layer.eq(check.step),
-                layer.conv.bank.eq(bank),
-                layer.a.up.eq(flags.up_a),
-                layer.b.up.eq(flags.up_b),
-                *(
-                    layer[name].eq(flags[name])
-                    for name in ("from_front", "store_full", "store_pool", "to_head")
-                ),
-                bank.eq(~bank),
-                self.running_step.eq(self.step),
-            ]
+        m.d.sync += [
+            layer.eq(check.step),
+            layer.conv.bank.eq(bank),
+            layer.a.up.eq(flags.up_a),
+            layer.b.up.eq(flags.up_b),
+            *(
+                layer[name].eq(flags[name])
+                for name in ("from_front", "store_full", "store_pool", "to_head")
+            ),
+            bank.eq(~bank),
+            self.running_step.eq(self.step),
+        ]
