@@ -547,7 +547,7 @@ class Loaded(wiring.Component):
 
 class TestConvEngine:
     def test_contract(self):
-        prove_stream_contract(ConvEngine(SPEC, 32), {"config": None}, cover_depth=25)
+        prove_stream_contract(ConvEngine(SPEC, 32), {"config": None}, cover_depth=29)
 
     def test_data(self):
         """One pixel in its zero border, for every weight, bias and shift."""
@@ -560,7 +560,7 @@ class TestConvEngine:
             return [(Mux(dut.weights[4], code, -code) + bias) >> shift > 0]
 
         prove_stream_function(
-            dut, 1, expected, depth=22, progress=20,
+            dut, 1, expected, depth=26, progress=24,
             config={"weights": None, "scale": None, "width": 1, "height": 1},
         )
 
@@ -589,4 +589,4 @@ class TestMainDatapath:
 
         config = {"layer": None, "logits": None}
         prove(_Contract(MainDatapath(design), config, lawful), 2, "induction")
-        prove(MaskOffered(MainDatapath(design), config, lawful), 34, "cover")
+        prove(MaskOffered(MainDatapath(design), config, lawful), 38, "cover")
