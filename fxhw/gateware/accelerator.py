@@ -141,7 +141,7 @@ class Accelerator(wiring.Component):
     def _connect_parameters(self, m, registers, sequencer, front, main):
         """The parameter memory: the host writes it, the sequencer reads it into the stores."""
         banks = self._design.parameter_banks
-        m.submodules.parameters = parameters = BankedMemory(banks, "parameters", self._init)
+        m.submodules.parameter_memory = parameters = BankedMemory(banks, "parameters", self._init)
         wiring.connect(m, sequencer.memory, parameters.read)
         m.d.comb += [
             parameters.write.valid.eq(registers.load_enable),

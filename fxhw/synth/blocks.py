@@ -41,7 +41,7 @@ BLOCKS = {
     "intake": "image intake",
     "issue": "issue of windows",
     "lines": "line buffer",
-    "parameters": "parameter memory",
+    "parameter_memory": "parameter memory",
     "pool": "max-pool",
     "pooled_repacker": "repacker, pooled",
     "pooled_writer": "feature writer, pooled",

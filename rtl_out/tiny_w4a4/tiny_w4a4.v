@@ -99,25 +99,26 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire _02_;
   wire _03_;
   wire _04_;
-  wire _05_;
-  wire [2:0] _06_;
+  wire [2:0] _05_;
+  wire _06_;
   wire _07_;
   wire [13:0] _08_;
-  wire [2:0] _09_;
-  wire [2:0] _10_;
-  wire [2:0] _11_;
-  wire [63:0] \$signature__data ;
-  wire \$signature__en ;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire [2:0] _12_;
+  wire [2:0] _13_;
+  wire [2:0] _14_;
   wire abort;
   wire blocked;
   wire busy;
   wire [2:0] cause;
   reg clear = 1'h0;
-  wire \clear$182 ;
+  wire \clear$188 ;
   wire [80:0] \config ;
   wire done;
   wire drop;
-  wire [7:0] error_code;
+  wire [3:0] error_code;
   wire [15:0] error_step;
   reg [13:0] faults = 14'h0000;
   wire fire;
@@ -132,102 +133,106 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [15:0] load__beat;
   wire [63:0] load__data;
   wire load__second;
-  wire load__valid;
-  wire \load__valid$101 ;
-  wire \load__valid$83 ;
+  wire \load__valid$88 ;
   wire [15:0] load__word;
   wire [31:0] load_address;
-  wire load_head__valid;
+  wire [63:0] load_data;
+  wire load_enable;
   wire logits;
   wire long;
   wire [8:0] mask__payload;
   wire [8:0] memory__address;
   wire memory__enable;
+  wire memory__valid;
   wire overrun;
-  wire [31:0] port__read_data;
+  wire port__read;
+  wire port__read_done;
+  wire [5:0] port__read_index;
   wire port__write;
-  wire preparing;
+  reg preparing = 1'h0;
+  wire \preparing$197 ;
   wire [31:0] \program ;
-  wire [10:0] read__address;
-  wire [7:0] \read__data$116 ;
-  wire \read__en$112 ;
+  wire [10:0] \read__address$116 ;
+  wire [7:0] \read__data$118 ;
+  wire \read__enable$120 ;
+  wire \read__valid$122 ;
   wire rst;
   wire short;
-  wire \start$148 ;
-  wire starved;
-  wire [3:0] target;
+  wire \start$153 ;
+  reg starved = 1'h0;
+  wire \starved$196 ;
+  wire [3:0] targets;
   wire waiting;
-  wire [18:0] write__payload;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] features [539:0];
-  always @(posedge aclk) begin
-    if (trace_write_valid)
-      features[write__payload[9:0]] <= write__payload[18:11];
-  end
-  reg [7:0] _37_;
-  always @(posedge aclk) begin
-    if (\read__en$112 ) begin
-      _37_ <= features[read__address[9:0]];
-    end
-  end
-  assign \read__data$116  = _37_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [63:0] parameters [148:0];
-  initial $readmemh("parameters.mem", parameters);
-  always @(posedge aclk) begin
-    if (\$signature__en )
-      parameters[load_address[7:0]] <= { s_axi_wdata, \$signature__data [31:0] };
-  end
-  reg [63:0] _38_;
-  always @(posedge aclk) begin
-    if (memory__enable) begin
-      _38_ <= parameters[memory__address[7:0]];
-    end
-  end
-  assign load__data = _38_;
+  reg was_blocked = 1'h0;
+  reg was_fire = 1'h0;
+  reg was_running = 1'h0;
+  reg was_waiting = 1'h0;
+  wire [18:0] \write__payload$112 ;
   assign rst = ~ aresetn;
-  assign _00_ = target == 1'h1;
-  assign load__valid = \load__valid$83  & _00_;
-  assign _01_ = target == 2'h2;
-  assign load_head__valid = \load__valid$83  & _01_;
-  assign _02_ = target == 2'h3;
-  assign \load__valid$101  = \load__valid$83  & _02_;
-  assign _03_ = ~ trace_running;
-  assign _04_ = _03_ & preparing;
-  assign _05_ = layer[243] & starved;
-  assign _06_ = _05_ ? 3'h1 : 3'h2;
+  assign _00_ = ~ was_running;
+  assign _04_ = _00_ & preparing;
+  assign _05_ = starved ? 3'h1 : 3'h2;
   assign trace_front_valid = front__valid & front__ready;
+  assign _06_ = layer[243] & \starved$196 ;
   always @(posedge aclk)
     clear <= _07_;
   always @(posedge aclk)
     faults <= _08_;
+  always @(posedge aclk)
+    was_fire <= _09_;
+  always @(posedge aclk)
+    was_blocked <= _10_;
+  always @(posedge aclk)
+    was_waiting <= _11_;
+  always @(posedge aclk)
+    was_running <= _01_;
+  always @(posedge aclk)
+    starved <= _02_;
+  always @(posedge aclk)
+    preparing <= _03_;
+  assign _03_ = aresetn ? \preparing$197  : 1'h0;
+  assign _02_ = aresetn ? _06_ : 1'h0;
+  assign _01_ = aresetn ? trace_running : 1'h0;
+  assign _11_ = aresetn ? waiting : 1'h0;
+  assign _10_ = aresetn ? blocked : 1'h0;
+  assign _09_ = aresetn ? fire : 1'h0;
   assign _08_[13:11] = aresetn ? faults[13:11] : 3'h0;
   assign _08_[8] = aresetn ? faults[8] : 1'h0;
   assign _08_[6:0] = aresetn ? faults[6:0] : 7'h00;
   assign _08_[10] = aresetn ? long : 1'h0;
   assign _08_[7] = aresetn ? overrun : 1'h0;
   assign _08_[9] = aresetn ? short : 1'h0;
-  assign _07_ = aresetn ? \clear$182  : 1'h0;
-  assign _09_ = _04_ ? 3'h4 : 3'h5;
-  assign _10_ = waiting ? _06_ : _09_;
-  assign _11_ = blocked ? 3'h3 : _10_;
-  assign cause = fire ? 3'h0 : _11_;
-  tiny_w4a4_front_190 \front$190  (
+  assign _07_ = aresetn ? \clear$188  : 1'h0;
+  assign _12_ = _04_ ? 3'h4 : 3'h5;
+  assign _13_ = was_waiting ? _05_ : _12_;
+  assign _14_ = was_blocked ? 3'h3 : _13_;
+  assign cause = was_fire ? 3'h0 : _14_;
+  tiny_w4a4_features features (
+    .clear(clear),
+    .clk(aclk),
+    .read__address(\read__address$116 ),
+    .read__enable(\read__enable$120 ),
+    .read__valid(\read__valid$122 ),
+    .rst(rst),
+    .word_0(\read__data$118 ),
+    .write__payload(\write__payload$112 ),
+    .write__valid(trace_write_valid)
+  );
+  tiny_w4a4_front_201 \front$201  (
     .clear(clear),
     .clk(aclk),
     .\config (\config ),
     .i__payload(s_axis_tdata),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .load__bank(load__bank),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__second(load__second),
-    .load__valid(load__valid),
-    .load__word(load__word),
-    .\o__payload$12 (trace_front_data),
-    .\o__ready$14 (front__ready),
-    .\o__valid$16 (front__valid),
+    .\load__beat$95 (load__beat),
+    .\load__data$96 (load__data),
+    .\load__valid$91 (targets[1]),
+    .\load__word$94 (load__word),
+    .\o__payload$43 (trace_front_data),
+    .\o__ready$45 (front__ready),
+    .\o__valid$47 (front__valid),
+    .\port$2278$1 ({ load__bank, load__second }),
     .rst(rst),
     .start(front_start)
   );
@@ -235,17 +240,18 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .cancel(abort),
     .clk(aclk),
     .drop(drop),
+    .height(\config [19:16]),
     .i__payload({ s_axis_tlast, s_axis_tdata }),
     .i__ready(s_axis_tready),
     .i__valid(s_axis_tvalid),
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .\port$1804$0 (\config [47:0]),
+    .row(\config [67:64]),
     .rst(rst),
     .short(short),
     .start(front_start),
-    .starved(starved)
+    .starved(\starved$196 )
   );
   tiny_w4a4_main main (
     .blocked(blocked),
@@ -255,87 +261,99 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .front__payload(trace_front_data),
     .front__ready(front__ready),
     .front__valid(front__valid),
-    .\i__payload$34 (trace_out_data),
+    .\i__payload$36 (trace_out_data),
     .layer(layer),
-    .load__bank(load__bank),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(load__second),
-    .load__valid(\load__valid$101 ),
-    .\load__valid$121 (load_head__valid),
     .load__word(load__word),
     .logits(logits),
     .mask__payload(mask__payload),
     .mask__valid(m_axis_tvalid),
-    .memory__data(\read__data$116 ),
-    .\o__ready$127 (m_axis_tready),
+    .memory__data(\read__data$118 ),
+    .memory__valid(\read__valid$122 ),
+    .\o__ready$125 (m_axis_tready),
     .overrun(overrun),
-    .read__address(read__address),
-    .read__enable(\read__en$112 ),
+    .\port$2278$1 ({ load__bank, load__second }),
+    .\port$2280$2 (targets[3:2]),
+    .read__address(\read__address$116 ),
+    .read__enable(\read__enable$120 ),
     .result_valid(trace_out_valid),
     .rst(rst),
     .running(trace_running),
-    .\start$7 (layer_start),
+    .\start$9 (layer_start),
     .waiting(waiting),
-    .write__payload(write__payload),
+    .write__payload(\write__payload$112 ),
     .write__valid(trace_write_valid)
+  );
+  tiny_w4a4_parameter_memory parameter_memory (
+    .clk(aclk),
+    .read__address(memory__address),
+    .read__enable(memory__enable),
+    .read__valid(memory__valid),
+    .rst(rst),
+    .word_0(load__data),
+    .write__payload({ load_data, load_address[8:0] }),
+    .write__valid(load_enable)
   );
   tiny_w4a4_registers registers (
     .abort(abort),
     .busy(busy),
-    .cause(cause),
+    .\cause$35 (cause),
     .clk(aclk),
     .done(done),
     .error(drop),
     .error_code(error_code),
-    .error_step(error_step),
     .irq(irq),
     .load_address(load_address),
-    .load_enable(\$signature__en ),
+    .load_enable(load_enable),
     .logits(logits),
-    .lower(\$signature__data [31:0]),
-    .port__read_data(port__read_data),
-    .port__read_index(s_axi_araddr[7:2]),
+    .lower(load_data[31:0]),
+    .\port$2174$0 (error_step[4:0]),
+    .port__read(port__read),
+    .port__read_data(s_axi_rdata),
+    .port__read_done(port__read_done),
+    .port__read_index(port__read_index),
     .port__write(port__write),
     .port__write_data(s_axi_wdata),
     .port__write_index(s_axi_awaddr[7:2]),
     .\program (\program ),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$148 )
+    .start(\start$153 ),
+    .word(load_data[63:32])
   );
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
+    .address(memory__address),
     .busy(busy),
-    .clear(\clear$182 ),
+    .clear(\clear$188 ),
     .clk(aclk),
-    .done(done),
-    .error(drop),
-    .error_code(error_code),
+    .\done$73 (done),
+    .\error$74 (drop),
+    .failure(error_code),
     .faults(faults),
     .front(\config ),
     .front_start(front_start),
-    .index(error_step),
     .layer(layer),
     .layer_running(trace_running),
     .layer_start(layer_start),
-    .load__bank(load__bank),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(load__second),
-    .load__valid(\load__valid$83 ),
+    .load__valid(\load__valid$88 ),
     .load__word(load__word),
-    .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .preparing(preparing),
+    .\port$2278$1 ({ load__bank, load__second }),
+    .preparing(\preparing$197 ),
     .\program (\program ),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$148 ),
-    .target(target)
+    .start(\start$153 ),
+    .step(error_step[4:0]),
+    .targets(targets)
   );
   tiny_w4a4_slave slave (
     .bus__araddr(s_axi_araddr),
+    .bus__arready(s_axi_arready),
     .bus__arvalid(s_axi_arvalid),
     .bus__awaddr(s_axi_awaddr),
     .bus__awvalid(s_axi_awvalid),
@@ -349,186 +367,297 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .bus__wstrb(s_axi_wstrb),
     .bus__wvalid(s_axi_wvalid),
     .clk(aclk),
-    .read(s_axi_arready),
-    .registers__read_data(port__read_data),
+    .registers__read(port__read),
+    .registers__read_done(port__read_done),
+    .registers__read_index(port__read_index),
     .registers__write(port__write),
     .registers__write_data(s_axi_wdata),
     .rst(rst),
     .write(s_axi_awready)
   );
+  assign m_axis_tlast = mask__payload[8];
   assign m_axis_tdata = mask__payload[7:0];
   assign s_axi_wready = s_axi_awready;
-  assign \$signature__data [63:32] = s_axi_wdata;
-  assign trace_write_data = write__payload[18:11];
-  assign trace_write_address = write__payload[10:0];
-  assign m_axis_tlast = mask__payload[8];
+  assign error_step[15:5] = 11'h000;
+  assign trace_write_data = \write__payload$112 [18:11];
+  assign trace_write_address = \write__payload$112 [10:0];
 endmodule
 
-module tiny_w4a4_front_190(rst, load__valid, i__valid, i__ready, \o__payload$12 , load__data, i__payload, clear, start, load__second, load__bank, load__word, load__beat, \config , \o__valid$16 , \o__ready$14 , clk);
+module tiny_w4a4_features(rst, clear, read__address, read__enable, write__payload, write__valid, word_0, read__valid, clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
+  input clear;
+  wire clear;
+  input [10:0] read__address;
+  wire [10:0] read__address;
+  input read__enable;
+  wire read__enable;
+  input [18:0] write__payload;
+  wire [18:0] write__payload;
+  input write__valid;
+  wire write__valid;
+  output [7:0] word_0;
+  reg [7:0] word_0 = 8'h00;
+  output read__valid;
+  wire read__valid;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [18:0] _01_;
+  wire _02_;
+  wire [9:0] _03_;
+  wire _04_;
+  wire [9:0] _05_;
+  wire [2:0] _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire [2:0] _18_;
+  reg [9:0] \$signature__addr  = 10'h000;
+  reg [7:0] \$signature__data  = 8'h00;
+  reg \$signature__en  = 1'h0;
+  reg [9:0] \address_0$12  = 10'h000;
+  reg [2:0] coming = 3'h0;
+  reg \enable_0$9  = 1'h0;
+  wire [7:0] read__data;
+  reg [18:0] request = 19'h00000;
+  reg writing = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [539:0];
+  always @(posedge clk) begin
+    if (\$signature__en )
+      words[\$signature__addr ] <= \$signature__data ;
+  end
+  reg [7:0] _47_;
+  always @(posedge clk) begin
+    if (\enable_0$9 ) begin
+      _47_ <= words[\address_0$12 ];
+    end
+  end
+  assign read__data = _47_;
+  assign _00_ = ! request[10];
+  assign _07_ = writing & _00_;
+  assign _08_ = ! request[10];
+  assign _09_ = writing & _08_;
+  assign _10_ = ! read__address[10];
+  assign _11_ = read__enable & _10_;
+  assign _12_ = ! read__address[10];
+  assign _13_ = read__enable & _12_;
+  always @(posedge clk)
+    writing <= _14_;
+  always @(posedge clk)
+    \$signature__data  <= request[18:11];
+  always @(posedge clk)
+    request <= _01_;
+  always @(posedge clk)
+    \$signature__en  <= _02_;
+  always @(posedge clk)
+    \$signature__addr  <= _03_;
+  always @(posedge clk)
+    \enable_0$9  <= _04_;
+  always @(posedge clk)
+    \address_0$12  <= _05_;
+  always @(posedge clk)
+    word_0 <= read__data;
+  always @(posedge clk)
+    coming <= _06_;
+  assign _05_ = _13_ ? read__address[9:0] : \address_0$12 ;
+  assign _15_ = clear ? 1'h0 : _11_;
+  assign _04_ = rst ? 1'h0 : _15_;
+  assign _03_ = _09_ ? request[9:0] : \$signature__addr ;
+  assign _16_ = clear ? 1'h0 : _07_;
+  assign _02_ = rst ? 1'h0 : _16_;
+  assign _01_ = write__valid ? write__payload : request;
+  assign _17_ = clear ? 1'h0 : write__valid;
+  assign _14_ = rst ? 1'h0 : _17_;
+  assign _18_ = clear ? 3'h0 : { coming[1:0], read__enable };
+  assign _06_ = rst ? 3'h0 : _18_;
+  assign read__valid = coming[2];
+endmodule
+
+module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload, clear, start, \config , \port$2278$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , \o__valid$47 , \o__ready$45 , \load__data$96 , clk);
+  input rst;
+  wire rst;
   input i__valid;
   wire i__valid;
   output i__ready;
   wire i__ready;
-  output [7:0] \o__payload$12 ;
-  wire [7:0] \o__payload$12 ;
-  input [63:0] load__data;
-  wire [63:0] load__data;
+  output [7:0] \o__payload$43 ;
+  wire [7:0] \o__payload$43 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input clear;
   wire clear;
   input start;
   wire start;
-  input load__second;
-  wire load__second;
-  input load__bank;
-  wire load__bank;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
   input [80:0] \config ;
   wire [80:0] \config ;
-  output \o__valid$16 ;
-  wire \o__valid$16 ;
-  input \o__ready$14 ;
-  wire \o__ready$14 ;
+  input [1:0] \port$2278$1 ;
+  wire [1:0] \port$2278$1 ;
+  input \load__valid$91 ;
+  wire \load__valid$91 ;
+  input [15:0] \load__beat$95 ;
+  wire [15:0] \load__beat$95 ;
+  input [15:0] \load__word$94 ;
+  wire [15:0] \load__word$94 ;
+  output \o__valid$47 ;
+  wire \o__valid$47 ;
+  input \o__ready$45 ;
+  wire \o__ready$45 ;
+  input [63:0] \load__data$96 ;
+  wire [63:0] \load__data$96 ;
   input clk;
   wire clk;
-  wire [16:0] _00_;
-  wire _01_;
-  wire [5:0] _02_;
-  wire _03_;
-  wire [6:0] _04_;
-  wire _05_;
+  wire _00_;
+  wire [2:0] _01_;
+  wire [2:0] _02_;
+  wire [2:0] _03_;
+  wire [2:0] _04_;
+  wire [2:0] _05_;
   wire _06_;
-  wire [4:0] _07_;
-  wire [3:0] _08_;
-  wire [3:0] _09_;
-  wire [16:0] _10_;
-  wire [3:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  wire _14_;
-  wire _15_;
-  wire _16_;
-  wire [1:0] _17_;
-  wire [1:0] _18_;
-  wire [3:0] _19_;
-  wire [3:0] _20_;
-  wire [3:0] _21_;
-  wire [3:0] _22_;
-  wire [3:0] _23_;
-  wire [4:0] _24_;
+  wire _07_;
+  wire [15:0] _08_;
+  wire [15:0] _09_;
+  wire [63:0] _10_;
+  wire _11_;
+  wire _12_;
+  wire [2:0] _13_;
+  wire [2:0] _14_;
+  wire [2:0] _15_;
+  wire [2:0] _16_;
+  wire [2:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire [63:0] _21_;
+  wire [15:0] _22_;
+  wire [15:0] _23_;
+  wire _24_;
   wire _25_;
-  wire _26_;
-  wire _27_;
-  wire _28_;
-  wire _29_;
-  wire _30_;
-  wire _31_;
-  reg address = 1'h0;
+  wire address;
+  reg \address$67  = 1'h0;
+  wire beat__bank;
+  reg [15:0] beat__beat = 16'h0000;
+  reg [63:0] beat__data = 64'h0000000000000000;
+  reg beat__second = 1'h0;
+  reg beat__valid = 1'h0;
+  reg [15:0] beat__word = 16'h0000;
   wire busy;
-  reg [4:0] credits = 5'h10;
+  wire done;
+  reg early_group_0 = 1'h0;
+  reg early_group_1 = 1'h0;
   wire enable;
   wire fire;
-  reg group_out = 1'h0;
-  wire [23:0] \i__payload$6 ;
-  wire [7:0] \i__payload$83 ;
-  wire \i__ready$9 ;
-  wire \i__valid$10 ;
-  wire \i__valid$81 ;
-  wire [39:0] i_acc;
+  wire \first$104 ;
+  wire group;
+  wire \group$101 ;
+  wire [25:0] \i__payload$13 ;
+  wire [7:0] \i__payload$87 ;
+  wire \i__ready$16 ;
+  wire \i__valid$11 ;
+  wire \i__valid$85 ;
+  wire [43:0] i_acc;
+  reg [9:0] i_shift = 10'h000;
   wire i_valid;
-  wire last_in;
-  wire last_out;
-  wire [71:0] \o__payload$88 ;
-  wire \o__ready$59 ;
-  wire \o__valid$56 ;
+  wire [71:0] \o__payload$98 ;
+  wire \o__valid$53 ;
+  reg [51:0] scales_0 = 52'h0000000000000;
   wire [39:0] sums;
-  reg [3:0] tag_0 = 4'h0;
-  reg [3:0] tag_1 = 4'h0;
-  reg [3:0] tag_2 = 4'h0;
-  reg [3:0] tag_3 = 4'h0;
-  reg [3:0] tag_4 = 4'h0;
+  reg [2:0] tag_0 = 3'h0;
+  reg [2:0] tag_1 = 3'h0;
+  reg [2:0] tag_2 = 3'h0;
+  reg [2:0] tag_3 = 3'h0;
+  reg [2:0] tag_4 = 3'h0;
+  wire taken;
   reg [143:0] weights = 144'h000000000000000000000000000000000000;
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
-  wire [51:0] \word$80 ;
-  wire [143:0] \word$89 ;
-  assign enable = ! load__second;
-  assign _00_ = \config [47:32] - 1'h1;
-  assign last_in = ! _00_;
-  assign _10_ = \config [63:48] - 1'h1;
-  assign last_out = group_out == _10_;
-  assign _14_ = ~ last_in;
-  assign _15_ = | credits;
-  assign _16_ = _14_ | _15_;
-  assign fire = \o__valid$56  & _16_;
-  assign \o__ready$59  = fire & last_out;
-  assign _17_ = address + 1'h1;
-  assign _18_ = group_out + 1'h1;
-  assign _01_ = fire & last_in;
-  assign _02_ = credits - _01_;
-  assign _03_ = \o__valid$16  & \o__ready$14 ;
-  assign _04_ = $signed(_02_) + $signed({ 1'h0, _03_ });
+  wire [51:0] \word$110 ;
+  wire [143:0] \word$99 ;
+  assign enable = ! beat__second;
+  assign taken = \o__valid$47  & \o__ready$45 ;
   always @(posedge clk)
-    address <= _05_;
+    beat__valid <= _06_;
   always @(posedge clk)
-    group_out <= _06_;
+    beat__second <= _07_;
   always @(posedge clk)
-    credits <= _07_;
+    beat__word <= _08_;
   always @(posedge clk)
-    window_0 <= \o__payload$88 ;
+    beat__beat <= _09_;
+  always @(posedge clk)
+    beat__data <= _10_;
+  always @(posedge clk)
+    window_0 <= \o__payload$98 ;
   always @(posedge clk)
     window <= window_0;
   always @(posedge clk)
-    weights <= \word$89 ;
+    weights <= \word$99 ;
   always @(posedge clk)
-    tag_0 <= _08_;
+    early_group_0 <= _11_;
   always @(posedge clk)
-    tag_1 <= _09_;
+    early_group_1 <= _12_;
   always @(posedge clk)
-    tag_2 <= _11_;
+    \address$67  <= _00_;
   always @(posedge clk)
-    tag_3 <= _12_;
+    tag_0 <= _01_;
   always @(posedge clk)
-    tag_4 <= _13_;
-  assign _19_ = clear ? 4'h0 : tag_3;
-  assign _13_ = rst ? 4'h0 : _19_;
-  assign _20_ = clear ? 4'h0 : tag_2;
-  assign _12_ = rst ? 4'h0 : _20_;
-  assign _21_ = clear ? 4'h0 : tag_1;
-  assign _11_ = rst ? 4'h0 : _21_;
-  assign _22_ = clear ? 4'h0 : tag_0;
-  assign _09_ = rst ? 4'h0 : _22_;
-  assign _23_ = clear ? 4'h0 : { group_out, last_in, 1'h1, fire };
-  assign _08_ = rst ? 4'h0 : _23_;
-  assign _24_ = clear ? 5'h10 : _04_[4:0];
-  assign _07_ = rst ? 5'h10 : _24_;
-  assign _25_ = last_out ? 1'h0 : _18_[0];
-  assign _26_ = fire ? _25_ : group_out;
-  assign _27_ = clear ? 1'h0 : _26_;
-  assign _06_ = rst ? 1'h0 : _27_;
-  assign _28_ = last_in ? 1'h0 : _17_[0];
-  assign _29_ = last_out ? _28_ : _17_[0];
-  assign _30_ = fire ? _29_ : address;
-  assign _31_ = clear ? 1'h0 : _30_;
-  assign _05_ = rst ? 1'h0 : _31_;
-  tiny_w4a4_front_190_accumulators accumulators (
+    tag_1 <= _02_;
+  always @(posedge clk)
+    tag_2 <= _03_;
+  always @(posedge clk)
+    tag_3 <= _04_;
+  always @(posedge clk)
+    tag_4 <= _05_;
+  always @(posedge clk)
+    scales_0 <= \word$110 ;
+  always @(posedge clk)
+    i_shift <= scales_0[51:42];
+  assign _13_ = clear ? 3'h0 : tag_3;
+  assign _05_ = rst ? 3'h0 : _13_;
+  assign _14_ = clear ? 3'h0 : tag_2;
+  assign _04_ = rst ? 3'h0 : _14_;
+  assign _15_ = clear ? 3'h0 : tag_1;
+  assign _03_ = rst ? 3'h0 : _15_;
+  assign _16_ = clear ? 3'h0 : tag_0;
+  assign _02_ = rst ? 3'h0 : _16_;
+  assign _17_ = clear ? 3'h0 : { 1'h1, \first$104 , fire };
+  assign _01_ = rst ? 3'h0 : _17_;
+  assign _18_ = clear ? 1'h0 : early_group_1;
+  assign _00_ = rst ? 1'h0 : _18_;
+  assign _19_ = clear ? 1'h0 : early_group_0;
+  assign _12_ = rst ? 1'h0 : _19_;
+  assign _20_ = clear ? 1'h0 : \group$101 ;
+  assign _11_ = rst ? 1'h0 : _20_;
+  assign _21_ = clear ? 64'h0000000000000000 : \load__data$96 ;
+  assign _10_ = rst ? 64'h0000000000000000 : _21_;
+  assign _22_ = clear ? 16'h0000 : \load__beat$95 ;
+  assign _09_ = rst ? 16'h0000 : _22_;
+  assign _23_ = clear ? 16'h0000 : \load__word$94 ;
+  assign _08_ = rst ? 16'h0000 : _23_;
+  assign _24_ = clear ? 1'h0 : \port$2278$1 [0];
+  assign _07_ = rst ? 1'h0 : _24_;
+  assign _25_ = clear ? 1'h0 : \load__valid$91 ;
+  assign _06_ = rst ? 1'h0 : _25_;
+  tiny_w4a4_front_201_accumulators accumulators (
+    .bias(scales_0[41:0]),
     .clear(clear),
     .clk(clk),
+    .last(tag_4[2]),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$1903$0 (tag_4),
     .rst(rst),
-    .sums(sums)
+    .sums(sums),
+    .valid(tag_4[0])
   );
-  tiny_w4a4_front_190_array array (
+  tiny_w4a4_front_201_array array (
     .clear(clear),
     .clk(clk),
     .rst(rst),
@@ -536,130 +665,135 @@ module tiny_w4a4_front_190(rst, load__valid, i__valid, i__ready, \o__payload$12 
     .weights(weights),
     .window(window)
   );
-  tiny_w4a4_front_190_fifo fifo (
+  tiny_w4a4_front_201_fifo fifo (
     .clear(clear),
     .clk(clk),
-    .o__payload(\o__payload$12 ),
-    .o__valid(\o__valid$16 ),
-    .r_en(\o__ready$14 ),
-    .rst(rst),
-    .w_data(\i__payload$83 ),
-    .w_en(\i__valid$81 )
+    .i__payload(\i__payload$87 ),
+    .i__valid(\i__valid$85 ),
+    .o__payload(\o__payload$43 ),
+    .o__ready(\o__ready$45 ),
+    .o__valid(\o__valid$47 ),
+    .rst(rst)
   );
-  tiny_w4a4_front_190_lines lines (
+  tiny_w4a4_front_201_issue issue (
+    .clear(clear),
+    .clk(clk),
+    .count(\config [49:48]),
+    .\count$18 (\config [32]),
+    .done(done),
+    .fire(fire),
+    .first(\first$104 ),
+    .group(\group$101 ),
+    .returned(taken),
+    .rst(rst),
+    .start(start),
+    .valid(\o__valid$53 ),
+    .word(address)
+  );
+  tiny_w4a4_front_201_lines lines (
     .clear(clear),
     .clk(clk),
     .height(\config [31:16]),
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__payload(\i__payload$6 ),
-    .o__ready(\i__ready$9 ),
-    .o__valid(\i__valid$10 ),
+    .o__payload(\i__payload$13 ),
+    .o__ready(\i__ready$16 ),
+    .o__valid(\i__valid$11 ),
     .row_words(\config [67:64]),
     .rst(rst),
     .start(start)
   );
-  tiny_w4a4_front_190_requantizer requantizer (
+  tiny_w4a4_front_201_requantizer requantizer (
     .clear(clear),
     .clk(clk),
     .i_acc(i_acc),
+    .i_shift(i_shift),
     .i_valid(i_valid),
-    .o(\i__payload$83 ),
-    .o_valid(\i__valid$81 ),
-    .\port$874$0 (\word$80 ),
+    .o(\i__payload$87 ),
+    .o_valid(\i__valid$85 ),
     .rst(rst)
   );
-  tiny_w4a4_front_190_scales scales (
+  tiny_w4a4_front_201_scales scales (
     .clear(clear),
     .clk(clk),
-    .enable(load__second),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__valid(load__valid),
-    .load__word(load__word),
-    .read__addr(tag_4[3]),
+    .enable(beat__second),
+    .load__beat(beat__beat),
+    .load__data(beat__data),
+    .load__valid(beat__valid),
+    .load__word(beat__word),
+    .read__addr(\address$67 ),
     .rst(rst),
-    .word(\word$80 )
+    .word(\word$110 )
   );
-  tiny_w4a4_front_190_weights_97 \weights$97  (
+  tiny_w4a4_front_201_weights_114 \weights$114  (
     .clear(clear),
     .clk(clk),
     .enable(enable),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__valid(load__valid),
-    .load__word(load__word),
+    .load__beat(beat__beat),
+    .load__data(beat__data),
+    .load__valid(beat__valid),
+    .load__word(beat__word),
     .read__addr(address),
     .rst(rst),
-    .word(\word$89 )
+    .word(\word$99 )
   );
-  tiny_w4a4_front_190_window_96 \window$96  (
+  tiny_w4a4_front_201_window_113 \window$113  (
     .busy(busy),
     .clear(clear),
     .clk(clk),
-    .i__payload(\i__payload$6 ),
-    .i__ready(\i__ready$9 ),
-    .i__valid(\i__valid$10 ),
-    .o__payload(\o__payload$88 ),
-    .o__ready(\o__ready$59 ),
-    .o__valid(\o__valid$56 ),
-    .\port$1804$0 (\config [32:0]),
+    .count(\config [32]),
+    .i__payload(\i__payload$13 ),
+    .i__ready(\i__ready$16 ),
+    .i__valid(\i__valid$11 ),
+    .o__payload(\o__payload$98 ),
+    .o__ready(done),
+    .o__valid(\o__valid$53 ),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_front_190_accumulators(rst, clear, \port$1903$0 , sums, o_valid, o, clk);
+module tiny_w4a4_front_201_accumulators(rst, clear, valid, last, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$1903$0 ;
-  wire [3:0] \port$1903$0 ;
+  input valid;
+  wire valid;
+  input last;
+  wire last;
+  input [41:0] bias;
+  wire [41:0] bias;
   input [39:0] sums;
   wire [39:0] sums;
   output o_valid;
   reg o_valid = 1'h0;
-  output [39:0] o;
-  reg [39:0] o = 40'h0000000000;
+  output [43:0] o;
+  reg [43:0] o = 44'h00000000000;
   input clk;
   wire clk;
-  wire [19:0] _00_;
-  wire [20:0] _01_;
-  wire [19:0] _02_;
-  wire [20:0] _03_;
+  wire [22:0] _00_;
+  wire [22:0] _01_;
+  wire _02_;
+  wire _03_;
   wire _04_;
-  wire _05_;
-  wire [39:0] _06_;
-  wire [39:0] _07_;
-  wire _08_;
-  wire [39:0] recall__data;
-  wire [39:0] store__data;
-  reg [39:0] partials [1:0];
-  always @(posedge clk) begin
-    if (\port$1903$0 [0])
-      partials[\port$1903$0 [3]] <= store__data;
-  end
-  assign recall__data = partials[\port$1903$0 [3]];
-  assign _02_ = \port$1903$0 [1] ? 20'h00000 : recall__data[39:20];
-  assign { _03_[20], store__data[39:20] } = $signed(_02_) + $signed(sums[39:20]);
-  assign _04_ = \port$1903$0 [0] & \port$1903$0 [2];
+  wire [21:0] lane_0_0;
+  wire [21:0] lane_1_0;
   always @(posedge clk)
-    o_valid <= _05_;
+    o_valid <= _03_;
   always @(posedge clk)
-    o <= _06_;
-  assign _00_ = \port$1903$0 [1] ? 20'h00000 : recall__data[19:0];
-  assign { _01_[20], store__data[19:0] } = $signed(_00_) + $signed(sums[19:0]);
-  assign _07_ = clear ? 40'h0000000000 : store__data;
-  assign _06_ = rst ? 40'h0000000000 : _07_;
-  assign _08_ = clear ? 1'h0 : _04_;
-  assign _05_ = rst ? 1'h0 : _08_;
-  assign _01_[19:0] = store__data[19:0];
-  assign _03_[19:0] = store__data[39:20];
+    o <= { lane_1_0, lane_0_0 };
+  assign { _00_[22], lane_0_0 } = { sums[19], sums[19], sums[19:0] } + { bias[20], bias[20:0] };
+  assign { _01_[22], lane_1_0 } = { sums[39], sums[39], sums[39:20] } + { bias[41], bias[41:21] };
+  assign _02_ = valid & last;
+  assign _04_ = clear ? 1'h0 : _02_;
+  assign _03_ = rst ? 1'h0 : _04_;
+  assign _01_[21:0] = lane_1_0;
+  assign _00_[21:0] = lane_0_0;
 endmodule
 
-module tiny_w4a4_front_190_array(rst, clear, window, weights, sums, clk);
+module tiny_w4a4_front_201_array(rst, clear, window, weights, sums, clk);
   input rst;
   wire rst;
   input clear;
@@ -837,188 +971,307 @@ module tiny_w4a4_front_190_array(rst, clear, window, weights, sums, clk);
   assign sums = { sum_1_1_0[19:0], sum_0_1_0[19:0] };
 endmodule
 
-module tiny_w4a4_front_190_fifo(rst, o__payload, clear, w_en, w_data, o__valid, r_en, clk);
+module tiny_w4a4_front_201_fifo(rst, o__payload, clear, o__valid, i__valid, i__payload, o__ready, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
   wire [7:0] o__payload;
   input clear;
   wire clear;
-  input w_en;
-  wire w_en;
-  input [7:0] w_data;
-  wire [7:0] w_data;
   output o__valid;
-  wire o__valid;
-  input r_en;
-  wire r_en;
+  reg o__valid = 1'h0;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input o__ready;
+  wire o__ready;
   input clk;
   wire clk;
-  wire i__ready;
-  wire [4:0] level;
-  tiny_w4a4_front_190_fifo_queue queue (
-    .clear(clear),
-    .clk(clk),
-    .r_data(o__payload),
-    .r_en(r_en),
-    .r_rdy(o__valid),
-    .rst(rst),
-    .w_en(w_en),
-    .w_level(level),
-    .w_port__data(w_data),
-    .w_rdy(i__ready)
-  );
+  wire _00_;
+  wire [4:0] _01_;
+  wire _02_;
+  wire [4:0] _03_;
+  wire [4:0] _04_;
+  wire _05_;
+  wire [5:0] _06_;
+  wire _07_;
+  wire [5:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [4:0] _14_;
+  wire [4:0] _15_;
+  wire [4:0] _16_;
+  wire [4:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [4:0] _20_;
+  wire [4:0] _21_;
+  reg [4:0] \$signature__addr  = 5'h00;
+  reg [4:0] following = 5'h01;
+  wire moves;
+  reg [4:0] read__addr = 5'h00;
+  reg waiting = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] ring [31:0];
+  always @(posedge clk) begin
+    if (i__valid)
+      ring[\$signature__addr ] <= i__payload;
+  end
+  reg [7:0] _50_;
+  always @(posedge clk) begin
+    if (moves) begin
+      _50_ <= ring[read__addr];
+    end
+  end
+  assign o__payload = _50_;
+  assign _00_ = ~ o__valid;
+  assign moves = _00_ | o__ready;
+  assign _06_ = \$signature__addr  + 1'h1;
+  assign _07_ = moves & waiting;
+  assign _08_ = following + 1'h1;
+  assign _09_ = following != \$signature__addr ;
+  assign _10_ = i__valid | _09_;
+  always @(posedge clk)
+    \$signature__addr  <= _01_;
+  always @(posedge clk)
+    o__valid <= _02_;
+  always @(posedge clk)
+    read__addr <= _03_;
+  always @(posedge clk)
+    following <= _04_;
+  always @(posedge clk)
+    waiting <= _05_;
+  assign _11_ = i__valid ? 1'h1 : waiting;
+  assign _12_ = _07_ ? _10_ : _11_;
+  assign _13_ = clear ? 1'h0 : _12_;
+  assign _05_ = rst ? 1'h0 : _13_;
+  assign _14_ = _07_ ? _08_[4:0] : following;
+  assign _15_ = clear ? 5'h01 : _14_;
+  assign _04_ = rst ? 5'h01 : _15_;
+  assign _16_ = _07_ ? following : read__addr;
+  assign _17_ = clear ? 5'h00 : _16_;
+  assign _03_ = rst ? 5'h00 : _17_;
+  assign _18_ = moves ? waiting : o__valid;
+  assign _19_ = clear ? 1'h0 : _18_;
+  assign _02_ = rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
+  assign _21_ = clear ? 5'h00 : _20_;
+  assign _01_ = rst ? 5'h00 : _21_;
 endmodule
 
-module tiny_w4a4_front_190_fifo_queue(rst, w_rdy, w_level, r_data, clear, w_en, w_port__data, r_rdy, r_en, clk);
+module tiny_w4a4_front_201_issue(rst, returned, fire, clear, start, \count$18 , count, valid, done, word, first, group, clk);
   input rst;
   wire rst;
-  output w_rdy;
-  wire w_rdy;
-  output [4:0] w_level;
-  wire [4:0] w_level;
-  output [7:0] r_data;
-  wire [7:0] r_data;
+  input returned;
+  wire returned;
+  output fire;
+  wire fire;
   input clear;
   wire clear;
-  input w_en;
-  wire w_en;
-  input [7:0] w_port__data;
-  wire [7:0] w_port__data;
-  output r_rdy;
-  reg r_rdy = 1'h0;
-  input r_en;
-  wire r_en;
+  input start;
+  wire start;
+  input \count$18 ;
+  wire \count$18 ;
+  input [1:0] count;
+  wire [1:0] count;
+  input valid;
+  wire valid;
+  output done;
+  reg done = 1'h0;
+  output word;
+  reg word = 1'h0;
+  output first;
+  reg first = 1'h0;
+  output group;
+  wire group;
   input clk;
   wire clk;
   wire _00_;
   wire _01_;
-  wire [4:0] _02_;
-  wire [4:0] _03_;
+  wire _02_;
+  wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
   wire _07_;
   wire _08_;
   wire _09_;
-  wire [4:0] _10_;
+  wire [1:0] _10_;
   wire _11_;
   wire _12_;
   wire _13_;
   wire _14_;
-  wire _15_;
-  wire _16_;
-  wire _17_;
-  wire [4:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire _21_;
-  wire _22_;
-  wire [3:0] _23_;
-  wire [3:0] _24_;
-  wire [3:0] _25_;
-  wire _26_;
-  wire _27_;
-  wire [4:0] _28_;
-  wire [4:0] _29_;
-  wire _30_;
-  wire _31_;
-  wire _32_;
-  wire _33_;
-  wire _34_;
-  wire _35_;
-  wire [3:0] _36_;
-  wire [3:0] _37_;
-  wire [3:0] _38_;
-  wire [3:0] _39_;
-  wire [3:0] _40_;
-  wire [3:0] _41_;
-  wire [3:0] _42_;
-  reg [3:0] consume = 4'h0;
-  reg [3:0] inner_level = 4'h0;
-  wire inner_r_rdy;
-  reg [3:0] produce = 4'h0;
-  wire r_port__en;
-  wire w_port__en;
-  reg [7:0] storage [14:0];
-  always @(posedge clk) begin
-    if (w_port__en)
-      storage[produce] <= w_port__data;
-  end
-  reg [7:0] _95_;
-  always @(posedge clk) begin
-    if (r_port__en) begin
-      _95_ <= storage[consume];
-    end
-  end
-  assign r_data = _95_;
-  assign w_rdy = inner_level != 4'hf;
-  assign inner_r_rdy = | inner_level;
-  assign w_port__en = w_rdy & w_en;
-  assign _00_ = ~ r_rdy;
-  assign _11_ = _00_ | r_en;
-  assign r_port__en = inner_r_rdy & _11_;
-  assign w_level = inner_level + r_rdy;
-  assign _22_ = w_rdy & w_en;
-  assign _27_ = produce == 4'he;
-  assign _28_ = produce + 1'h1;
-  assign _29_ = _27_ ? 5'h00 : _28_;
-  assign _30_ = ~ r_rdy;
-  assign _31_ = _30_ | r_en;
-  assign _32_ = inner_r_rdy & _31_;
-  assign _01_ = consume == 4'he;
-  assign _02_ = consume + 1'h1;
-  assign _03_ = _01_ ? 5'h00 : _02_;
-  assign _04_ = w_rdy & w_en;
-  assign _05_ = ~ r_rdy;
-  assign _06_ = _05_ | r_en;
-  assign _07_ = inner_r_rdy & _06_;
-  assign _08_ = ~ _07_;
-  assign _09_ = _04_ & _08_;
-  assign _10_ = inner_level + 1'h1;
-  assign _12_ = ~ r_rdy;
-  assign _13_ = _12_ | r_en;
-  assign _14_ = inner_r_rdy & _13_;
-  assign _15_ = w_rdy & w_en;
-  assign _16_ = ~ _15_;
-  assign _17_ = _14_ & _16_;
-  assign _18_ = inner_level - 1'h1;
-  assign _19_ = ~ r_rdy;
-  assign _20_ = _19_ | r_en;
-  assign _21_ = inner_r_rdy & _20_;
+  wire \last$21 ;
+  wire last_next;
+  reg room = 1'h0;
+  wire room_next;
+  assign fire = valid & room;
+  assign _07_ = room_next & last_next;
+  assign _08_ = fire & \last$21 ;
+  assign _09_ = start | _08_;
+  assign _10_ = word + 1'h1;
+  assign _11_ = fire & \last$21 ;
+  assign _00_ = start | _11_;
+  assign _01_ = fire & \last$21 ;
+  assign _02_ = start | _01_;
   always @(posedge clk)
-    produce <= _23_;
+    room <= _03_;
   always @(posedge clk)
-    consume <= _24_;
+    done <= _04_;
   always @(posedge clk)
-    inner_level <= _25_;
+    word <= _05_;
   always @(posedge clk)
-    r_rdy <= _26_;
-  assign _33_ = r_en ? 1'h0 : r_rdy;
-  assign _34_ = _21_ ? 1'h1 : _33_;
-  assign _35_ = clear ? 1'h0 : _34_;
-  assign _26_ = rst ? 1'h0 : _35_;
-  assign _36_ = _09_ ? _10_[3:0] : inner_level;
-  assign _37_ = _17_ ? _18_[3:0] : _36_;
-  assign _38_ = clear ? 4'h0 : _37_;
-  assign _25_ = rst ? 4'h0 : _38_;
-  assign _39_ = _32_ ? _03_[3:0] : consume;
-  assign _40_ = clear ? 4'h0 : _39_;
-  assign _24_ = rst ? 4'h0 : _40_;
-  assign _41_ = _22_ ? _29_[3:0] : produce;
-  assign _42_ = clear ? 4'h0 : _41_;
-  assign _23_ = rst ? 4'h0 : _42_;
+    first <= _06_;
+  assign _06_ = _00_ ? _02_ : first;
+  assign _12_ = fire ? _10_[0] : word;
+  assign _05_ = _09_ ? 1'h0 : _12_;
+  assign _13_ = clear ? 1'h0 : _07_;
+  assign _04_ = rst ? 1'h0 : _13_;
+  assign _14_ = clear ? 1'h0 : room_next;
+  assign _03_ = rst ? 1'h0 : _14_;
+  tiny_w4a4_front_201_issue_credits_0 credits_0 (
+    .clear(clear),
+    .clk(clk),
+    .\returned$5 (returned),
+    .room_next(room_next),
+    .rst(rst),
+    .sent(fire)
+  );
+  tiny_w4a4_front_201_issue_group_out group_out (
+    .clear(clear),
+    .clk(clk),
+    .count(count),
+    .last(\last$21 ),
+    .last_next(last_next),
+    .rst(rst),
+    .start(start),
+    .step(fire),
+    .value(group)
+  );
 endmodule
 
-module tiny_w4a4_front_190_lines(rst, i__valid, o__valid, i__ready, o__ready, i__payload, clear, start, height, row_words, o__payload, clk);
+module tiny_w4a4_front_201_issue_credits_0(rst, \returned$5 , sent, room_next, clear, clk);
+  input rst;
+  wire rst;
+  input \returned$5 ;
+  wire \returned$5 ;
+  input sent;
+  wire sent;
+  output room_next;
+  wire room_next;
+  input clear;
+  wire clear;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [1:0] _01_;
+  wire [7:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire [5:0] _05_;
+  wire [5:0] _06_;
+  wire [5:0] _07_;
+  wire _08_;
+  wire _09_;
+  reg \$signal  = 1'h0;
+  reg [5:0] left = 6'h20;
+  reg returned = 1'h0;
+  assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
+  assign room_next = left >= 2'h3;
+  always @(posedge clk)
+    \$signal  <= _03_;
+  always @(posedge clk)
+    returned <= _04_;
+  always @(posedge clk)
+    left <= _05_;
+  assign _00_ = \$signal  != returned;
+  assign _01_ = \$signal  ? 2'h3 : 2'h1;
+  assign _06_ = _00_ ? _02_[5:0] : left;
+  assign _07_ = clear ? 6'h20 : _06_;
+  assign _05_ = rst ? 6'h20 : _07_;
+  assign _08_ = clear ? 1'h0 : \returned$5 ;
+  assign _04_ = rst ? 1'h0 : _08_;
+  assign _09_ = clear ? 1'h0 : sent;
+  assign _03_ = rst ? 1'h0 : _09_;
+endmodule
+
+module tiny_w4a4_front_201_issue_group_out(rst, step, last_next, clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  output last_next;
+  wire last_next;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [1:0] count;
+  wire [1:0] count;
+  output value;
+  reg value = 1'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire _01_;
+  wire [1:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire [2:0] _09_;
+  wire _10_;
+  wire _11_;
+  wire [1:0] _12_;
+  wire _13_;
+  wire _14_;
+  reg [1:0] ahead = 2'h2;
+  wire ends;
+  reg following = 1'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = start | step;
+  assign last_next = _06_ ? ends : last;
+  assign _07_ = step & last;
+  assign _08_ = start | _07_;
+  assign _09_ = ahead + 1'h1;
+  assign _10_ = start | step;
+  always @(posedge clk)
+    value <= _11_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _10_ ? ends : last;
+  assign _12_ = step ? _09_[1:0] : ahead;
+  assign _02_ = _08_ ? 2'h2 : _12_;
+  assign _13_ = step ? ahead[0] : following;
+  assign _01_ = _08_ ? 1'h1 : _13_;
+  assign _14_ = step ? following : value;
+  assign _11_ = _08_ ? 1'h0 : _14_;
+endmodule
+
+module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, i__payload, clear, start, height, row_words, o__valid, clk);
   input rst;
   wire rst;
   input i__valid;
   wire i__valid;
-  output o__valid;
-  wire o__valid;
   output i__ready;
   wire i__ready;
+  output [25:0] o__payload;
+  wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
   input [7:0] i__payload;
@@ -1031,186 +1284,11 @@ module tiny_w4a4_front_190_lines(rst, i__valid, o__valid, i__ready, o__ready, i_
   wire [15:0] height;
   input [3:0] row_words;
   wire [3:0] row_words;
-  output [23:0] o__payload;
-  wire [23:0] o__payload;
+  output o__valid;
+  wire o__valid;
   input clk;
   wire clk;
   wire _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire [4:0] _005_;
-  wire [4:0] _006_;
-  wire _007_;
-  wire [16:0] _008_;
-  wire _009_;
-  wire _010_;
-  wire [7:0] _011_;
-  wire [3:0] _012_;
-  wire [15:0] _013_;
-  wire [3:0] _014_;
-  wire [15:0] _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire _028_;
-  wire [15:0] _029_;
-  wire [15:0] _030_;
-  wire [15:0] _031_;
-  wire [15:0] _032_;
-  wire [3:0] _033_;
-  wire [3:0] _034_;
-  wire [3:0] _035_;
-  wire [3:0] _036_;
-  wire [15:0] _037_;
-  wire [15:0] _038_;
-  wire [3:0] _039_;
-  wire [3:0] _040_;
-  wire [7:0] _041_;
-  wire [7:0] _042_;
-  wire _043_;
-  wire _044_;
-  reg [3:0] \$signature__addr  = 4'h0;
-  reg [3:0] \$signature__addr$25  = 4'h0;
-  wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$16 ;
-  reg [7:0] \$signature__data$19  = 8'h00;
-  wire \$signature__en ;
-  wire \$signature__en$27 ;
-  wire \$signature__en$29 ;
-  reg active = 1'h0;
-  wire advance;
-  wire flush;
-  reg held = 1'h0;
-  reg [15:0] held_row = 16'h0000;
-  wire [7:0] \o__payload[0] ;
-  wire [7:0] \o__payload[2] ;
-  wire room;
-  reg [15:0] row = 16'h0000;
-  reg [7:0] above [9:0];
-  always @(posedge clk) begin
-    if (\$signature__en$27 )
-      above[\$signature__addr$25 ] <= \$signature__data$16 ;
-  end
-  reg [7:0] _107_;
-  always @(posedge clk) begin
-    if (\$signature__en ) begin
-      _107_ <= above[\$signature__addr ];
-    end
-  end
-  assign \$signature__data  = _107_;
-  reg [7:0] centre [9:0];
-  always @(posedge clk) begin
-    if (\$signature__en$29 )
-      centre[\$signature__addr$25 ] <= \$signature__data$19 ;
-  end
-  reg [7:0] _108_;
-  always @(posedge clk) begin
-    if (\$signature__en ) begin
-      _108_ <= centre[\$signature__addr ];
-    end
-  end
-  assign \$signature__data$16  = _108_;
-  assign _000_ = | held_row;
-  assign o__valid = held & _000_;
-  assign _009_ = ~ held;
-  assign _017_ = | held_row;
-  assign _018_ = ~ _017_;
-  assign _019_ = _009_ | _018_;
-  assign advance = _019_ | o__ready;
-  assign _020_ = active & advance;
-  assign _021_ = row_words == 1'h1;
-  assign _022_ = held & _021_;
-  assign _023_ = ~ _022_;
-  assign room = _020_ & _023_;
-  assign flush = row == height;
-  assign _001_ = ~ flush;
-  assign i__ready = room & _001_;
-  assign _002_ = flush | i__valid;
-  assign \$signature__en  = room & _002_;
-  assign _003_ = held_row == 1'h1;
-  assign \o__payload[0]  = _003_ ? 8'h00 : \$signature__data ;
-  assign _004_ = held_row == height;
-  assign \o__payload[2]  = _004_ ? 8'h00 : \$signature__data$19 ;
-  assign \$signature__en$27  = held & advance;
-  assign \$signature__en$29  = held & advance;
-  assign _005_ = \$signature__addr  + 1'h1;
-  assign _006_ = row_words - 1'h1;
-  assign _007_ = \$signature__addr  == _006_;
-  assign _008_ = row + 1'h1;
-  always @(posedge clk)
-    held <= _010_;
-  always @(posedge clk)
-    \$signature__data$19  <= _011_;
-  always @(posedge clk)
-    \$signature__addr$25  <= _012_;
-  always @(posedge clk)
-    held_row <= _013_;
-  always @(posedge clk)
-    \$signature__addr  <= _014_;
-  always @(posedge clk)
-    row <= _015_;
-  always @(posedge clk)
-    active <= _016_;
-  assign _024_ = flush ? 1'h0 : active;
-  assign _025_ = _007_ ? _024_ : active;
-  assign _026_ = \$signature__en  ? _025_ : active;
-  assign _027_ = start ? 1'h1 : _026_;
-  assign _028_ = clear ? 1'h0 : _027_;
-  assign _016_ = rst ? 1'h0 : _028_;
-  assign _029_ = _007_ ? _008_[15:0] : row;
-  assign _030_ = \$signature__en  ? _029_ : row;
-  assign _031_ = start ? 16'h0000 : _030_;
-  assign _032_ = clear ? 16'h0000 : _031_;
-  assign _015_ = rst ? 16'h0000 : _032_;
-  assign _033_ = _007_ ? 4'h0 : _005_[3:0];
-  assign _034_ = \$signature__en  ? _033_ : \$signature__addr ;
-  assign _035_ = start ? 4'h0 : _034_;
-  assign _036_ = clear ? 4'h0 : _035_;
-  assign _014_ = rst ? 4'h0 : _036_;
-  assign _037_ = \$signature__en  ? row : held_row;
-  assign _038_ = clear ? 16'h0000 : _037_;
-  assign _013_ = rst ? 16'h0000 : _038_;
-  assign _039_ = \$signature__en  ? \$signature__addr  : \$signature__addr$25 ;
-  assign _040_ = clear ? 4'h0 : _039_;
-  assign _012_ = rst ? 4'h0 : _040_;
-  assign _041_ = \$signature__en  ? i__payload : \$signature__data$19 ;
-  assign _042_ = clear ? 8'h00 : _041_;
-  assign _011_ = rst ? 8'h00 : _042_;
-  assign _043_ = advance ? \$signature__en  : held;
-  assign _044_ = clear ? 1'h0 : _043_;
-  assign _010_ = rst ? 1'h0 : _044_;
-  assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
-endmodule
-
-module tiny_w4a4_front_190_requantizer(rst, \port$874$0 , clear, i_valid, i_acc, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input [51:0] \port$874$0 ;
-  wire [51:0] \port$874$0 ;
-  input clear;
-  wire clear;
-  input i_valid;
-  wire i_valid;
-  input [39:0] i_acc;
-  wire [39:0] i_acc;
-  output o_valid;
-  reg o_valid = 1'h0;
-  output [7:0] o;
-  reg [7:0] o = 8'h00;
-  input clk;
-  wire clk;
-  wire [21:0] _000_;
   wire _001_;
   wire _002_;
   wire _003_;
@@ -1219,12 +1297,490 @@ module tiny_w4a4_front_190_requantizer(rst, \port$874$0 , clear, i_valid, i_acc,
   wire _006_;
   wire _007_;
   wire _008_;
-  wire [3:0] _009_;
-  wire [4:0] _010_;
-  wire [3:0] _011_;
-  wire [3:0] _012_;
-  wire [21:0] _013_;
-  wire [4:0] _014_;
+  wire _009_;
+  wire [15:0] _010_;
+  wire [16:0] _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
+  wire [7:0] _017_;
+  wire [3:0] _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire [7:0] _024_;
+  wire [7:0] _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
+  wire _043_;
+  wire [3:0] _044_;
+  wire [7:0] _045_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire _054_;
+  wire _055_;
+  wire _056_;
+  wire _057_;
+  wire [15:0] _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  reg \$signal  = 1'h0;
+  reg \$signal$12  = 1'h0;
+  reg \$signal$13  = 1'h0;
+  reg \$signal$14  = 1'h0;
+  wire \$signal$35 ;
+  reg \$signal$4  = 1'h0;
+  wire \$signal$5 ;
+  wire [3:0] \$signature__addr ;
+  reg [3:0] \$signature__addr$47  = 4'h0;
+  wire [7:0] \$signature__data ;
+  wire [7:0] \$signature__data$28 ;
+  reg [7:0] \$signature__data$53  = 8'h00;
+  reg above_is_border_0 = 1'h0;
+  reg begins = 1'h0;
+  reg below_is_border_0 = 1'h0;
+  reg emitted_0 = 1'h0;
+  reg emitted_1 = 1'h0;
+  reg ends_image_0 = 1'h0;
+  reg ends_row_0 = 1'h0;
+  reg flushing = 1'h0;
+  reg held_ends_image_0 = 1'h0;
+  reg held_ends_row_0 = 1'h0;
+  wire last;
+  reg last_row = 1'h0;
+  wire returned;
+  wire room;
+  reg [15:0] row = 16'h0000;
+  reg [7:0] row_0 = 8'h00;
+  reg [7:0] row_1 = 8'h00;
+  reg [7:0] row_2 = 8'h00;
+  wire row_ends;
+  wire sent;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] above [9:0];
+  always @(posedge clk) begin
+    if (\$signal$4 )
+      above[\$signature__addr$47 ] <= \$signature__data$28 ;
+  end
+  reg [7:0] _152_;
+  always @(posedge clk) begin
+    _152_ <= above[\$signature__addr ];
+  end
+  assign \$signature__data  = _152_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] centre [9:0];
+  always @(posedge clk) begin
+    if (\$signal$4 )
+      centre[\$signature__addr$47 ] <= \$signature__data$53 ;
+  end
+  reg [7:0] _153_;
+  always @(posedge clk) begin
+    _153_ <= centre[\$signature__addr ];
+  end
+  assign \$signature__data$28  = _153_;
+  always @(posedge clk)
+    row_2 <= _025_;
+  always @(posedge clk)
+    held_ends_row_0 <= _026_;
+  always @(posedge clk)
+    held_ends_image_0 <= _027_;
+  always @(posedge clk)
+    emitted_0 <= _028_;
+  always @(posedge clk)
+    emitted_1 <= _029_;
+  assign _000_ = row_words == 1'h1;
+  assign _011_ = row + 1'h1;
+  assign _022_ = row == height;
+  assign _030_ = ~ last_row;
+  assign _031_ = \$signal$14  & _030_;
+  assign _032_ = \$signal$14  & last_row;
+  assign _033_ = flushing & last;
+  assign _034_ = ~ \$signal$12 ;
+  assign _035_ = \$signal$5  & _034_;
+  assign _001_ = \$signal$4  | begins;
+  assign _002_ = \$signal  & _001_;
+  assign _003_ = ~ _002_;
+  assign \$signal$35  = room & _003_;
+  assign i__ready = \$signal$14  & \$signal$35 ;
+  assign _004_ = \$signal$14  & i__valid;
+  assign _005_ = flushing | _004_;
+  assign \$signal$5  = \$signal$35  & _005_;
+  assign row_ends = \$signal$5  & last;
+  assign _006_ = ~ \$signal$12 ;
+  assign sent = \$signal$5  & _006_;
+  assign returned = o__valid & o__ready;
+  always @(posedge clk)
+    \$signal  <= _007_;
+  always @(posedge clk)
+    \$signal$4  <= _008_;
+  always @(posedge clk)
+    begins <= _009_;
+  always @(posedge clk)
+    row <= _010_;
+  always @(posedge clk)
+    last_row <= _012_;
+  always @(posedge clk)
+    \$signal$12  <= _013_;
+  always @(posedge clk)
+    \$signal$13  <= _014_;
+  always @(posedge clk)
+    \$signal$14  <= _015_;
+  always @(posedge clk)
+    flushing <= _016_;
+  always @(posedge clk)
+    \$signature__data$53  <= _017_;
+  always @(posedge clk)
+    \$signature__addr$47  <= _018_;
+  always @(posedge clk)
+    above_is_border_0 <= _019_;
+  always @(posedge clk)
+    below_is_border_0 <= _020_;
+  always @(posedge clk)
+    ends_row_0 <= _021_;
+  always @(posedge clk)
+    ends_image_0 <= _023_;
+  always @(posedge clk)
+    row_0 <= _024_;
+  always @(posedge clk)
+    row_1 <= \$signature__data$28 ;
+  assign _036_ = clear ? 1'h0 : emitted_0;
+  assign _029_ = rst ? 1'h0 : _036_;
+  assign _037_ = clear ? 1'h0 : _035_;
+  assign _028_ = rst ? 1'h0 : _037_;
+  assign _038_ = clear ? 1'h0 : ends_image_0;
+  assign _027_ = rst ? 1'h0 : _038_;
+  assign _039_ = clear ? 1'h0 : ends_row_0;
+  assign _026_ = rst ? 1'h0 : _039_;
+  assign _025_ = below_is_border_0 ? 8'h00 : \$signature__data$53 ;
+  assign _024_ = above_is_border_0 ? 8'h00 : \$signature__data ;
+  assign _040_ = clear ? 1'h0 : _033_;
+  assign _023_ = rst ? 1'h0 : _040_;
+  assign _041_ = clear ? 1'h0 : last;
+  assign _021_ = rst ? 1'h0 : _041_;
+  assign _042_ = clear ? 1'h0 : flushing;
+  assign _020_ = rst ? 1'h0 : _042_;
+  assign _043_ = clear ? 1'h0 : \$signal$13 ;
+  assign _019_ = rst ? 1'h0 : _043_;
+  assign _044_ = clear ? 4'h0 : \$signature__addr ;
+  assign _018_ = rst ? 4'h0 : _044_;
+  assign _045_ = clear ? 8'h00 : i__payload;
+  assign _017_ = rst ? 8'h00 : _045_;
+  assign _046_ = row_ends ? _032_ : flushing;
+  assign _047_ = clear ? 1'h0 : _046_;
+  assign _016_ = rst ? 1'h0 : _047_;
+  assign _048_ = row_ends ? _031_ : \$signal$14 ;
+  assign _049_ = start ? 1'h1 : _048_;
+  assign _050_ = clear ? 1'h0 : _049_;
+  assign _015_ = rst ? 1'h0 : _050_;
+  assign _051_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _052_ = start ? 1'h0 : _051_;
+  assign _053_ = clear ? 1'h0 : _052_;
+  assign _014_ = rst ? 1'h0 : _053_;
+  assign _054_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _055_ = start ? 1'h1 : _054_;
+  assign _056_ = clear ? 1'h0 : _055_;
+  assign _013_ = rst ? 1'h0 : _056_;
+  assign _057_ = clear ? 1'h0 : _022_;
+  assign _012_ = rst ? 1'h0 : _057_;
+  assign _058_ = row_ends ? _011_[15:0] : row;
+  assign _010_ = start ? 16'h0001 : _058_;
+  assign _059_ = clear ? 1'h0 : start;
+  assign _009_ = rst ? 1'h0 : _059_;
+  assign _060_ = clear ? 1'h0 : \$signal$5 ;
+  assign _008_ = rst ? 1'h0 : _060_;
+  assign _061_ = clear ? 1'h0 : _000_;
+  assign _007_ = rst ? 1'h0 : _061_;
+  tiny_w4a4_front_201_lines_credits credits (
+    .clear(clear),
+    .clk(clk),
+    .\returned$5 (returned),
+    .room(room),
+    .rst(rst),
+    .sent(sent)
+  );
+  tiny_w4a4_front_201_lines_position position (
+    .clear(clear),
+    .clk(clk),
+    .count(row_words),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(\$signal$5 ),
+    .value(\$signature__addr )
+  );
+  tiny_w4a4_front_201_lines_queue queue (
+    .clear(clear),
+    .clk(clk),
+    .i__payload({ held_ends_image_0, held_ends_row_0, row_2, row_1, row_0 }),
+    .i__valid(emitted_1),
+    .o__payload(o__payload),
+    .o__ready(o__ready),
+    .o__valid(o__valid),
+    .rst(rst)
+  );
+endmodule
+
+module tiny_w4a4_front_201_lines_credits(rst, sent, \returned$5 , clear, room, clk);
+  input rst;
+  wire rst;
+  input sent;
+  wire sent;
+  input \returned$5 ;
+  wire \returned$5 ;
+  input clear;
+  wire clear;
+  output room;
+  reg room = 1'h1;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [1:0] _01_;
+  wire [6:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire [4:0] _06_;
+  wire [4:0] _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  reg \$signal  = 1'h0;
+  reg [4:0] left = 5'h10;
+  reg returned = 1'h0;
+  wire room_next;
+  assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
+  assign room_next = left >= 2'h3;
+  always @(posedge clk)
+    \$signal  <= _03_;
+  always @(posedge clk)
+    returned <= _04_;
+  always @(posedge clk)
+    room <= _05_;
+  always @(posedge clk)
+    left <= _06_;
+  assign _00_ = \$signal  != returned;
+  assign _01_ = \$signal  ? 2'h3 : 2'h1;
+  assign _07_ = _00_ ? _02_[4:0] : left;
+  assign _08_ = clear ? 5'h10 : _07_;
+  assign _06_ = rst ? 5'h10 : _08_;
+  assign _09_ = clear ? 1'h1 : room_next;
+  assign _05_ = rst ? 1'h1 : _09_;
+  assign _10_ = clear ? 1'h0 : \returned$5 ;
+  assign _04_ = rst ? 1'h0 : _10_;
+  assign _11_ = clear ? 1'h0 : sent;
+  assign _03_ = rst ? 1'h0 : _11_;
+endmodule
+
+module tiny_w4a4_front_201_lines_position(rst, step, clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [3:0] count;
+  wire [3:0] count;
+  output [3:0] value;
+  reg [3:0] value = 4'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire [3:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
+  wire [3:0] _12_;
+  wire [3:0] _13_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  reg [3:0] following = 4'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
+  always @(posedge clk)
+    value <= _10_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _02_ = _07_ ? 4'h2 : _11_;
+  assign _12_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 4'h0 : _13_;
+endmodule
+
+module tiny_w4a4_front_201_lines_queue(rst, o__payload, o__ready, clear, i__valid, i__payload, o__valid, clk);
+  input rst;
+  wire rst;
+  output [25:0] o__payload;
+  wire [25:0] o__payload;
+  input o__ready;
+  wire o__ready;
+  input clear;
+  wire clear;
+  input i__valid;
+  wire i__valid;
+  input [25:0] i__payload;
+  wire [25:0] i__payload;
+  output o__valid;
+  reg o__valid = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire [3:0] _03_;
+  wire [3:0] _04_;
+  wire _05_;
+  wire [4:0] _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [3:0] _14_;
+  wire [3:0] _15_;
+  wire [3:0] _16_;
+  wire [3:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [3:0] _20_;
+  wire [3:0] _21_;
+  reg [3:0] \$signature__addr  = 4'h0;
+  reg [3:0] following = 4'h1;
+  wire moves;
+  reg [3:0] read__addr = 4'h0;
+  reg waiting = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [25:0] ring [15:0];
+  always @(posedge clk) begin
+    if (i__valid)
+      ring[\$signature__addr ] <= i__payload;
+  end
+  reg [25:0] _50_;
+  always @(posedge clk) begin
+    if (moves) begin
+      _50_ <= ring[read__addr];
+    end
+  end
+  assign o__payload = _50_;
+  assign _00_ = ~ o__valid;
+  assign moves = _00_ | o__ready;
+  assign _06_ = \$signature__addr  + 1'h1;
+  assign _07_ = moves & waiting;
+  assign _08_ = following + 1'h1;
+  assign _09_ = following != \$signature__addr ;
+  assign _10_ = i__valid | _09_;
+  always @(posedge clk)
+    \$signature__addr  <= _01_;
+  always @(posedge clk)
+    o__valid <= _02_;
+  always @(posedge clk)
+    read__addr <= _03_;
+  always @(posedge clk)
+    following <= _04_;
+  always @(posedge clk)
+    waiting <= _05_;
+  assign _11_ = i__valid ? 1'h1 : waiting;
+  assign _12_ = _07_ ? _10_ : _11_;
+  assign _13_ = clear ? 1'h0 : _12_;
+  assign _05_ = rst ? 1'h0 : _13_;
+  assign _14_ = _07_ ? _08_[3:0] : following;
+  assign _15_ = clear ? 4'h1 : _14_;
+  assign _04_ = rst ? 4'h1 : _15_;
+  assign _16_ = _07_ ? following : read__addr;
+  assign _17_ = clear ? 4'h0 : _16_;
+  assign _03_ = rst ? 4'h0 : _17_;
+  assign _18_ = moves ? waiting : o__valid;
+  assign _19_ = clear ? 1'h0 : _18_;
+  assign _02_ = rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
+  assign _21_ = clear ? 4'h0 : _20_;
+  assign _01_ = rst ? 4'h0 : _21_;
+endmodule
+
+module tiny_w4a4_front_201_requantizer(rst, clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+  input rst;
+  wire rst;
+  input clear;
+  wire clear;
+  input [9:0] i_shift;
+  wire [9:0] i_shift;
+  input i_valid;
+  wire i_valid;
+  input [43:0] i_acc;
+  wire [43:0] i_acc;
+  output o_valid;
+  reg o_valid = 1'h0;
+  output [7:0] o;
+  wire [7:0] o;
+  input clk;
+  wire clk;
+  wire [10:0] _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire [4:0] _013_;
+  wire [10:0] _014_;
   wire _015_;
   wire _016_;
   wire _017_;
@@ -1242,170 +1798,151 @@ module tiny_w4a4_front_190_requantizer(rst, \port$874$0 , clear, i_valid, i_acc,
   wire _029_;
   wire _030_;
   wire _031_;
-  wire [3:0] _032_;
-  wire [3:0] _033_;
-  wire [3:0] _034_;
-  wire [20:0] _035_;
-  wire [18:0] _036_;
-  wire [10:0] _037_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire [4:0] _035_;
+  wire [20:0] _036_;
+  wire [18:0] _037_;
   wire [6:0] _038_;
   wire [20:0] _039_;
   wire [18:0] _040_;
-  wire [10:0] _041_;
+  wire [6:0] _041_;
   wire _042_;
-  wire [6:0] _043_;
-  wire _044_;
+  wire _043_;
+  wire [6:0] _044_;
   wire _045_;
-  wire _046_;
-  wire [7:0] _047_;
+  wire [3:0] _046_;
+  wire [6:0] _047_;
   wire _048_;
-  wire _049_;
+  wire [3:0] _049_;
   wire _050_;
   wire _051_;
-  wire [3:0] _052_;
-  wire [3:0] _053_;
+  wire _052_;
+  wire _053_;
   wire _054_;
   wire _055_;
-  wire _056_;
-  reg \$signal  = 1'h0;
-  reg [3:0] low_0 = 4'h0;
-  reg [3:0] low_1 = 4'h0;
-  reg negative_0 = 1'h0;
-  reg negative_1 = 1'h0;
+  reg [3:0] clamped_0 = 4'hf;
+  reg [3:0] clamped_1 = 4'hf;
+  reg [1:0] fine_0 = 2'h0;
+  reg [1:0] fine_1 = 2'h0;
+  reg [6:0] kept_0 = 7'h00;
+  reg [6:0] kept_1 = 7'h00;
   reg overflow_0 = 1'h0;
   reg overflow_1 = 1'h0;
-  reg [4:0] shift_0 = 5'h00;
-  reg [4:0] shift_1 = 5'h00;
-  reg shifted_valid = 1'h0;
-  reg signed [21:0] total_0 = 22'h000000;
-  reg signed [21:0] total_1 = 22'h000000;
-  wire [4:0] whole_0_0;
-  wire [6:0] whole_0_1;
+  reg valid_0 = 1'h0;
   wire [10:0] whole_0_2;
   wire [18:0] whole_0_3;
-  wire [4:0] whole_1_0;
-  wire [6:0] whole_1_1;
   wire [10:0] whole_1_2;
   wire [18:0] whole_1_3;
-  assign { _037_[10:7], whole_0_1 } = shift_0[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
-  assign { _038_[6:5], whole_0_0 } = shift_0[1] ? { 2'h0, whole_0_1[6:2] } : whole_0_1;
-  assign { _039_[20:19], whole_1_3 } = shift_1[4] ? { 16'h0000, total_1[20:16] } : total_1[20:0];
-  assign { _040_[18:11], whole_1_2 } = shift_1[3] ? { 8'h00, whole_1_3[18:8] } : whole_1_3;
-  assign { _041_[10:7], whole_1_1 } = shift_1[2] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
-  assign { _043_[6:5], whole_1_0 } = shift_1[1] ? { 2'h0, whole_1_1[6:2] } : whole_1_1;
+  wire [4:0] whole_fine_0_0;
+  wire [4:0] whole_fine_1_0;
+  assign _033_ = _032_ & whole_fine_1_0[4];
+  assign _034_ = _030_ | _033_;
+  assign _035_ = fine_1[0] ? { 1'h0, whole_fine_1_0[4:1] } : whole_fine_1_0;
+  assign { _036_[20:19], whole_0_3 } = i_shift[4] ? { 16'h0000, i_acc[20:16] } : i_acc[20:0];
+  assign { _037_[18:11], whole_0_2 } = i_shift[3] ? { 8'h00, whole_0_3[18:8] } : whole_0_3;
+  assign { _038_[6:5], whole_fine_0_0 } = fine_0[1] ? { 2'h0, kept_0[6:2] } : kept_0;
+  assign { _039_[20:19], whole_1_3 } = i_shift[9] ? { 16'h0000, i_acc[42:38] } : i_acc[42:22];
+  assign { _040_[18:11], whole_1_2 } = i_shift[8] ? { 8'h00, whole_1_3[18:8] } : whole_1_3;
+  assign { _041_[6:5], whole_fine_1_0 } = fine_1[1] ? { 2'h0, kept_1[6:2] } : kept_1;
   always @(posedge clk)
-    \$signal  <= _044_;
+    valid_0 <= _042_;
   always @(posedge clk)
-    shifted_valid <= _045_;
+    o_valid <= _043_;
   always @(posedge clk)
-    o_valid <= _046_;
+    kept_0 <= _044_;
   always @(posedge clk)
-    total_0 <= _000_;
+    overflow_0 <= _045_;
   always @(posedge clk)
-    shift_0 <= \port$874$0 [46:42];
+    fine_0 <= i_shift[1:0];
   always @(posedge clk)
-    low_0 <= _010_[3:0];
+    clamped_0 <= _046_;
   always @(posedge clk)
-    overflow_0 <= _008_;
+    kept_1 <= _047_;
   always @(posedge clk)
-    negative_0 <= total_0[21];
+    overflow_1 <= _048_;
   always @(posedge clk)
-    o <= _047_;
+    fine_1 <= i_shift[6:5];
   always @(posedge clk)
-    total_1 <= _013_;
-  always @(posedge clk)
-    shift_1 <= \port$874$0 [51:47];
-  always @(posedge clk)
-    low_1 <= _014_[3:0];
-  always @(posedge clk)
-    overflow_1 <= _030_;
-  always @(posedge clk)
-    negative_1 <= total_1[21];
-  assign _000_ = $signed(i_acc[19:0]) + $signed(\port$874$0 [20:0]);
-  assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
-  assign _021_ = ~ shift_0[4];
-  assign _031_ = | total_0[20:19];
-  assign _042_ = _021_ & _031_;
-  assign _048_ = ~ shift_0[3];
-  assign _049_ = | whole_0_3[18:11];
-  assign _050_ = _048_ & _049_;
-  assign _051_ = ~ shift_0[2];
-  assign _001_ = | whole_0_2[10:7];
-  assign _002_ = _051_ & _001_;
-  assign _003_ = ~ shift_0[1];
-  assign _004_ = | whole_0_1[6:5];
-  assign _005_ = _003_ & _004_;
-  assign _006_ = ~ shift_0[0];
-  assign _007_ = _006_ & whole_0_0[4];
-  assign _008_ = | { _007_, _005_, _002_, _050_, _042_ };
-  assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
-  assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
-  assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[39:20]) + $signed(\port$874$0 [41:21]);
-  assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
-  assign _015_ = ~ shift_1[4];
-  assign _016_ = | total_1[20:19];
+    clamped_1 <= _049_;
+  assign _000_ = i_shift[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
+  assign _010_ = ~ i_shift[4];
+  assign _020_ = | i_acc[20:19];
+  assign _031_ = _010_ & _020_;
+  assign _050_ = ~ i_shift[3];
+  assign _051_ = | whole_0_3[18:11];
+  assign _052_ = _050_ & _051_;
+  assign _053_ = _031_ | _052_;
+  assign _001_ = ~ i_shift[2];
+  assign _002_ = | whole_0_2[10:7];
+  assign _003_ = _001_ & _002_;
+  assign _004_ = _053_ | _003_;
+  assign _005_ = ~ fine_0[1];
+  assign _006_ = | kept_0[6:5];
+  assign _007_ = _005_ & _006_;
+  assign _008_ = overflow_0 | _007_;
+  assign _009_ = ~ fine_0[0];
+  assign _011_ = _009_ & whole_fine_0_0[4];
+  assign _012_ = _008_ | _011_;
+  assign _013_ = fine_0[0] ? { 1'h0, whole_fine_0_0[4:1] } : whole_fine_0_0;
+  assign _014_ = i_shift[7] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
+  assign _015_ = ~ i_shift[9];
+  assign _016_ = | i_acc[42:41];
   assign _017_ = _015_ & _016_;
-  assign _018_ = ~ shift_1[3];
+  assign _018_ = ~ i_shift[8];
   assign _019_ = | whole_1_3[18:11];
-  assign _020_ = _018_ & _019_;
-  assign _022_ = ~ shift_1[2];
-  assign _023_ = | whole_1_2[10:7];
-  assign _024_ = _022_ & _023_;
-  assign _025_ = ~ shift_1[1];
-  assign _026_ = | whole_1_1[6:5];
-  assign _027_ = _025_ & _026_;
-  assign _028_ = ~ shift_1[0];
-  assign _029_ = _028_ & whole_1_0[4];
-  assign _030_ = | { _029_, _027_, _024_, _020_, _017_ };
-  assign _032_ = low_1 | { overflow_1, overflow_1, overflow_1, overflow_1 };
-  assign _033_ = ~ { negative_1, negative_1, negative_1, negative_1 };
-  assign _034_ = _032_ & _033_;
-  assign { _035_[20:19], whole_0_3 } = shift_0[4] ? { 16'h0000, total_0[20:16] } : total_0[20:0];
-  assign { _036_[18:11], whole_0_2 } = shift_0[3] ? { 8'h00, whole_0_3[18:8] } : whole_0_3;
-  assign _052_ = clear ? 4'h0 : _034_;
-  assign _047_[7:4] = rst ? 4'h0 : _052_;
-  assign _053_ = clear ? 4'h0 : _012_;
-  assign _047_[3:0] = rst ? 4'h0 : _053_;
-  assign _054_ = clear ? 1'h0 : shifted_valid;
-  assign _046_ = rst ? 1'h0 : _054_;
-  assign _055_ = clear ? 1'h0 : \$signal ;
-  assign _045_ = rst ? 1'h0 : _055_;
-  assign _056_ = clear ? 1'h0 : i_valid;
-  assign _044_ = rst ? 1'h0 : _056_;
-  assign _043_[4:0] = whole_1_0;
-  assign _041_[6:0] = whole_1_1;
+  assign _021_ = _018_ & _019_;
+  assign _022_ = _017_ | _021_;
+  assign _023_ = ~ i_shift[7];
+  assign _024_ = | whole_1_2[10:7];
+  assign _025_ = _023_ & _024_;
+  assign _026_ = _022_ | _025_;
+  assign _027_ = ~ fine_1[1];
+  assign _028_ = | kept_1[6:5];
+  assign _029_ = _027_ & _028_;
+  assign _030_ = overflow_1 | _029_;
+  assign _032_ = ~ fine_1[0];
+  assign _049_ = _034_ ? 4'hf : _035_[3:0];
+  assign _048_ = i_acc[43] ? 1'h0 : _026_;
+  assign _047_ = i_acc[43] ? 7'h00 : _014_[6:0];
+  assign _046_ = _012_ ? 4'hf : _013_[3:0];
+  assign _045_ = i_acc[21] ? 1'h0 : _004_;
+  assign _044_ = i_acc[21] ? 7'h00 : _000_[6:0];
+  assign _054_ = clear ? 1'h0 : valid_0;
+  assign _043_ = rst ? 1'h0 : _054_;
+  assign _055_ = clear ? 1'h0 : i_valid;
+  assign _042_ = rst ? 1'h0 : _055_;
+  assign _041_[4:0] = whole_fine_1_0;
   assign _040_[10:0] = whole_1_2;
   assign _039_[18:0] = whole_1_3;
-  assign _038_[4:0] = whole_0_0;
-  assign _037_[6:0] = whole_0_1;
-  assign _036_[10:0] = whole_0_2;
-  assign _035_[18:0] = whole_0_3;
+  assign _038_[4:0] = whole_fine_0_0;
+  assign _037_[10:0] = whole_0_2;
+  assign _036_[18:0] = whole_0_3;
+  assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_front_190_scales(rst, load__valid, enable, word, load__data, clear, load__word, load__beat, read__addr, clk);
+module tiny_w4a4_front_201_scales(rst, enable, word, clear, load__valid, load__word, load__beat, load__data, read__addr, clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
   input enable;
   wire enable;
   output [51:0] word;
   wire [51:0] word;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input clear;
   wire clear;
+  input load__valid;
+  wire load__valid;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
+  input [63:0] load__data;
+  wire [63:0] load__data;
   input read__addr;
   wire read__addr;
   input clk;
   wire clk;
-  wire _0_;
-  wire _1_;
   wire \$signature__en ;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [51:0] beat_0 [1:0];
@@ -1413,35 +1950,33 @@ module tiny_w4a4_front_190_scales(rst, load__valid, enable, word, load__data, cl
     if (\$signature__en )
       beat_0[load__word[0]] <= load__data[51:0];
   end
-  reg [51:0] _5_;
+  reg [51:0] _1_;
   always @(posedge clk) begin
-    _5_ <= beat_0[read__addr];
+    _1_ <= beat_0[read__addr];
   end
-  assign word = _5_;
-  assign _0_ = load__valid & enable;
-  assign _1_ = ! load__beat;
-  assign \$signature__en  = _0_ & _1_;
+  assign word = _1_;
+  assign \$signature__en  = load__valid & enable;
 endmodule
 
-module tiny_w4a4_front_190_weights_97(rst, load__valid, enable, load__data, clear, load__word, load__beat, read__addr, word, clk);
+module tiny_w4a4_front_201_weights_114(rst, enable, clear, load__valid, load__word, load__beat, load__data, word, read__addr, clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
   input enable;
   wire enable;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input clear;
   wire clear;
+  input load__valid;
+  wire load__valid;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
-  input read__addr;
-  wire read__addr;
+  input [63:0] load__data;
+  wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
+  input read__addr;
+  wire read__addr;
   input clk;
   wire clk;
   wire _00_;
@@ -1495,28 +2030,26 @@ module tiny_w4a4_front_190_weights_97(rst, load__valid, enable, load__data, clea
   assign \read__data$25  = _24_;
   assign \$signature__en  = _00_ & _01_;
   assign _02_ = load__valid & enable;
-  assign _03_ = load__beat == 1'h1;
+  assign _03_ = load__beat[1:0] == 1'h1;
   assign \$signature__en$18  = _02_ & _03_;
   assign _04_ = load__valid & enable;
-  assign _05_ = load__beat == 2'h2;
+  assign _05_ = load__beat[1:0] == 2'h2;
   assign \$signature__en$23  = _04_ & _05_;
   always @(posedge clk)
     recent <= _06_;
   assign _00_ = load__valid & enable;
-  assign _01_ = ! load__beat;
+  assign _01_ = ! load__beat[1:0];
   assign _07_ = load__valid ? load__data[63:29] : recent;
   assign _08_ = clear ? 35'h000000000 : _07_;
   assign _06_ = rst ? 35'h000000000 : _08_;
   assign word = { \read__data$25 , \read__data$20 , read__data };
 endmodule
 
-module tiny_w4a4_front_190_window_96(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1804$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
   input rst;
   wire rst;
-  input o__ready;
-  wire o__ready;
-  input i__valid;
-  wire i__valid;
+  input [25:0] i__payload;
+  wire [25:0] i__payload;
   output busy;
   wire busy;
   output i__ready;
@@ -1525,175 +2058,133 @@ module tiny_w4a4_front_190_window_96(rst, o__ready, i__valid, busy, i__ready, cl
   wire clear;
   input start;
   wire start;
-  input [32:0] \port$1804$0 ;
-  wire [32:0] \port$1804$0 ;
-  input [23:0] i__payload;
-  wire [23:0] i__payload;
+  input count;
+  wire count;
+  input i__valid;
+  wire i__valid;
+  output [71:0] o__payload;
+  wire [71:0] o__payload;
   output o__valid;
   reg o__valid = 1'h0;
-  output [71:0] o__payload;
-  reg [71:0] o__payload = 72'h000000000000000000;
+  input o__ready;
+  wire o__ready;
   input clk;
   wire clk;
-  wire _000_;
-  wire _001_;
-  wire _002_;
-  wire [1:0] _003_;
-  wire _004_;
-  wire [16:0] _005_;
-  wire [16:0] _006_;
-  wire _007_;
-  wire [16:0] _008_;
-  wire _009_;
-  wire _010_;
-  wire [71:0] _011_;
-  wire [15:0] _012_;
-  wire _013_;
-  wire [15:0] _014_;
-  wire _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire [7:0] _022_;
-  wire [7:0] _023_;
-  wire [7:0] _024_;
-  wire [7:0] _025_;
-  wire [7:0] _026_;
-  wire [7:0] _027_;
-  wire [7:0] _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire [15:0] _032_;
-  wire [15:0] _033_;
-  wire [15:0] _034_;
-  wire [15:0] _035_;
-  wire [15:0] _036_;
-  wire _037_;
-  wire _038_;
-  wire _039_;
-  wire _040_;
-  wire _041_;
-  wire [15:0] _042_;
-  wire [15:0] _043_;
-  wire [15:0] _044_;
-  wire [15:0] _045_;
-  wire [15:0] _046_;
-  wire [7:0] _047_;
-  wire [7:0] _048_;
-  wire [7:0] _049_;
-  wire [7:0] _050_;
-  wire [7:0] _051_;
-  wire [7:0] _052_;
-  wire [7:0] _053_;
-  wire [7:0] _054_;
-  wire [7:0] _055_;
-  wire [7:0] _056_;
-  wire [7:0] _057_;
-  wire [23:0] \$signal ;
-  wire [23:0] \$signal$22 ;
-  reg active = 1'h0;
-  wire flush;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [23:0] _08_;
+  wire [23:0] _09_;
+  wire _10_;
+  wire [23:0] _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire [23:0] _18_;
+  wire [23:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  wire _33_;
+  wire _34_;
+  wire _35_;
+  reg \$signal  = 1'h0;
+  wire \$signal$7 ;
+  reg at_left = 1'h0;
+  reg [23:0] column_0 = 24'h000000;
+  reg [23:0] column_1 = 24'h000000;
+  reg [23:0] column_2 = 24'h000000;
+  reg early = 1'h0;
+  reg flushing = 1'h0;
+  wire moves;
   wire [47:0] recall__data;
-  wire room;
-  wire step;
-  reg [15:0] x = 16'h0000;
-  reg [15:0] y = 16'h0000;
+  reg row_begins = 1'h0;
   reg [47:0] history [0:0];
   always @(posedge clk) begin
-    if (step)
-      history[1'h0] <= { i__payload, recall__data[47:24] };
+    if (\$signal$7 )
+      history[1'h0] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[1'h0];
-  assign busy = active | o__valid;
-  assign _000_ = ~ o__valid;
-  assign _010_ = _000_ | o__ready;
-  assign room = active & _010_;
-  assign flush = y == \port$1804$0 [31:16];
-  assign _015_ = ~ flush;
-  assign i__ready = room & _015_;
-  assign _016_ = flush | i__valid;
-  assign step = room & _016_;
-  assign _017_ = x == 1'h1;
-  assign _018_ = \port$1804$0 [15:0] == 1'h1;
-  assign _019_ = _017_ | _018_;
-  assign \$signal  = _019_ ? 24'h000000 : recall__data[23:0];
-  assign _020_ = ! x;
-  assign \$signal$22  = _020_ ? 24'h000000 : i__payload;
-  assign _021_ = | x;
-  assign _001_ = | y;
-  assign _002_ = _021_ | _001_;
-  assign _003_ = \port$1804$0 [32] - 1'h1;
-  assign _004_ = ! _003_;
-  assign _005_ = x + 1'h1;
-  assign _006_ = \port$1804$0 [15:0] - 1'h1;
-  assign _007_ = x == _006_;
-  assign _008_ = y + 1'h1;
+  assign _00_ = \$signal  | flushing;
+  assign busy = _00_ | o__valid;
+  assign _10_ = ~ o__valid;
+  assign moves = _10_ | o__ready;
+  assign i__ready = \$signal  & moves;
+  assign _12_ = \$signal  & i__valid;
+  assign _13_ = flushing | _12_;
+  assign \$signal$7  = moves & _13_;
+  assign _14_ = ~ early;
+  assign _15_ = \$signal$7  & _14_;
+  assign _16_ = \$signal  & i__payload[25];
+  assign _17_ = moves & at_left;
+  assign _01_ = moves & row_begins;
   always @(posedge clk)
-    o__valid <= _009_;
+    o__valid <= _02_;
   always @(posedge clk)
-    o__payload <= _011_;
+    early <= _03_;
   always @(posedge clk)
-    x <= _012_;
+    row_begins <= _04_;
   always @(posedge clk)
-    active <= _013_;
+    at_left <= _05_;
   always @(posedge clk)
-    y <= _014_;
-  assign _022_ = clear ? 8'h00 : _057_;
-  assign _011_[15:8] = rst ? 8'h00 : _022_;
-  assign _023_ = step ? \$signal [7:0] : o__payload[7:0];
-  assign _024_ = clear ? 8'h00 : _023_;
-  assign _011_[7:0] = rst ? 8'h00 : _024_;
-  assign _025_ = step ? recall__data[47:40] : o__payload[63:56];
-  assign _026_ = clear ? 8'h00 : _025_;
-  assign _011_[63:56] = rst ? 8'h00 : _026_;
-  assign _027_ = step ? \$signal [23:16] : o__payload[55:48];
-  assign _028_ = clear ? 8'h00 : _027_;
-  assign _011_[55:48] = rst ? 8'h00 : _028_;
-  assign _029_ = o__ready ? 1'h0 : o__valid;
-  assign _030_ = step ? _002_ : _029_;
-  assign _031_ = clear ? 1'h0 : _030_;
-  assign _009_ = rst ? 1'h0 : _031_;
-  assign _032_ = _007_ ? _008_[15:0] : y;
-  assign _033_ = _004_ ? _032_ : y;
-  assign _034_ = step ? _033_ : y;
-  assign _035_ = start ? 16'h0000 : _034_;
-  assign _036_ = clear ? 16'h0000 : _035_;
-  assign _014_ = rst ? 16'h0000 : _036_;
-  assign _037_ = flush ? 1'h0 : active;
-  assign _038_ = _004_ ? _037_ : active;
-  assign _039_ = step ? _038_ : active;
-  assign _040_ = start ? 1'h1 : _039_;
-  assign _041_ = clear ? 1'h0 : _040_;
-  assign _013_ = rst ? 1'h0 : _041_;
-  assign _042_ = _007_ ? 16'h0000 : _005_[15:0];
-  assign _043_ = _004_ ? _042_ : x;
-  assign _044_ = step ? _043_ : x;
-  assign _045_ = start ? 16'h0000 : _044_;
-  assign _046_ = clear ? 16'h0000 : _045_;
-  assign _012_ = rst ? 16'h0000 : _046_;
-  assign _047_ = step ? \$signal$22 [23:16] : o__payload[71:64];
-  assign _048_ = clear ? 8'h00 : _047_;
-  assign _011_[71:64] = rst ? 8'h00 : _048_;
-  assign _049_ = step ? \$signal$22 [15:8] : o__payload[47:40];
-  assign _050_ = clear ? 8'h00 : _049_;
-  assign _011_[47:40] = rst ? 8'h00 : _050_;
-  assign _051_ = step ? recall__data[39:32] : o__payload[39:32];
-  assign _052_ = clear ? 8'h00 : _051_;
-  assign _011_[39:32] = rst ? 8'h00 : _052_;
-  assign _053_ = step ? \$signal [15:8] : o__payload[31:24];
-  assign _054_ = clear ? 8'h00 : _053_;
-  assign _011_[31:24] = rst ? 8'h00 : _054_;
-  assign _055_ = step ? \$signal$22 [7:0] : o__payload[23:16];
-  assign _056_ = clear ? 8'h00 : _055_;
-  assign _011_[23:16] = rst ? 8'h00 : _056_;
-  assign _057_ = step ? recall__data[31:24] : o__payload[15:8];
+    flushing <= _06_;
+  always @(posedge clk)
+    \$signal  <= _07_;
+  always @(posedge clk)
+    column_0 <= _08_;
+  always @(posedge clk)
+    column_1 <= _09_;
+  always @(posedge clk)
+    column_2 <= _11_;
+  assign _18_ = moves ? i__payload[23:0] : column_2;
+  assign _11_ = _01_ ? 24'h000000 : _18_;
+  assign _09_ = moves ? recall__data[47:24] : column_1;
+  assign _19_ = moves ? recall__data[23:0] : column_0;
+  assign _08_ = _17_ ? 24'h000000 : _19_;
+  assign _20_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _21_ = \$signal$7  ? _20_ : \$signal ;
+  assign _22_ = start ? 1'h1 : _21_;
+  assign _23_ = clear ? 1'h0 : _22_;
+  assign _07_ = rst ? 1'h0 : _23_;
+  assign _24_ = \$signal$7  ? _16_ : flushing;
+  assign _25_ = clear ? 1'h0 : _24_;
+  assign _06_ = rst ? 1'h0 : _25_;
+  assign _26_ = \$signal$7  ? row_begins : at_left;
+  assign _27_ = clear ? 1'h0 : _26_;
+  assign _05_ = rst ? 1'h0 : _27_;
+  assign _28_ = \$signal$7  ? i__payload[24] : row_begins;
+  assign _29_ = start ? 1'h1 : _28_;
+  assign _30_ = clear ? 1'h0 : _29_;
+  assign _04_ = rst ? 1'h0 : _30_;
+  assign _31_ = \$signal$7  ? 1'h0 : early;
+  assign _32_ = start ? 1'h1 : _31_;
+  assign _33_ = clear ? 1'h0 : _32_;
+  assign _03_ = rst ? 1'h0 : _33_;
+  assign _34_ = moves ? _15_ : o__valid;
+  assign _35_ = clear ? 1'h0 : _34_;
+  assign _02_ = rst ? 1'h0 : _35_;
+  assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, \port$1804$0 , cancel, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, start, height, row, drop, cancel, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -1712,17 +2203,19 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire o__ready;
   input [8:0] i__payload;
   wire [8:0] i__payload;
-  input drop;
-  wire drop;
   input start;
   wire start;
-  input [47:0] \port$1804$0 ;
-  wire [47:0] \port$1804$0 ;
+  input [3:0] height;
+  wire [3:0] height;
+  input [3:0] row;
+  wire [3:0] row;
+  input drop;
+  wire drop;
   input cancel;
   wire cancel;
   input clk;
   wire clk;
-  wire [16:0] _000_;
+  wire _000_;
   wire _001_;
   wire _002_;
   wire _003_;
@@ -1733,152 +2226,143 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire _008_;
   wire _009_;
   wire _010_;
-  wire [16:0] _011_;
+  wire _011_;
   wire _012_;
   wire _013_;
-  wire [16:0] _014_;
-  wire [16:0] _015_;
-  wire [16:0] _016_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
   wire _017_;
   wire _018_;
   wire _019_;
   wire _020_;
   wire _021_;
   wire _022_;
-  wire _023_;
+  wire [4:0] _023_;
   wire _024_;
-  wire _025_;
-  wire [15:0] _026_;
-  wire [15:0] _027_;
-  wire [15:0] _028_;
+  wire [6:0] _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
   wire _029_;
   wire _030_;
-  wire [16:0] _031_;
+  wire [4:0] _031_;
   wire _032_;
   wire _033_;
-  wire _034_;
+  wire [6:0] _034_;
   wire _035_;
   wire _036_;
   wire _037_;
-  wire _038_;
-  wire _039_;
+  wire [4:0] _038_;
+  wire [4:0] _039_;
   wire _040_;
   wire _041_;
   wire _042_;
   wire _043_;
   wire _044_;
-  wire [15:0] _045_;
-  wire [15:0] _046_;
-  wire [15:0] _047_;
-  wire [15:0] _048_;
-  wire [15:0] _049_;
-  wire [15:0] _050_;
-  wire [15:0] _051_;
-  wire [15:0] _052_;
-  wire [15:0] _053_;
-  wire [15:0] _054_;
+  wire [4:0] _045_;
+  wire [4:0] _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire _054_;
   wire _055_;
   wire _056_;
-  reg [15:0] \$like  = 16'h0000;
-  wire \$signal ;
-  reg \$signal$10  = 1'h0;
-  reg \$signal$11  = 1'h0;
-  wire \$signal$3 ;
-  reg [15:0] channel = 16'h0000;
+  reg \$signal  = 1'h0;
+  reg \$signal$2  = 1'h0;
   wire end_image;
+  wire fresh;
   reg \inside  = 1'h0;
+  reg signed [4:0] left = 5'h00;
   wire passing;
-  reg [15:0] y = 16'h0000;
-  assign _000_ = \port$1804$0 [47:32] - 1'h1;
-  assign \$signal  = channel == _000_;
-  assign _011_ = \port$1804$0 [15:0] - 1'h1;
-  assign _022_ = \$like  == _011_;
-  assign \$signal$3  = \$signal  & _022_;
-  assign _031_ = \port$1804$0 [31:16] - 1'h1;
-  assign _032_ = y == _031_;
-  assign end_image = \$signal$3  & _032_;
-  assign _033_ = ~ \$signal$11 ;
-  assign passing = \$signal$10  & _033_;
+  reg signed [4:0] rows = 5'h00;
+  always @(posedge clk)
+    left <= _038_;
+  always @(posedge clk)
+    rows <= _039_;
+  assign _000_ = ~ \$signal$2 ;
+  assign passing = \$signal  & _000_;
   assign o__valid = i__valid & passing;
-  assign _034_ = \$signal$10  & o__ready;
-  assign i__ready = \$signal$11  | _034_;
-  assign _035_ = \$signal$10  & o__ready;
-  assign _036_ = ~ o__valid;
-  assign starved = _035_ & _036_;
-  assign _001_ = i__valid & i__ready;
-  assign _002_ = passing & _001_;
-  assign _003_ = _002_ & i__payload[8];
-  assign _004_ = ~ end_image;
-  assign short = _003_ & _004_;
-  assign _005_ = i__valid & i__ready;
-  assign _006_ = passing & _005_;
-  assign _007_ = ~ i__payload[8];
-  assign _008_ = _006_ & _007_;
-  assign long = _008_ & end_image;
+  assign _011_ = \$signal  & o__ready;
+  assign i__ready = \$signal$2  | _011_;
+  assign _022_ = \$signal  & o__ready;
+  assign _033_ = ~ o__valid;
+  assign starved = _022_ & _033_;
+  assign _040_ = i__valid & i__ready;
+  assign _041_ = passing & _040_;
+  assign _042_ = _041_ & i__payload[8];
+  assign _043_ = ~ end_image;
+  assign short = _042_ & _043_;
+  assign _044_ = i__valid & i__ready;
+  assign _001_ = passing & _044_;
+  assign _002_ = ~ i__payload[8];
+  assign _003_ = _001_ & _002_;
+  assign long = _003_ & end_image;
+  assign _004_ = $signed(left) < $signed(1'h0);
+  assign _005_ = $signed(rows) < $signed(1'h0);
+  assign end_image = _004_ & _005_;
+  assign _006_ = $signed(left) < $signed(1'h0);
+  assign fresh = start | _006_;
+  assign _007_ = i__valid & i__ready;
+  assign _008_ = ~ i__payload[8];
   assign _009_ = i__valid & i__ready;
-  assign _010_ = ~ i__payload[8];
-  assign _012_ = i__valid & i__ready;
-  assign _013_ = _012_ & passing;
-  assign _014_ = channel + 1'h1;
-  assign _015_ = \$like  + 1'h1;
-  assign _016_ = y + 1'h1;
-  assign _017_ = end_image | i__payload[8];
-  assign _018_ = i__valid & i__ready;
-  assign _019_ = \$signal$11  & _018_;
-  assign _020_ = _019_ & i__payload[8];
-  assign _021_ = i__valid & i__ready;
-  assign _023_ = ~ i__payload[8];
-  assign _024_ = _021_ ? _023_ : \inside ;
+  assign _010_ = _009_ & passing;
+  assign _012_ = end_image | i__payload[8];
+  assign _013_ = i__valid & i__ready;
+  assign _014_ = \$signal$2  & _013_;
+  assign _015_ = _014_ & i__payload[8];
+  assign _016_ = i__valid & i__ready;
+  assign _017_ = ~ i__payload[8];
+  assign _018_ = _016_ ? _017_ : \inside ;
+  assign _019_ = i__valid & i__ready;
+  assign _020_ = _019_ & passing;
+  assign _021_ = start | _020_;
+  assign _023_ = fresh ? { 1'h0, row } : left;
+  assign _024_ = ~ fresh;
+  assign _025_ = $signed(_023_) + $signed({ 5'h0f, _024_ });
+  assign _026_ = i__valid & i__ready;
+  assign _027_ = _026_ & passing;
+  assign _028_ = $signed(left) < $signed(1'h0);
+  assign _029_ = _027_ & _028_;
+  assign _030_ = start | _029_;
+  assign _031_ = start ? { 1'h0, height } : rows;
+  assign _032_ = ~ start;
+  assign _034_ = $signed(_031_) + $signed({ 5'h0f, _032_ });
   always @(posedge clk)
-    \inside  <= _025_;
+    \inside  <= _035_;
   always @(posedge clk)
-    channel <= _026_;
+    \$signal  <= _036_;
   always @(posedge clk)
-    \$like  <= _027_;
-  always @(posedge clk)
-    y <= _028_;
-  always @(posedge clk)
-    \$signal$10  <= _029_;
-  always @(posedge clk)
-    \$signal$11  <= _030_;
-  assign _037_ = _020_ ? 1'h0 : \$signal$11 ;
-  assign _038_ = drop ? _024_ : _037_;
-  assign _039_ = cancel ? 1'h0 : _038_;
-  assign _030_ = rst ? 1'h0 : _039_;
-  assign _040_ = _017_ ? 1'h0 : \$signal$10 ;
-  assign _041_ = _013_ ? _040_ : \$signal$10 ;
-  assign _042_ = start ? 1'h1 : _041_;
-  assign _043_ = drop ? 1'h0 : _042_;
-  assign _044_ = cancel ? 1'h0 : _043_;
-  assign _029_ = rst ? 1'h0 : _044_;
-  assign _045_ = \$signal$3  ? _016_[15:0] : y;
-  assign _046_ = _013_ ? _045_ : y;
-  assign _047_ = start ? 16'h0000 : _046_;
-  assign _028_ = rst ? 16'h0000 : _047_;
-  assign _048_ = \$signal  ? _015_[15:0] : \$like ;
-  assign _049_ = \$signal$3  ? 16'h0000 : _048_;
-  assign _050_ = _013_ ? _049_ : \$like ;
-  assign _051_ = start ? 16'h0000 : _050_;
-  assign _027_ = rst ? 16'h0000 : _051_;
-  assign _052_ = \$signal  ? 16'h0000 : _014_[15:0];
-  assign _053_ = _013_ ? _052_ : channel;
-  assign _054_ = start ? 16'h0000 : _053_;
-  assign _026_ = rst ? 16'h0000 : _054_;
-  assign _055_ = _009_ ? _010_ : \inside ;
+    \$signal$2  <= _037_;
+  assign _045_ = _030_ ? _034_[4:0] : rows;
+  assign _039_ = rst ? 5'h00 : _045_;
+  assign _046_ = _021_ ? _025_[4:0] : left;
+  assign _038_ = rst ? 5'h00 : _046_;
+  assign _047_ = _015_ ? 1'h0 : \$signal$2 ;
+  assign _048_ = drop ? _018_ : _047_;
+  assign _049_ = cancel ? 1'h0 : _048_;
+  assign _037_ = rst ? 1'h0 : _049_;
+  assign _050_ = _012_ ? 1'h0 : \$signal ;
+  assign _051_ = _010_ ? _050_ : \$signal ;
+  assign _052_ = start ? 1'h1 : _051_;
+  assign _053_ = drop ? 1'h0 : _052_;
+  assign _054_ = cancel ? 1'h0 : _053_;
+  assign _036_ = rst ? 1'h0 : _054_;
+  assign _055_ = _007_ ? _008_ : \inside ;
   assign _056_ = cancel ? 1'h0 : _055_;
-  assign _025_ = rst ? 1'h0 : _056_;
+  assign _035_ = rst ? 1'h0 : _056_;
 endmodule
 
-module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front__payload, running, waiting, overrun, result_valid, fire, blocked, \i__payload$34 , read__enable, load__data, memory__data, clear, \start$7 , load__second, load__bank, load__word, load__beat
-, layer, logits, front__valid, front__ready, mask__payload, mask__valid, read__address, write__payload, write__valid, clk);
-  input \o__ready$127 ;
-  wire \o__ready$127 ;
+module tiny_w4a4_main(\o__ready$125 , rst, front__payload, running, waiting, overrun, result_valid, blocked, \i__payload$36 , fire, clear, \start$9 , layer, \port$2278$1 , \port$2280$2 , load__beat, load__word, logits, front__valid, front__ready, mask__valid
+, mask__payload, read__address, read__enable, write__payload, write__valid, load__data, memory__data, memory__valid, clk);
+  input \o__ready$125 ;
+  wire \o__ready$125 ;
   input rst;
   wire rst;
-  input \load__valid$121 ;
-  wire \load__valid$121 ;
-  input load__valid;
-  wire load__valid;
   input [7:0] front__payload;
   wire [7:0] front__payload;
   output running;
@@ -1889,68 +2373,78 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
   wire overrun;
   output result_valid;
   wire result_valid;
-  output fire;
-  wire fire;
   output blocked;
   wire blocked;
-  output [7:0] \i__payload$34 ;
-  wire [7:0] \i__payload$34 ;
-  output read__enable;
-  wire read__enable;
-  input [63:0] load__data;
-  wire [63:0] load__data;
-  input [7:0] memory__data;
-  wire [7:0] memory__data;
+  output [7:0] \i__payload$36 ;
+  wire [7:0] \i__payload$36 ;
+  output fire;
+  wire fire;
   input clear;
   wire clear;
-  input \start$7 ;
-  wire \start$7 ;
-  input load__second;
-  wire load__second;
-  input load__bank;
-  wire load__bank;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
+  input \start$9 ;
+  wire \start$9 ;
   input [342:0] layer;
   wire [342:0] layer;
+  input [1:0] \port$2278$1 ;
+  wire [1:0] \port$2278$1 ;
+  input [1:0] \port$2280$2 ;
+  wire [1:0] \port$2280$2 ;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input logits;
   wire logits;
   input front__valid;
   wire front__valid;
   output front__ready;
   wire front__ready;
-  output [8:0] mask__payload;
-  wire [8:0] mask__payload;
   output mask__valid;
   wire mask__valid;
+  output [8:0] mask__payload;
+  wire [8:0] mask__payload;
   output [10:0] read__address;
   wire [10:0] read__address;
+  output read__enable;
+  wire read__enable;
   output [18:0] write__payload;
   wire [18:0] write__payload;
   output write__valid;
   wire write__valid;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [7:0] memory__data;
+  wire [7:0] memory__data;
+  input memory__valid;
+  wire memory__valid;
   input clk;
   wire clk;
   wire _00_;
-  wire _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [16:0] _08_;
-  wire [16:0] _09_;
-  wire [16:0] _10_;
-  wire [16:0] _11_;
+  wire [16:0] _01_;
+  wire [16:0] _02_;
+  wire [16:0] _03_;
+  wire [16:0] _04_;
+  wire [3:0] _05_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
+  wire [3:0] _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire [3:0] _16_;
+  wire [3:0] _17_;
+  wire [3:0] _18_;
+  wire [3:0] _19_;
   wire busy;
+  wire \busy$140 ;
+  wire \busy$141 ;
   wire \busy$142 ;
-  wire \busy$143 ;
-  wire \busy$144 ;
-  wire [15:0] \height$69 ;
-  wire [15:0] \height$89 ;
+  reg [3:0] \height$157  = 4'h0;
+  reg [3:0] \height$159  = 4'h0;
   wire [18:0] i__0__payload;
   wire i__0__ready;
   wire i__0__valid;
@@ -1958,54 +2452,72 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
   wire i__1__ready;
   wire i__1__valid;
   wire [7:0] i__payload;
+  wire [7:0] \i__payload$105 ;
   wire [7:0] \i__payload$70 ;
   wire i__ready;
-  wire \i__ready$110 ;
-  wire \i__ready$37 ;
-  wire \i__ready$43 ;
-  wire \i__ready$53 ;
+  wire \i__ready$108 ;
+  wire \i__ready$39 ;
+  wire \i__ready$45 ;
+  wire \i__ready$55 ;
   wire \i__ready$73 ;
   wire i__valid;
-  wire \i__valid$111 ;
-  wire \i__valid$38 ;
-  wire \i__valid$44 ;
-  wire \i__valid$54 ;
+  wire \i__valid$109 ;
+  wire \i__valid$40 ;
+  wire \i__valid$46 ;
+  wire \i__valid$56 ;
   wire \i__valid$74 ;
+  wire [7:0] o__payload;
   wire o__ready;
   wire o__valid;
+  wire \overrun$149 ;
+  wire \overrun$150 ;
   wire \overrun$151 ;
-  wire \overrun$152 ;
-  wire \overrun$153 ;
   wire start;
-  wire \start$134 ;
-  wire \start$64 ;
+  wire \start$132 ;
+  wire \start$66 ;
   wire \start$84 ;
-  wire [15:0] \width$68 ;
-  wire [15:0] \width$88 ;
+  reg [3:0] \width$156  = 4'h0;
+  reg [3:0] \width$158  = 4'h0;
   assign _00_ = ~ layer[243];
-  assign start = \start$7  & _00_;
-  assign \start$64  = \start$7  & layer[244];
-  assign { _08_[16], \width$68  } = layer[15:0] + 1'h0;
-  assign { _09_[16], \height$69  } = layer[31:16] + 1'h0;
-  assign \start$84  = \start$7  & layer[245];
-  assign { \width$88 , _10_[0] } = layer[15:0] + 1'h1;
-  assign { \height$89 , _11_[0] } = layer[31:16] + 1'h1;
-  assign \start$134  = \start$7  & layer[246];
-  assign _01_ = \start$7  | busy;
-  assign _02_ = \busy$142  | \busy$143 ;
-  assign _03_ = _02_ | \busy$144 ;
-  assign running = _01_ | _03_;
-  assign _04_ = ~ fire;
-  assign _05_ = busy & _04_;
-  assign _06_ = ~ blocked;
-  assign waiting = _05_ & _06_;
-  assign _07_ = \overrun$151  | \overrun$152 ;
-  assign overrun = _07_ | \overrun$153 ;
-  assign result_valid = \i__valid$38  & \i__ready$37 ;
+  assign start = \start$9  & _00_;
+  assign \start$66  = \start$9  & layer[244];
+  assign \start$84  = \start$9  & layer[245];
+  assign \start$132  = \start$9  & layer[246];
+  assign _08_ = \start$9  | busy;
+  assign _10_ = \busy$140  | \busy$141 ;
+  assign _11_ = _10_ | \busy$142 ;
+  assign running = _08_ | _11_;
+  assign _12_ = ~ fire;
+  assign _13_ = busy & _12_;
+  assign _14_ = ~ blocked;
+  assign waiting = _13_ & _14_;
+  assign _15_ = \overrun$149  | \overrun$150 ;
+  assign overrun = _15_ | \overrun$151 ;
+  assign result_valid = \i__valid$40  & \i__ready$39 ;
+  assign _01_ = layer[15:0] + 1'h0;
+  assign _02_ = layer[31:16] + 1'h0;
+  assign _03_ = layer[15:0] + 1'h1;
+  assign _04_ = layer[31:16] + 1'h1;
+  always @(posedge clk)
+    \width$156  <= _05_;
+  always @(posedge clk)
+    \height$157  <= _06_;
+  always @(posedge clk)
+    \width$158  <= _07_;
+  always @(posedge clk)
+    \height$159  <= _09_;
+  assign _16_ = clear ? 4'h0 : _04_[4:1];
+  assign _09_ = rst ? 4'h0 : _16_;
+  assign _17_ = clear ? 4'h0 : _03_[4:1];
+  assign _07_ = rst ? 4'h0 : _17_;
+  assign _18_ = clear ? 4'h0 : _02_[3:0];
+  assign _06_ = rst ? 4'h0 : _18_;
+  assign _19_ = clear ? 4'h0 : _01_[3:0];
+  assign _05_ = rst ? 4'h0 : _19_;
   assign o__ready = layer[243] ? 1'h0 : i__ready;
   assign i__valid = layer[243] ? front__valid : o__valid;
   assign front__ready = layer[243] ? i__ready : 1'h0;
-  assign i__payload = layer[243] ? front__payload : memory__data;
+  assign i__payload = layer[243] ? front__payload : o__payload;
   tiny_w4a4_main_arbiter arbiter (
     .clear(clear),
     .clk(clk),
@@ -2029,131 +2541,127 @@ module tiny_w4a4_main(\o__ready$127 , rst, \load__valid$121 , load__valid, front
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .load__bank(load__bank),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__second(load__second),
-    .load__valid(load__valid),
-    .load__word(load__word),
-    .\o__payload$12 (\i__payload$34 ),
-    .\o__ready$14 (\i__ready$37 ),
-    .\o__valid$16 (\i__valid$38 ),
+    .\load__beat$95 (load__beat),
+    .\load__data$96 (load__data),
+    .\load__valid$91 (\port$2280$2 [1]),
+    .\load__word$94 (load__word),
+    .\o__payload$43 (\i__payload$36 ),
+    .\o__ready$45 (\i__ready$39 ),
+    .\o__valid$47 (\i__valid$40 ),
+    .\port$2278$1 (\port$2278$1 ),
     .rst(rst),
-    .start(\start$7 )
+    .start(\start$9 )
   );
   tiny_w4a4_main_fork \fork  (
     .clear(clear),
     .clk(clk),
     .enable(layer[246:244]),
-    .i__ready(\i__ready$37 ),
-    .i__valid(\i__valid$38 ),
-    .o__0__payload(\i__payload$34 ),
-    .o__0__ready(\i__ready$53 ),
-    .o__0__valid(\i__valid$54 ),
-    .o__1__ready(\i__ready$43 ),
-    .o__1__valid(\i__valid$44 ),
-    .o__2__ready(\i__ready$110 ),
-    .o__2__valid(\i__valid$111 ),
-    .rst(rst)
+    .i__payload(\i__payload$36 ),
+    .i__ready(\i__ready$39 ),
+    .i__valid(\i__valid$40 ),
+    .o__0__payload(\i__payload$105 ),
+    .o__0__ready(\i__ready$55 ),
+    .o__1__ready(\i__ready$45 ),
+    .o__2__ready(\i__ready$108 ),
+    .rst(rst),
+    .waiting({ \i__valid$109 , \i__valid$46 , \i__valid$56  })
   );
   tiny_w4a4_main_full_writer full_writer (
-    .busy(\busy$142 ),
+    .busy(\busy$140 ),
     .clear(clear),
     .clk(clk),
-    .height(\height$69 ),
-    .i__payload(\i__payload$34 ),
-    .i__ready(\i__ready$53 ),
-    .i__valid(\i__valid$54 ),
+    .height(\height$157 ),
+    .i__payload(\i__payload$105 ),
+    .i__ready(\i__ready$55 ),
+    .i__valid(\i__valid$56 ),
     .o__payload(i__1__payload),
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
-    .overrun(\overrun$152 ),
-    .\port$1808$247 (layer[310:247]),
+    .overrun(\overrun$150 ),
+    .\port$2192$263 (layer[310:263]),
     .rst(rst),
-    .start(\start$64 ),
-    .width(\width$68 )
+    .start(\start$66 ),
+    .width(\width$156 ),
+    .words(layer[248:247])
   );
   tiny_w4a4_main_head head (
-    .busy(\busy$144 ),
+    .busy(\busy$142 ),
     .clear(clear),
     .clk(clk),
-    .groups(layer[63:48]),
-    .i__payload(\i__payload$34 ),
-    .i__ready(\i__ready$110 ),
-    .i__valid(\i__valid$111 ),
+    .groups(layer[49:48]),
+    .height(layer[19:16]),
+    .i__payload(\i__payload$105 ),
+    .i__ready(\i__ready$108 ),
+    .i__valid(\i__valid$109 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(load__second),
-    .load__valid(\load__valid$121 ),
+    .load__second(\port$2278$1 [0]),
+    .load__valid(\port$2280$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$127 ),
+    .o__ready(\o__ready$125 ),
     .o__valid(mask__valid),
-    .\port$1808$0 (layer[31:0]),
     .rst(rst),
-    .start(\start$134 )
+    .start(\start$132 ),
+    .width(layer[3:0])
   );
   tiny_w4a4_main_pool pool (
+    .advance(\i__ready$45 ),
     .clear(clear),
     .clk(clk),
-    .groups(layer[51:48]),
-    .height(layer[28:16]),
-    .i__payload(\i__payload$34 ),
-    .i__ready(\i__ready$43 ),
-    .i__valid(\i__valid$44 ),
+    .groups(layer[49:48]),
+    .height(layer[19:16]),
+    .i__valid(\i__valid$46 ),
     .o__payload(\i__payload$70 ),
     .o__ready(\i__ready$73 ),
     .o__valid(\i__valid$74 ),
     .rst(rst),
-    .start(\start$7 ),
-    .width(layer[12:0])
+    .start(\start$9 ),
+    .store__data(\i__payload$105 ),
+    .width(layer[3:0])
   );
   tiny_w4a4_main_pooled_writer pooled_writer (
     .base(layer[342:311]),
-    .busy(\busy$143 ),
+    .busy(\busy$141 ),
     .clear(clear),
     .clk(clk),
-    .height(\height$89 ),
+    .height(\height$159 ),
     .i__payload(\i__payload$70 ),
     .i__ready(\i__ready$73 ),
     .i__valid(\i__valid$74 ),
     .o__payload(i__0__payload),
     .o__ready(i__0__ready),
     .o__valid(i__0__valid),
-    .overrun(\overrun$153 ),
-    .\port$1808$247 (layer[278:247]),
+    .overrun(\overrun$151 ),
     .rst(rst),
     .start(\start$84 ),
-    .width(\width$88 )
+    .stride(layer[278:263]),
+    .width(\width$158 ),
+    .words(layer[248:247])
   );
   tiny_w4a4_main_reader reader (
+    .address(read__address),
     .clear(clear),
     .clk(clk),
-    .memory__address(read__address),
+    .height(layer[19:16]),
     .memory__enable(read__enable),
-    .o__payload(memory__data),
+    .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
-    .overrun(\overrun$151 ),
-    .\port$1808$0 (layer[31:0]),
-    .\port$1808$81 (layer[242:81]),
+    .overrun(\overrun$149 ),
+    .\port$2192$81 (layer[242:81]),
     .rst(rst),
-    .start(start)
+    .start(start),
+    .width(layer[3:0]),
+    .write__data(memory__data),
+    .write__en(memory__valid)
   );
-  assign _08_[15:0] = \width$68 ;
-  assign _09_[15:0] = \height$69 ;
-  assign _10_[16:1] = \width$88 ;
-  assign _11_[16:1] = \height$89 ;
 endmodule
 
-module tiny_w4a4_main_arbiter(rst, i__1__valid, i__0__valid, clear, o__payload, i__1__ready, o__valid, i__0__ready, i__1__payload, i__0__payload, clk);
+module tiny_w4a4_main_arbiter(rst, clear, o__payload, i__1__ready, o__valid, i__0__ready, i__1__valid, i__1__payload, i__0__valid, i__0__payload, clk);
   input rst;
   wire rst;
-  input i__1__valid;
-  wire i__1__valid;
-  input i__0__valid;
-  wire i__0__valid;
   input clear;
   wire clear;
   output [18:0] o__payload;
@@ -2164,8 +2672,12 @@ module tiny_w4a4_main_arbiter(rst, i__1__valid, i__0__valid, clear, o__payload, 
   wire o__valid;
   output i__0__ready;
   wire i__0__ready;
+  input i__1__valid;
+  wire i__1__valid;
   input [18:0] i__1__payload;
   wire [18:0] i__1__payload;
+  input i__0__valid;
+  wire i__0__valid;
   input [18:0] i__0__payload;
   wire [18:0] i__0__payload;
   input clk;
@@ -2190,198 +2702,218 @@ module tiny_w4a4_main_arbiter(rst, i__1__valid, i__0__valid, clear, o__payload, 
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o__payload$12 , \o__ready$14 , load__data, clear, start, load__second, load__bank, load__word, load__beat, \config , i__payload, i__valid, \o__valid$16 , clk);
+module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, clear, start, \config , \port$2278$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
-  output fire;
-  wire fire;
   output blocked;
   wire blocked;
   output i__ready;
   wire i__ready;
   output busy;
   wire busy;
-  output [7:0] \o__payload$12 ;
-  wire [7:0] \o__payload$12 ;
-  input \o__ready$14 ;
-  wire \o__ready$14 ;
-  input [63:0] load__data;
-  wire [63:0] load__data;
+  output [7:0] \o__payload$43 ;
+  wire [7:0] \o__payload$43 ;
+  output fire;
+  wire fire;
   input clear;
   wire clear;
   input start;
   wire start;
-  input load__second;
-  wire load__second;
-  input load__bank;
-  wire load__bank;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
   input [80:0] \config ;
   wire [80:0] \config ;
+  input [1:0] \port$2278$1 ;
+  wire [1:0] \port$2278$1 ;
+  input \load__valid$91 ;
+  wire \load__valid$91 ;
+  input [15:0] \load__beat$95 ;
+  wire [15:0] \load__beat$95 ;
+  input [15:0] \load__word$94 ;
+  wire [15:0] \load__word$94 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
-  output \o__valid$16 ;
-  wire \o__valid$16 ;
+  output \o__valid$47 ;
+  wire \o__valid$47 ;
+  input \o__ready$45 ;
+  wire \o__ready$45 ;
+  input [63:0] \load__data$96 ;
+  wire [63:0] \load__data$96 ;
   input clk;
   wire clk;
-  wire [16:0] _000_;
-  wire _001_;
-  wire [5:0] _002_;
-  wire _003_;
-  wire [6:0] _004_;
-  wire _005_;
-  wire [2:0] _006_;
-  wire _007_;
-  wire [1:0] _008_;
-  wire [4:0] _009_;
-  wire [3:0] _010_;
-  wire [16:0] _011_;
-  wire [3:0] _012_;
-  wire [3:0] _013_;
-  wire [3:0] _014_;
-  wire [3:0] _015_;
-  wire [3:0] _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire [3:0] _021_;
-  wire [1:0] _022_;
-  wire [2:0] _023_;
-  wire [3:0] _024_;
-  wire [3:0] _025_;
-  wire [3:0] _026_;
-  wire [3:0] _027_;
-  wire [3:0] _028_;
-  wire [3:0] _029_;
-  wire [4:0] _030_;
-  wire [1:0] _031_;
-  wire [1:0] _032_;
-  wire [1:0] _033_;
-  wire [1:0] _034_;
-  wire _035_;
-  wire _036_;
-  wire _037_;
-  wire [2:0] _038_;
-  wire [2:0] _039_;
-  wire [2:0] _040_;
-  wire [2:0] _041_;
-  reg [2:0] address = 3'h0;
-  reg [4:0] credits = 5'h10;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire [2:0] _03_;
+  wire [2:0] _04_;
+  wire [2:0] _05_;
+  wire [2:0] _06_;
+  wire [2:0] _07_;
+  wire [2:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [15:0] _14_;
+  wire [15:0] _15_;
+  wire [63:0] _16_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire [2:0] _21_;
+  wire [2:0] _22_;
+  wire [2:0] _23_;
+  wire [2:0] _24_;
+  wire [2:0] _25_;
+  wire [2:0] _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire [63:0] _31_;
+  wire [15:0] _32_;
+  wire [15:0] _33_;
+  wire _34_;
+  wire _35_;
+  wire _36_;
+  wire [2:0] address;
+  reg \address$67  = 1'h0;
+  reg beat__bank = 1'h0;
+  reg [15:0] beat__beat = 16'h0000;
+  reg [63:0] beat__data = 64'h0000000000000000;
+  reg beat__second = 1'h0;
+  reg beat__valid = 1'h0;
+  reg [15:0] beat__word = 16'h0000;
+  wire done;
+  reg early_group_0 = 1'h0;
+  reg early_group_1 = 1'h0;
+  reg early_group_2 = 1'h0;
   wire enable;
-  reg [1:0] group_in = 2'h0;
-  reg group_out = 1'h0;
-  wire [23:0] \i__payload$6 ;
-  wire [7:0] \i__payload$83 ;
-  wire \i__ready$9 ;
-  wire \i__valid$10 ;
-  wire \i__valid$81 ;
-  wire [29:0] i_acc;
+  wire \first$105 ;
+  reg group = 1'h0;
+  wire \group$101 ;
+  reg group_0 = 1'h0;
+  wire [25:0] \i__payload$13 ;
+  wire [7:0] \i__payload$87 ;
+  wire \i__ready$16 ;
+  wire \i__valid$11 ;
+  wire \i__valid$85 ;
+  wire [33:0] i_acc;
+  reg [9:0] i_shift = 10'h000;
   wire i_valid;
-  wire last_in;
-  wire last_out;
-  wire [71:0] \o__payload$88 ;
-  wire \o__ready$59 ;
-  wire \o__valid$56 ;
+  wire \last$106 ;
+  wire [71:0] \o__payload$98 ;
+  wire \o__valid$53 ;
+  reg [41:0] scales_0 = 42'h00000000000;
   wire [25:0] sums;
-  reg [3:0] tag_0 = 4'h0;
-  reg [3:0] tag_1 = 4'h0;
-  reg [3:0] tag_2 = 4'h0;
-  reg [3:0] tag_3 = 4'h0;
-  reg [3:0] tag_4 = 4'h0;
-  reg [3:0] tag_5 = 4'h0;
+  reg [2:0] tag_0 = 3'h0;
+  reg [2:0] tag_1 = 3'h0;
+  reg [2:0] tag_2 = 3'h0;
+  reg [2:0] tag_3 = 3'h0;
+  reg [2:0] tag_4 = 3'h0;
+  reg [2:0] tag_5 = 3'h0;
+  wire taken;
   reg [143:0] weights = 144'h000000000000000000000000000000000000;
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
-  wire [41:0] \word$80 ;
-  wire [143:0] \word$89 ;
-  assign enable = ! load__second;
-  assign _000_ = \config [47:32] - 1'h1;
-  assign last_in = group_in == _000_;
-  assign _011_ = \config [63:48] - 1'h1;
-  assign last_out = group_out == _011_;
-  assign _017_ = ~ last_in;
-  assign _018_ = | credits;
-  assign _019_ = _017_ | _018_;
-  assign fire = \o__valid$56  & _019_;
-  assign _020_ = ~ fire;
-  assign blocked = \o__valid$56  & _020_;
-  assign \o__ready$59  = fire & last_out;
-  assign _021_ = address + 1'h1;
-  assign _022_ = group_out + 1'h1;
-  assign _023_ = group_in + 1'h1;
-  assign _001_ = fire & last_in;
-  assign _002_ = credits - _001_;
-  assign _003_ = \o__valid$16  & \o__ready$14 ;
-  assign _004_ = $signed(_002_) + $signed({ 1'h0, _003_ });
-  assign _005_ = ! group_in;
+  wire [41:0] \word$112 ;
+  wire [143:0] \word$99 ;
+  assign enable = ! beat__second;
+  assign taken = \o__valid$47  & \o__ready$45 ;
+  assign _00_ = ~ fire;
+  assign blocked = \o__valid$53  & _00_;
   always @(posedge clk)
-    address <= _006_;
+    beat__valid <= _11_;
   always @(posedge clk)
-    group_out <= _007_;
+    beat__second <= _12_;
   always @(posedge clk)
-    group_in <= _008_;
+    beat__bank <= _13_;
   always @(posedge clk)
-    credits <= _009_;
+    beat__word <= _14_;
   always @(posedge clk)
-    window_0 <= \o__payload$88 ;
+    beat__beat <= _15_;
+  always @(posedge clk)
+    beat__data <= _16_;
+  always @(posedge clk)
+    window_0 <= \o__payload$98 ;
   always @(posedge clk)
     window <= window_0;
   always @(posedge clk)
-    weights <= \word$89 ;
+    weights <= \word$99 ;
   always @(posedge clk)
-    tag_0 <= _010_;
+    early_group_0 <= _17_;
   always @(posedge clk)
-    tag_1 <= _012_;
+    early_group_1 <= _18_;
   always @(posedge clk)
-    tag_2 <= _013_;
+    early_group_2 <= _01_;
   always @(posedge clk)
-    tag_3 <= _014_;
+    \address$67  <= _02_;
   always @(posedge clk)
-    tag_4 <= _015_;
+    tag_0 <= _03_;
   always @(posedge clk)
-    tag_5 <= _016_;
-  assign _024_ = clear ? 4'h0 : tag_4;
-  assign _016_ = rst ? 4'h0 : _024_;
-  assign _025_ = clear ? 4'h0 : tag_3;
-  assign _015_ = rst ? 4'h0 : _025_;
-  assign _026_ = clear ? 4'h0 : tag_2;
-  assign _014_ = rst ? 4'h0 : _026_;
-  assign _027_ = clear ? 4'h0 : tag_1;
-  assign _013_ = rst ? 4'h0 : _027_;
-  assign _028_ = clear ? 4'h0 : tag_0;
-  assign _012_ = rst ? 4'h0 : _028_;
-  assign _029_ = clear ? 4'h0 : { group_out, last_in, _005_, fire };
-  assign _010_ = rst ? 4'h0 : _029_;
-  assign _030_ = clear ? 5'h10 : _004_[4:0];
-  assign _009_ = rst ? 5'h10 : _030_;
-  assign _031_ = last_in ? 2'h0 : _023_[1:0];
-  assign _032_ = last_out ? _031_ : group_in;
-  assign _033_ = fire ? _032_ : group_in;
-  assign _034_ = clear ? 2'h0 : _033_;
-  assign _008_ = rst ? 2'h0 : _034_;
-  assign _035_ = last_out ? 1'h0 : _022_[0];
-  assign _036_ = fire ? _035_ : group_out;
-  assign _037_ = clear ? 1'h0 : _036_;
-  assign _007_ = rst ? 1'h0 : _037_;
-  assign _038_ = last_in ? 3'h0 : _021_[2:0];
-  assign _039_ = last_out ? _038_ : _021_[2:0];
-  assign _040_ = fire ? _039_ : address;
-  assign _041_ = clear ? 3'h0 : _040_;
-  assign _006_ = rst ? 3'h0 : _041_;
+    tag_1 <= _04_;
+  always @(posedge clk)
+    tag_2 <= _05_;
+  always @(posedge clk)
+    tag_3 <= _06_;
+  always @(posedge clk)
+    tag_4 <= _07_;
+  always @(posedge clk)
+    tag_5 <= _08_;
+  always @(posedge clk)
+    group_0 <= _09_;
+  always @(posedge clk)
+    group <= _10_;
+  always @(posedge clk)
+    scales_0 <= \word$112 ;
+  always @(posedge clk)
+    i_shift <= scales_0[41:32];
+  assign _19_ = clear ? 1'h0 : group_0;
+  assign _10_ = rst ? 1'h0 : _19_;
+  assign _20_ = clear ? 1'h0 : \address$67 ;
+  assign _09_ = rst ? 1'h0 : _20_;
+  assign _21_ = clear ? 3'h0 : tag_4;
+  assign _08_ = rst ? 3'h0 : _21_;
+  assign _22_ = clear ? 3'h0 : tag_3;
+  assign _07_ = rst ? 3'h0 : _22_;
+  assign _23_ = clear ? 3'h0 : tag_2;
+  assign _06_ = rst ? 3'h0 : _23_;
+  assign _24_ = clear ? 3'h0 : tag_1;
+  assign _05_ = rst ? 3'h0 : _24_;
+  assign _25_ = clear ? 3'h0 : tag_0;
+  assign _04_ = rst ? 3'h0 : _25_;
+  assign _26_ = clear ? 3'h0 : { \last$106 , \first$105 , fire };
+  assign _03_ = rst ? 3'h0 : _26_;
+  assign _27_ = clear ? 1'h0 : early_group_2;
+  assign _02_ = rst ? 1'h0 : _27_;
+  assign _28_ = clear ? 1'h0 : early_group_1;
+  assign _01_ = rst ? 1'h0 : _28_;
+  assign _29_ = clear ? 1'h0 : early_group_0;
+  assign _18_ = rst ? 1'h0 : _29_;
+  assign _30_ = clear ? 1'h0 : \group$101 ;
+  assign _17_ = rst ? 1'h0 : _30_;
+  assign _31_ = clear ? 64'h0000000000000000 : \load__data$96 ;
+  assign _16_ = rst ? 64'h0000000000000000 : _31_;
+  assign _32_ = clear ? 16'h0000 : \load__beat$95 ;
+  assign _15_ = rst ? 16'h0000 : _32_;
+  assign _33_ = clear ? 16'h0000 : \load__word$94 ;
+  assign _14_ = rst ? 16'h0000 : _33_;
+  assign _34_ = clear ? 1'h0 : \port$2278$1 [1];
+  assign _13_ = rst ? 1'h0 : _34_;
+  assign _35_ = clear ? 1'h0 : \port$2278$1 [0];
+  assign _12_ = rst ? 1'h0 : _35_;
+  assign _36_ = clear ? 1'h0 : \load__valid$91 ;
+  assign _11_ = rst ? 1'h0 : _36_;
   tiny_w4a4_main_engine_accumulators accumulators (
+    .bias(scales_0[31:0]),
     .clear(clear),
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2035$0 (tag_5),
+    .\port$2690$0 (tag_5),
+    .recall__addr(group),
     .rst(rst),
     .sums(sums)
   );
@@ -2396,12 +2928,28 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
   tiny_w4a4_main_engine_fifo fifo (
     .clear(clear),
     .clk(clk),
-    .o__payload(\o__payload$12 ),
-    .o__valid(\o__valid$16 ),
-    .r_en(\o__ready$14 ),
+    .i__payload(\i__payload$87 ),
+    .i__valid(\i__valid$85 ),
+    .o__payload(\o__payload$43 ),
+    .o__ready(\o__ready$45 ),
+    .o__valid(\o__valid$47 ),
+    .rst(rst)
+  );
+  tiny_w4a4_main_engine_issue issue (
+    .clear(clear),
+    .clk(clk),
+    .count(\config [49:48]),
+    .\count$18 (\config [34:32]),
+    .done(done),
+    .fire(fire),
+    .first(\first$105 ),
+    .group(\group$101 ),
+    .last(\last$106 ),
+    .returned(taken),
     .rst(rst),
-    .w_data(\i__payload$83 ),
-    .w_en(\i__valid$81 )
+    .start(start),
+    .valid(\o__valid$53 ),
+    .word(address)
   );
   tiny_w4a4_main_engine_lines lines (
     .clear(clear),
@@ -2410,9 +2958,9 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__payload(\i__payload$6 ),
-    .o__ready(\i__ready$9 ),
-    .o__valid(\i__valid$10 ),
+    .o__payload(\i__payload$13 ),
+    .o__ready(\i__ready$16 ),
+    .o__valid(\i__valid$11 ),
     .row_words(\config [69:64]),
     .rst(rst),
     .start(start)
@@ -2421,103 +2969,304 @@ module tiny_w4a4_main_engine(rst, load__valid, fire, blocked, i__ready, busy, \o
     .clear(clear),
     .clk(clk),
     .i_acc(i_acc),
+    .i_shift(i_shift),
     .i_valid(i_valid),
-    .o(\i__payload$83 ),
-    .o_valid(\i__valid$81 ),
-    .\port$1206$0 (\word$80 ),
+    .o(\i__payload$87 ),
+    .o_valid(\i__valid$85 ),
     .rst(rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    .address(tag_5[3]),
+    .address(\address$67 ),
     .bank(\config [80]),
     .clear(clear),
     .clk(clk),
-    .enable(load__second),
-    .load__bank(load__bank),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__valid(load__valid),
-    .load__word(load__word),
+    .enable(beat__second),
+    .load__bank(beat__bank),
+    .load__beat(beat__beat),
+    .load__data(beat__data),
+    .load__valid(beat__valid),
+    .load__word(beat__word),
     .rst(rst),
-    .word(\word$80 )
+    .word(\word$112 )
   );
-  tiny_w4a4_main_engine_weights_98 \weights$98  (
+  tiny_w4a4_main_engine_weights_116 \weights$116  (
     .address(address),
     .bank(\config [80]),
     .clear(clear),
     .clk(clk),
     .enable(enable),
-    .load__bank(load__bank),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__valid(load__valid),
-    .load__word(load__word),
+    .load__bank(beat__bank),
+    .load__beat(beat__beat),
+    .load__data(beat__data),
+    .load__valid(beat__valid),
+    .load__word(beat__word),
     .rst(rst),
-    .word(\word$89 )
+    .word(\word$99 )
   );
-  tiny_w4a4_main_engine_window_97 \window$97  (
+  tiny_w4a4_main_engine_window_115 \window$115  (
     .busy(busy),
     .clear(clear),
     .clk(clk),
-    .i__payload(\i__payload$6 ),
-    .i__ready(\i__ready$9 ),
-    .i__valid(\i__valid$10 ),
-    .o__payload(\o__payload$88 ),
-    .o__ready(\o__ready$59 ),
-    .o__valid(\o__valid$56 ),
-    .\port$1808$0 (\config [34:0]),
+    .count(\config [34:32]),
+    .i__payload(\i__payload$13 ),
+    .i__ready(\i__ready$16 ),
+    .i__valid(\i__valid$11 ),
+    .o__payload(\o__payload$98 ),
+    .o__ready(done),
+    .o__valid(\o__valid$53 ),
     .rst(rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, clear, \port$2035$0 , sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, clear, \port$2690$0 , recall__addr, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input clear;
   wire clear;
-  input [3:0] \port$2035$0 ;
-  wire [3:0] \port$2035$0 ;
+  input [2:0] \port$2690$0 ;
+  wire [2:0] \port$2690$0 ;
+  input recall__addr;
+  wire recall__addr;
+  input [31:0] bias;
+  wire [31:0] bias;
   input [25:0] sums;
   wire [25:0] sums;
   output o_valid;
   reg o_valid = 1'h0;
-  output [29:0] o;
-  reg [29:0] o = 30'h00000000;
+  output [33:0] o;
+  reg [33:0] o = 34'h000000000;
   input clk;
   wire clk;
-  wire [14:0] _00_;
-  wire [15:0] _01_;
-  wire [14:0] _02_;
-  wire [15:0] _03_;
-  wire _04_;
-  wire _05_;
-  wire [29:0] _06_;
-  wire [29:0] _07_;
-  wire _08_;
-  wire [29:0] recall__data;
-  wire [29:0] store__data;
-  reg [29:0] partials [1:0];
+  wire _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire [17:0] _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
+  wire _017_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire [17:0] _054_;
+  wire _055_;
+  wire _056_;
+  wire _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire _085_;
+  wire _086_;
+  wire _087_;
+  wire _088_;
+  wire _089_;
+  wire _090_;
+  wire _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire _100_;
+  wire _101_;
+  wire _102_;
+  wire _103_;
+  wire _104_;
+  wire _105_;
+  wire _106_;
+  wire [33:0] \before ;
+  wire [16:0] lane_0_0;
+  wire [16:0] lane_1_0;
+  reg [33:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$2035$0 [0])
-      partials[\port$2035$0 [3]] <= store__data;
+    if (\port$2690$0 [0])
+      partials[recall__addr] <= { lane_1_0, lane_0_0 };
   end
-  assign recall__data = partials[\port$2035$0 [3]];
-  assign _02_ = \port$2035$0 [1] ? 15'h0000 : recall__data[29:15];
-  assign { _03_[15], store__data[29:15] } = $signed(_02_) + $signed(sums[25:13]);
-  assign _04_ = \port$2035$0 [0] & \port$2035$0 [2];
+  assign \before  = partials[recall__addr];
+  assign _000_ = \port$2690$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2690$0 [1];
+  assign _029_ = \before [0] ? _000_ : _018_;
+  assign _040_ = \port$2690$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2690$0 [1];
+  assign _062_ = \before [1] ? _040_ : _051_;
+  assign _073_ = \port$2690$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2690$0 [1];
+  assign _095_ = \before [2] ? _073_ : _084_;
+  assign _001_ = \port$2690$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2690$0 [1];
+  assign _010_ = \before [3] ? _001_ : _009_;
+  assign _011_ = \port$2690$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2690$0 [1];
+  assign _013_ = \before [4] ? _011_ : _012_;
+  assign _014_ = \port$2690$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2690$0 [1];
+  assign _016_ = \before [5] ? _014_ : _015_;
+  assign _017_ = \port$2690$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2690$0 [1];
+  assign _020_ = \before [6] ? _017_ : _019_;
+  assign _021_ = \port$2690$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2690$0 [1];
+  assign _023_ = \before [7] ? _021_ : _022_;
+  assign _024_ = \port$2690$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2690$0 [1];
+  assign _026_ = \before [8] ? _024_ : _025_;
+  assign _027_ = \port$2690$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2690$0 [1];
+  assign _030_ = \before [9] ? _027_ : _028_;
+  assign _031_ = \port$2690$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2690$0 [1];
+  assign _033_ = \before [10] ? _031_ : _032_;
+  assign _034_ = \port$2690$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2690$0 [1];
+  assign _036_ = \before [11] ? _034_ : _035_;
+  assign _037_ = \port$2690$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2690$0 [1];
+  assign _039_ = \before [12] ? _037_ : _038_;
+  assign _041_ = \port$2690$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2690$0 [1];
+  assign _043_ = \before [13] ? _041_ : _042_;
+  assign _044_ = \port$2690$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2690$0 [1];
+  assign _046_ = \before [14] ? _044_ : _045_;
+  assign _047_ = \port$2690$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2690$0 [1];
+  assign _049_ = \before [15] ? _047_ : _048_;
+  assign _050_ = \port$2690$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2690$0 [1];
+  assign _053_ = \before [16] ? _050_ : _052_;
+  assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
+  assign _055_ = \port$2690$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2690$0 [1];
+  assign _057_ = \before [17] ? _055_ : _056_;
+  assign _058_ = \port$2690$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2690$0 [1];
+  assign _060_ = \before [18] ? _058_ : _059_;
+  assign _061_ = \port$2690$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2690$0 [1];
+  assign _064_ = \before [19] ? _061_ : _063_;
+  assign _065_ = \port$2690$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2690$0 [1];
+  assign _067_ = \before [20] ? _065_ : _066_;
+  assign _068_ = \port$2690$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2690$0 [1];
+  assign _070_ = \before [21] ? _068_ : _069_;
+  assign _071_ = \port$2690$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2690$0 [1];
+  assign _074_ = \before [22] ? _071_ : _072_;
+  assign _075_ = \port$2690$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2690$0 [1];
+  assign _077_ = \before [23] ? _075_ : _076_;
+  assign _078_ = \port$2690$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2690$0 [1];
+  assign _080_ = \before [24] ? _078_ : _079_;
+  assign _081_ = \port$2690$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2690$0 [1];
+  assign _083_ = \before [25] ? _081_ : _082_;
+  assign _085_ = \port$2690$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2690$0 [1];
+  assign _087_ = \before [26] ? _085_ : _086_;
+  assign _088_ = \port$2690$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2690$0 [1];
+  assign _090_ = \before [27] ? _088_ : _089_;
+  assign _091_ = \port$2690$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2690$0 [1];
+  assign _093_ = \before [28] ? _091_ : _092_;
+  assign _094_ = \port$2690$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2690$0 [1];
+  assign _097_ = \before [29] ? _094_ : _096_;
+  assign _098_ = \port$2690$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2690$0 [1];
+  assign _100_ = \before [30] ? _098_ : _099_;
+  assign _101_ = \port$2690$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2690$0 [1];
+  assign _103_ = \before [31] ? _101_ : _102_;
+  assign _104_ = \port$2690$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2690$0 [1];
+  assign _002_ = \before [32] ? _104_ : _105_;
+  assign _003_ = \port$2690$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2690$0 [1];
+  assign _005_ = \before [33] ? _003_ : _004_;
+  assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
+  assign _007_ = \port$2690$0 [0] & \port$2690$0 [2];
   always @(posedge clk)
-    o_valid <= _05_;
+    o_valid <= _008_;
   always @(posedge clk)
-    o <= _06_;
-  assign _00_ = \port$2035$0 [1] ? 15'h0000 : recall__data[14:0];
-  assign { _01_[15], store__data[14:0] } = $signed(_00_) + $signed(sums[12:0]);
-  assign _07_ = clear ? 30'h00000000 : store__data;
-  assign _06_ = rst ? 30'h00000000 : _07_;
-  assign _08_ = clear ? 1'h0 : _04_;
-  assign _05_ = rst ? 1'h0 : _08_;
-  assign _01_[14:0] = store__data[14:0];
-  assign _03_[14:0] = store__data[29:15];
+    o <= { lane_1_0, lane_0_0 };
+  assign _106_ = clear ? 1'h0 : _007_;
+  assign _008_ = rst ? 1'h0 : _106_;
+  assign _054_[16:0] = lane_0_0;
+  assign _006_[16:0] = lane_1_0;
 endmodule
 
 module tiny_w4a4_main_engine_array(rst, clear, window, weights, sums, clk);
@@ -2864,186 +3613,369 @@ module tiny_w4a4_main_engine_array(rst, clear, window, weights, sums, clk);
   assign sums = { sum_1_2_0[12:0], sum_0_2_0[12:0] };
 endmodule
 
-module tiny_w4a4_main_engine_fifo(rst, o__payload, r_en, clear, w_en, w_data, o__valid, clk);
+module tiny_w4a4_main_engine_fifo(rst, o__payload, clear, o__valid, i__valid, i__payload, o__ready, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
   wire [7:0] o__payload;
-  input r_en;
-  wire r_en;
   input clear;
   wire clear;
-  input w_en;
-  wire w_en;
-  input [7:0] w_data;
-  wire [7:0] w_data;
   output o__valid;
-  wire o__valid;
+  reg o__valid = 1'h0;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input o__ready;
+  wire o__ready;
   input clk;
   wire clk;
-  wire i__ready;
-  wire [4:0] level;
-  tiny_w4a4_main_engine_fifo_queue queue (
-    .clear(clear),
-    .clk(clk),
-    .r_data(o__payload),
-    .r_en(r_en),
-    .r_rdy(o__valid),
-    .rst(rst),
-    .w_en(w_en),
-    .w_level(level),
-    .w_port__data(w_data),
-    .w_rdy(i__ready)
-  );
+  wire _00_;
+  wire [4:0] _01_;
+  wire _02_;
+  wire [4:0] _03_;
+  wire [4:0] _04_;
+  wire _05_;
+  wire [5:0] _06_;
+  wire _07_;
+  wire [5:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [4:0] _14_;
+  wire [4:0] _15_;
+  wire [4:0] _16_;
+  wire [4:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [4:0] _20_;
+  wire [4:0] _21_;
+  reg [4:0] \$signature__addr  = 5'h00;
+  reg [4:0] following = 5'h01;
+  wire moves;
+  reg [4:0] read__addr = 5'h00;
+  reg waiting = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] ring [31:0];
+  always @(posedge clk) begin
+    if (i__valid)
+      ring[\$signature__addr ] <= i__payload;
+  end
+  reg [7:0] _50_;
+  always @(posedge clk) begin
+    if (moves) begin
+      _50_ <= ring[read__addr];
+    end
+  end
+  assign o__payload = _50_;
+  assign _00_ = ~ o__valid;
+  assign moves = _00_ | o__ready;
+  assign _06_ = \$signature__addr  + 1'h1;
+  assign _07_ = moves & waiting;
+  assign _08_ = following + 1'h1;
+  assign _09_ = following != \$signature__addr ;
+  assign _10_ = i__valid | _09_;
+  always @(posedge clk)
+    \$signature__addr  <= _01_;
+  always @(posedge clk)
+    o__valid <= _02_;
+  always @(posedge clk)
+    read__addr <= _03_;
+  always @(posedge clk)
+    following <= _04_;
+  always @(posedge clk)
+    waiting <= _05_;
+  assign _11_ = i__valid ? 1'h1 : waiting;
+  assign _12_ = _07_ ? _10_ : _11_;
+  assign _13_ = clear ? 1'h0 : _12_;
+  assign _05_ = rst ? 1'h0 : _13_;
+  assign _14_ = _07_ ? _08_[4:0] : following;
+  assign _15_ = clear ? 5'h01 : _14_;
+  assign _04_ = rst ? 5'h01 : _15_;
+  assign _16_ = _07_ ? following : read__addr;
+  assign _17_ = clear ? 5'h00 : _16_;
+  assign _03_ = rst ? 5'h00 : _17_;
+  assign _18_ = moves ? waiting : o__valid;
+  assign _19_ = clear ? 1'h0 : _18_;
+  assign _02_ = rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
+  assign _21_ = clear ? 5'h00 : _20_;
+  assign _01_ = rst ? 5'h00 : _21_;
 endmodule
 
-module tiny_w4a4_main_engine_fifo_queue(rst, w_rdy, w_level, r_data, r_en, clear, w_en, w_port__data, r_rdy, clk);
+module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 , count, valid, done, word, first, last, group, clk);
   input rst;
   wire rst;
-  output w_rdy;
-  wire w_rdy;
-  output [4:0] w_level;
-  wire [4:0] w_level;
-  output [7:0] r_data;
-  wire [7:0] r_data;
-  input r_en;
-  wire r_en;
+  input returned;
+  wire returned;
+  output fire;
+  wire fire;
   input clear;
   wire clear;
-  input w_en;
-  wire w_en;
-  input [7:0] w_port__data;
-  wire [7:0] w_port__data;
-  output r_rdy;
-  reg r_rdy = 1'h0;
+  input start;
+  wire start;
+  input [2:0] \count$18 ;
+  wire [2:0] \count$18 ;
+  input [1:0] count;
+  wire [1:0] count;
+  input valid;
+  wire valid;
+  output done;
+  reg done = 1'h0;
+  output [2:0] word;
+  reg [2:0] word = 3'h0;
+  output first;
+  reg first = 1'h0;
+  output last;
+  wire last;
+  output group;
+  wire group;
   input clk;
   wire clk;
   wire _00_;
   wire _01_;
-  wire [4:0] _02_;
-  wire [4:0] _03_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire [2:0] _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire [3:0] _12_;
+  wire _13_;
+  wire [2:0] _14_;
+  wire _15_;
+  wire _16_;
+  wire \last$21 ;
+  wire last_next;
+  reg room = 1'h0;
+  wire room_next;
+  wire sent;
+  wire \step$20 ;
+  assign sent = fire & last;
+  assign fire = valid & room;
+  assign \step$20  = fire & \last$21 ;
+  assign _08_ = room_next & last_next;
+  assign _09_ = fire & \last$21 ;
+  assign _10_ = _09_ & last;
+  assign _11_ = start | _10_;
+  assign _12_ = word + 1'h1;
+  assign _13_ = fire & \last$21 ;
+  assign _00_ = start | _13_;
+  assign _01_ = fire & \last$21 ;
+  assign _02_ = _01_ & last;
+  assign _03_ = start | _02_;
+  always @(posedge clk)
+    room <= _04_;
+  always @(posedge clk)
+    done <= _05_;
+  always @(posedge clk)
+    word <= _06_;
+  always @(posedge clk)
+    first <= _07_;
+  assign _07_ = _00_ ? _03_ : first;
+  assign _14_ = fire ? _12_[2:0] : word;
+  assign _06_ = _11_ ? 3'h0 : _14_;
+  assign _15_ = clear ? 1'h0 : _08_;
+  assign _05_ = rst ? 1'h0 : _15_;
+  assign _16_ = clear ? 1'h0 : room_next;
+  assign _04_ = rst ? 1'h0 : _16_;
+  tiny_w4a4_main_engine_issue_credits_0 credits_0 (
+    .clear(clear),
+    .clk(clk),
+    .\returned$5 (returned),
+    .room_next(room_next),
+    .rst(rst),
+    .sent(sent)
+  );
+  tiny_w4a4_main_engine_issue_group_in group_in (
+    .clear(clear),
+    .clk(clk),
+    .count(\count$18 ),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(\step$20 )
+  );
+  tiny_w4a4_main_engine_issue_group_out group_out (
+    .clear(clear),
+    .clk(clk),
+    .count(count),
+    .last(\last$21 ),
+    .last_next(last_next),
+    .rst(rst),
+    .start(start),
+    .step(fire),
+    .value(group)
+  );
+endmodule
+
+module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next, clear, clk);
+  input rst;
+  wire rst;
+  input \returned$5 ;
+  wire \returned$5 ;
+  input sent;
+  wire sent;
+  output room_next;
+  wire room_next;
+  input clear;
+  wire clear;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [1:0] _01_;
+  wire [7:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire [5:0] _05_;
+  wire [5:0] _06_;
+  wire [5:0] _07_;
+  wire _08_;
+  wire _09_;
+  reg \$signal  = 1'h0;
+  reg [5:0] left = 6'h20;
+  reg returned = 1'h0;
+  assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
+  assign room_next = left >= 2'h3;
+  always @(posedge clk)
+    \$signal  <= _03_;
+  always @(posedge clk)
+    returned <= _04_;
+  always @(posedge clk)
+    left <= _05_;
+  assign _00_ = \$signal  != returned;
+  assign _01_ = \$signal  ? 2'h3 : 2'h1;
+  assign _06_ = _00_ ? _02_[5:0] : left;
+  assign _07_ = clear ? 6'h20 : _06_;
+  assign _05_ = rst ? 6'h20 : _07_;
+  assign _08_ = clear ? 1'h0 : \returned$5 ;
+  assign _04_ = rst ? 1'h0 : _08_;
+  assign _09_ = clear ? 1'h0 : sent;
+  assign _03_ = rst ? 1'h0 : _09_;
+endmodule
+
+module tiny_w4a4_main_engine_issue_group_in(rst, step, clear, start, count, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [2:0] count;
+  wire [2:0] count;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [2:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [3:0] _07_;
+  wire _08_;
+  wire [2:0] _09_;
+  reg [2:0] ahead = 3'h2;
+  wire ends;
+  wire [1:0] value;
+  assign _00_ = start | last;
+  assign _03_ = count == 1'h1;
+  assign _04_ = ahead == count;
+  assign ends = _00_ ? _03_ : _04_;
+  assign _05_ = step & last;
+  assign _06_ = start | _05_;
+  assign _07_ = ahead + 1'h1;
+  assign _08_ = start | step;
+  always @(posedge clk)
+    ahead <= _01_;
+  always @(posedge clk)
+    last <= _02_;
+  assign _02_ = _08_ ? ends : last;
+  assign _09_ = step ? _07_[2:0] : ahead;
+  assign _01_ = _06_ ? 3'h2 : _09_;
+endmodule
+
+module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  output last_next;
+  wire last_next;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [1:0] count;
+  wire [1:0] count;
+  output value;
+  reg value = 1'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire _01_;
+  wire [1:0] _02_;
+  wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
   wire _07_;
   wire _08_;
-  wire _09_;
-  wire [4:0] _10_;
+  wire [2:0] _09_;
+  wire _10_;
   wire _11_;
-  wire _12_;
+  wire [1:0] _12_;
   wire _13_;
   wire _14_;
-  wire _15_;
-  wire _16_;
-  wire _17_;
-  wire [4:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire _21_;
-  wire _22_;
-  wire [3:0] _23_;
-  wire [3:0] _24_;
-  wire [3:0] _25_;
-  wire _26_;
-  wire _27_;
-  wire [4:0] _28_;
-  wire [4:0] _29_;
-  wire _30_;
-  wire _31_;
-  wire _32_;
-  wire _33_;
-  wire _34_;
-  wire _35_;
-  wire [3:0] _36_;
-  wire [3:0] _37_;
-  wire [3:0] _38_;
-  wire [3:0] _39_;
-  wire [3:0] _40_;
-  wire [3:0] _41_;
-  wire [3:0] _42_;
-  reg [3:0] consume = 4'h0;
-  reg [3:0] inner_level = 4'h0;
-  wire inner_r_rdy;
-  reg [3:0] produce = 4'h0;
-  wire r_port__en;
-  wire w_port__en;
-  reg [7:0] storage [14:0];
-  always @(posedge clk) begin
-    if (w_port__en)
-      storage[produce] <= w_port__data;
-  end
-  reg [7:0] _95_;
-  always @(posedge clk) begin
-    if (r_port__en) begin
-      _95_ <= storage[consume];
-    end
-  end
-  assign r_data = _95_;
-  assign w_rdy = inner_level != 4'hf;
-  assign inner_r_rdy = | inner_level;
-  assign w_port__en = w_rdy & w_en;
-  assign _00_ = ~ r_rdy;
-  assign _11_ = _00_ | r_en;
-  assign r_port__en = inner_r_rdy & _11_;
-  assign w_level = inner_level + r_rdy;
-  assign _22_ = w_rdy & w_en;
-  assign _27_ = produce == 4'he;
-  assign _28_ = produce + 1'h1;
-  assign _29_ = _27_ ? 5'h00 : _28_;
-  assign _30_ = ~ r_rdy;
-  assign _31_ = _30_ | r_en;
-  assign _32_ = inner_r_rdy & _31_;
-  assign _01_ = consume == 4'he;
-  assign _02_ = consume + 1'h1;
-  assign _03_ = _01_ ? 5'h00 : _02_;
-  assign _04_ = w_rdy & w_en;
-  assign _05_ = ~ r_rdy;
-  assign _06_ = _05_ | r_en;
-  assign _07_ = inner_r_rdy & _06_;
-  assign _08_ = ~ _07_;
-  assign _09_ = _04_ & _08_;
-  assign _10_ = inner_level + 1'h1;
-  assign _12_ = ~ r_rdy;
-  assign _13_ = _12_ | r_en;
-  assign _14_ = inner_r_rdy & _13_;
-  assign _15_ = w_rdy & w_en;
-  assign _16_ = ~ _15_;
-  assign _17_ = _14_ & _16_;
-  assign _18_ = inner_level - 1'h1;
-  assign _19_ = ~ r_rdy;
-  assign _20_ = _19_ | r_en;
-  assign _21_ = inner_r_rdy & _20_;
+  reg [1:0] ahead = 2'h2;
+  wire ends;
+  reg following = 1'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = start | step;
+  assign last_next = _06_ ? ends : last;
+  assign _07_ = step & last;
+  assign _08_ = start | _07_;
+  assign _09_ = ahead + 1'h1;
+  assign _10_ = start | step;
   always @(posedge clk)
-    produce <= _23_;
+    value <= _11_;
   always @(posedge clk)
-    consume <= _24_;
+    following <= _01_;
   always @(posedge clk)
-    inner_level <= _25_;
+    ahead <= _02_;
   always @(posedge clk)
-    r_rdy <= _26_;
-  assign _33_ = r_en ? 1'h0 : r_rdy;
-  assign _34_ = _21_ ? 1'h1 : _33_;
-  assign _35_ = clear ? 1'h0 : _34_;
-  assign _26_ = rst ? 1'h0 : _35_;
-  assign _36_ = _09_ ? _10_[3:0] : inner_level;
-  assign _37_ = _17_ ? _18_[3:0] : _36_;
-  assign _38_ = clear ? 4'h0 : _37_;
-  assign _25_ = rst ? 4'h0 : _38_;
-  assign _39_ = _32_ ? _03_[3:0] : consume;
-  assign _40_ = clear ? 4'h0 : _39_;
-  assign _24_ = rst ? 4'h0 : _40_;
-  assign _41_ = _22_ ? _29_[3:0] : produce;
-  assign _42_ = clear ? 4'h0 : _41_;
-  assign _23_ = rst ? 4'h0 : _42_;
+    last <= _03_;
+  assign _03_ = _10_ ? ends : last;
+  assign _12_ = step ? _09_[1:0] : ahead;
+  assign _02_ = _08_ ? 2'h2 : _12_;
+  assign _13_ = step ? ahead[0] : following;
+  assign _01_ = _08_ ? 1'h1 : _13_;
+  assign _14_ = step ? following : value;
+  assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_main_engine_lines(rst, o__valid, i__ready, o__ready, clear, start, height, row_words, i__payload, i__valid, o__payload, clk);
+module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, start, height, row_words, i__payload, i__valid, o__valid, clk);
   input rst;
   wire rst;
-  output o__valid;
-  wire o__valid;
   output i__ready;
   wire i__ready;
+  output [25:0] o__payload;
+  wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
   input clear;
@@ -3058,186 +3990,11 @@ module tiny_w4a4_main_engine_lines(rst, o__valid, i__ready, o__ready, clear, sta
   wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
-  output [23:0] o__payload;
-  wire [23:0] o__payload;
+  output o__valid;
+  wire o__valid;
   input clk;
   wire clk;
   wire _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire [6:0] _005_;
-  wire [6:0] _006_;
-  wire _007_;
-  wire [16:0] _008_;
-  wire _009_;
-  wire _010_;
-  wire [7:0] _011_;
-  wire [5:0] _012_;
-  wire [15:0] _013_;
-  wire [5:0] _014_;
-  wire [15:0] _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire _028_;
-  wire [15:0] _029_;
-  wire [15:0] _030_;
-  wire [15:0] _031_;
-  wire [15:0] _032_;
-  wire [5:0] _033_;
-  wire [5:0] _034_;
-  wire [5:0] _035_;
-  wire [5:0] _036_;
-  wire [15:0] _037_;
-  wire [15:0] _038_;
-  wire [5:0] _039_;
-  wire [5:0] _040_;
-  wire [7:0] _041_;
-  wire [7:0] _042_;
-  wire _043_;
-  wire _044_;
-  reg [5:0] \$signature__addr  = 6'h00;
-  reg [5:0] \$signature__addr$25  = 6'h00;
-  wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$16 ;
-  reg [7:0] \$signature__data$19  = 8'h00;
-  wire \$signature__en ;
-  wire \$signature__en$27 ;
-  wire \$signature__en$29 ;
-  reg active = 1'h0;
-  wire advance;
-  wire flush;
-  reg held = 1'h0;
-  reg [15:0] held_row = 16'h0000;
-  wire [7:0] \o__payload[0] ;
-  wire [7:0] \o__payload[2] ;
-  wire room;
-  reg [15:0] row = 16'h0000;
-  reg [7:0] above [39:0];
-  always @(posedge clk) begin
-    if (\$signature__en$27 )
-      above[\$signature__addr$25 ] <= \$signature__data$16 ;
-  end
-  reg [7:0] _107_;
-  always @(posedge clk) begin
-    if (\$signature__en ) begin
-      _107_ <= above[\$signature__addr ];
-    end
-  end
-  assign \$signature__data  = _107_;
-  reg [7:0] centre [39:0];
-  always @(posedge clk) begin
-    if (\$signature__en$29 )
-      centre[\$signature__addr$25 ] <= \$signature__data$19 ;
-  end
-  reg [7:0] _108_;
-  always @(posedge clk) begin
-    if (\$signature__en ) begin
-      _108_ <= centre[\$signature__addr ];
-    end
-  end
-  assign \$signature__data$16  = _108_;
-  assign _000_ = | held_row;
-  assign o__valid = held & _000_;
-  assign _009_ = ~ held;
-  assign _017_ = | held_row;
-  assign _018_ = ~ _017_;
-  assign _019_ = _009_ | _018_;
-  assign advance = _019_ | o__ready;
-  assign _020_ = active & advance;
-  assign _021_ = row_words == 1'h1;
-  assign _022_ = held & _021_;
-  assign _023_ = ~ _022_;
-  assign room = _020_ & _023_;
-  assign flush = row == height;
-  assign _001_ = ~ flush;
-  assign i__ready = room & _001_;
-  assign _002_ = flush | i__valid;
-  assign \$signature__en  = room & _002_;
-  assign _003_ = held_row == 1'h1;
-  assign \o__payload[0]  = _003_ ? 8'h00 : \$signature__data ;
-  assign _004_ = held_row == height;
-  assign \o__payload[2]  = _004_ ? 8'h00 : \$signature__data$19 ;
-  assign \$signature__en$27  = held & advance;
-  assign \$signature__en$29  = held & advance;
-  assign _005_ = \$signature__addr  + 1'h1;
-  assign _006_ = row_words - 1'h1;
-  assign _007_ = \$signature__addr  == _006_;
-  assign _008_ = row + 1'h1;
-  always @(posedge clk)
-    held <= _010_;
-  always @(posedge clk)
-    \$signature__data$19  <= _011_;
-  always @(posedge clk)
-    \$signature__addr$25  <= _012_;
-  always @(posedge clk)
-    held_row <= _013_;
-  always @(posedge clk)
-    \$signature__addr  <= _014_;
-  always @(posedge clk)
-    row <= _015_;
-  always @(posedge clk)
-    active <= _016_;
-  assign _024_ = flush ? 1'h0 : active;
-  assign _025_ = _007_ ? _024_ : active;
-  assign _026_ = \$signature__en  ? _025_ : active;
-  assign _027_ = start ? 1'h1 : _026_;
-  assign _028_ = clear ? 1'h0 : _027_;
-  assign _016_ = rst ? 1'h0 : _028_;
-  assign _029_ = _007_ ? _008_[15:0] : row;
-  assign _030_ = \$signature__en  ? _029_ : row;
-  assign _031_ = start ? 16'h0000 : _030_;
-  assign _032_ = clear ? 16'h0000 : _031_;
-  assign _015_ = rst ? 16'h0000 : _032_;
-  assign _033_ = _007_ ? 6'h00 : _005_[5:0];
-  assign _034_ = \$signature__en  ? _033_ : \$signature__addr ;
-  assign _035_ = start ? 6'h00 : _034_;
-  assign _036_ = clear ? 6'h00 : _035_;
-  assign _014_ = rst ? 6'h00 : _036_;
-  assign _037_ = \$signature__en  ? row : held_row;
-  assign _038_ = clear ? 16'h0000 : _037_;
-  assign _013_ = rst ? 16'h0000 : _038_;
-  assign _039_ = \$signature__en  ? \$signature__addr  : \$signature__addr$25 ;
-  assign _040_ = clear ? 6'h00 : _039_;
-  assign _012_ = rst ? 6'h00 : _040_;
-  assign _041_ = \$signature__en  ? i__payload : \$signature__data$19 ;
-  assign _042_ = clear ? 8'h00 : _041_;
-  assign _011_ = rst ? 8'h00 : _042_;
-  assign _043_ = advance ? \$signature__en  : held;
-  assign _044_ = clear ? 1'h0 : _043_;
-  assign _010_ = rst ? 1'h0 : _044_;
-  assign o__payload = { \o__payload[2] , \$signature__data$16 , \o__payload[0]  };
-endmodule
-
-module tiny_w4a4_main_engine_requantizer(rst, \port$1206$0 , clear, i_valid, i_acc, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input [41:0] \port$1206$0 ;
-  wire [41:0] \port$1206$0 ;
-  input clear;
-  wire clear;
-  input i_valid;
-  wire i_valid;
-  input [29:0] i_acc;
-  wire [29:0] i_acc;
-  output o_valid;
-  reg o_valid = 1'h0;
-  output [7:0] o;
-  reg [7:0] o = 8'h00;
-  input clk;
-  wire clk;
-  wire [16:0] _000_;
   wire _001_;
   wire _002_;
   wire _003_;
@@ -3246,12 +4003,490 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1206$0 , clear, i_valid, i_a
   wire _006_;
   wire _007_;
   wire _008_;
-  wire [3:0] _009_;
-  wire [4:0] _010_;
-  wire [3:0] _011_;
-  wire [3:0] _012_;
-  wire [16:0] _013_;
-  wire [4:0] _014_;
+  wire _009_;
+  wire [15:0] _010_;
+  wire [16:0] _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
+  wire [7:0] _017_;
+  wire [5:0] _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire [7:0] _024_;
+  wire [7:0] _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire [15:0] _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire _047_;
+  wire [5:0] _048_;
+  wire [7:0] _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire _054_;
+  wire _055_;
+  wire _056_;
+  wire _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  reg \$signal  = 1'h0;
+  reg \$signal$12  = 1'h0;
+  reg \$signal$13  = 1'h0;
+  reg \$signal$14  = 1'h0;
+  wire \$signal$35 ;
+  reg \$signal$4  = 1'h0;
+  wire \$signal$5 ;
+  wire [5:0] \$signature__addr ;
+  reg [5:0] \$signature__addr$47  = 6'h00;
+  wire [7:0] \$signature__data ;
+  wire [7:0] \$signature__data$28 ;
+  reg [7:0] \$signature__data$53  = 8'h00;
+  reg above_is_border_0 = 1'h0;
+  reg begins = 1'h0;
+  reg below_is_border_0 = 1'h0;
+  reg emitted_0 = 1'h0;
+  reg emitted_1 = 1'h0;
+  reg ends_image_0 = 1'h0;
+  reg ends_row_0 = 1'h0;
+  reg flushing = 1'h0;
+  reg held_ends_image_0 = 1'h0;
+  reg held_ends_row_0 = 1'h0;
+  wire last;
+  reg last_row = 1'h0;
+  wire returned;
+  wire room;
+  reg [15:0] row = 16'h0000;
+  reg [7:0] row_0 = 8'h00;
+  reg [7:0] row_1 = 8'h00;
+  reg [7:0] row_2 = 8'h00;
+  wire row_ends;
+  wire sent;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] above [39:0];
+  always @(posedge clk) begin
+    if (\$signal$4 )
+      above[\$signature__addr$47 ] <= \$signature__data$28 ;
+  end
+  reg [7:0] _152_;
+  always @(posedge clk) begin
+    _152_ <= above[\$signature__addr ];
+  end
+  assign \$signature__data  = _152_;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] centre [39:0];
+  always @(posedge clk) begin
+    if (\$signal$4 )
+      centre[\$signature__addr$47 ] <= \$signature__data$53 ;
+  end
+  reg [7:0] _153_;
+  always @(posedge clk) begin
+    _153_ <= centre[\$signature__addr ];
+  end
+  assign \$signature__data$28  = _153_;
+  always @(posedge clk)
+    row_2 <= _025_;
+  always @(posedge clk)
+    held_ends_row_0 <= _026_;
+  always @(posedge clk)
+    held_ends_image_0 <= _027_;
+  always @(posedge clk)
+    emitted_0 <= _028_;
+  always @(posedge clk)
+    emitted_1 <= _029_;
+  assign _000_ = row_words == 1'h1;
+  assign _011_ = row + 1'h1;
+  assign _022_ = row == height;
+  assign _030_ = ~ last_row;
+  assign _031_ = \$signal$14  & _030_;
+  assign _032_ = \$signal$14  & last_row;
+  assign _033_ = flushing & last;
+  assign _034_ = ~ \$signal$12 ;
+  assign _035_ = \$signal$5  & _034_;
+  assign _001_ = \$signal$4  | begins;
+  assign _002_ = \$signal  & _001_;
+  assign _003_ = ~ _002_;
+  assign \$signal$35  = room & _003_;
+  assign i__ready = \$signal$14  & \$signal$35 ;
+  assign _004_ = \$signal$14  & i__valid;
+  assign _005_ = flushing | _004_;
+  assign \$signal$5  = \$signal$35  & _005_;
+  assign row_ends = \$signal$5  & last;
+  assign _006_ = ~ \$signal$12 ;
+  assign sent = \$signal$5  & _006_;
+  assign returned = o__valid & o__ready;
+  always @(posedge clk)
+    \$signal  <= _007_;
+  always @(posedge clk)
+    \$signal$4  <= _008_;
+  always @(posedge clk)
+    begins <= _009_;
+  always @(posedge clk)
+    row <= _010_;
+  always @(posedge clk)
+    last_row <= _012_;
+  always @(posedge clk)
+    \$signal$12  <= _013_;
+  always @(posedge clk)
+    \$signal$13  <= _014_;
+  always @(posedge clk)
+    \$signal$14  <= _015_;
+  always @(posedge clk)
+    flushing <= _016_;
+  always @(posedge clk)
+    \$signature__data$53  <= _017_;
+  always @(posedge clk)
+    \$signature__addr$47  <= _018_;
+  always @(posedge clk)
+    above_is_border_0 <= _019_;
+  always @(posedge clk)
+    below_is_border_0 <= _020_;
+  always @(posedge clk)
+    ends_row_0 <= _021_;
+  always @(posedge clk)
+    ends_image_0 <= _023_;
+  always @(posedge clk)
+    row_0 <= _024_;
+  always @(posedge clk)
+    row_1 <= \$signature__data$28 ;
+  assign _036_ = row_ends ? _011_[15:0] : row;
+  assign _010_ = start ? 16'h0001 : _036_;
+  assign _037_ = clear ? 1'h0 : start;
+  assign _009_ = rst ? 1'h0 : _037_;
+  assign _038_ = clear ? 1'h0 : \$signal$5 ;
+  assign _008_ = rst ? 1'h0 : _038_;
+  assign _039_ = clear ? 1'h0 : _000_;
+  assign _007_ = rst ? 1'h0 : _039_;
+  assign _040_ = clear ? 1'h0 : emitted_0;
+  assign _029_ = rst ? 1'h0 : _040_;
+  assign _041_ = clear ? 1'h0 : _035_;
+  assign _028_ = rst ? 1'h0 : _041_;
+  assign _042_ = clear ? 1'h0 : ends_image_0;
+  assign _027_ = rst ? 1'h0 : _042_;
+  assign _043_ = clear ? 1'h0 : ends_row_0;
+  assign _026_ = rst ? 1'h0 : _043_;
+  assign _025_ = below_is_border_0 ? 8'h00 : \$signature__data$53 ;
+  assign _024_ = above_is_border_0 ? 8'h00 : \$signature__data ;
+  assign _044_ = clear ? 1'h0 : _033_;
+  assign _023_ = rst ? 1'h0 : _044_;
+  assign _045_ = clear ? 1'h0 : last;
+  assign _021_ = rst ? 1'h0 : _045_;
+  assign _046_ = clear ? 1'h0 : flushing;
+  assign _020_ = rst ? 1'h0 : _046_;
+  assign _047_ = clear ? 1'h0 : \$signal$13 ;
+  assign _019_ = rst ? 1'h0 : _047_;
+  assign _048_ = clear ? 6'h00 : \$signature__addr ;
+  assign _018_ = rst ? 6'h00 : _048_;
+  assign _049_ = clear ? 8'h00 : i__payload;
+  assign _017_ = rst ? 8'h00 : _049_;
+  assign _050_ = row_ends ? _032_ : flushing;
+  assign _051_ = clear ? 1'h0 : _050_;
+  assign _016_ = rst ? 1'h0 : _051_;
+  assign _052_ = row_ends ? _031_ : \$signal$14 ;
+  assign _053_ = start ? 1'h1 : _052_;
+  assign _054_ = clear ? 1'h0 : _053_;
+  assign _015_ = rst ? 1'h0 : _054_;
+  assign _055_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _056_ = start ? 1'h0 : _055_;
+  assign _057_ = clear ? 1'h0 : _056_;
+  assign _014_ = rst ? 1'h0 : _057_;
+  assign _058_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _059_ = start ? 1'h1 : _058_;
+  assign _060_ = clear ? 1'h0 : _059_;
+  assign _013_ = rst ? 1'h0 : _060_;
+  assign _061_ = clear ? 1'h0 : _022_;
+  assign _012_ = rst ? 1'h0 : _061_;
+  tiny_w4a4_main_engine_lines_credits credits (
+    .clear(clear),
+    .clk(clk),
+    .\returned$5 (returned),
+    .room(room),
+    .rst(rst),
+    .sent(sent)
+  );
+  tiny_w4a4_main_engine_lines_position position (
+    .clear(clear),
+    .clk(clk),
+    .count(row_words),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(\$signal$5 ),
+    .value(\$signature__addr )
+  );
+  tiny_w4a4_main_engine_lines_queue queue (
+    .clear(clear),
+    .clk(clk),
+    .i__payload({ held_ends_image_0, held_ends_row_0, row_2, row_1, row_0 }),
+    .i__valid(emitted_1),
+    .o__payload(o__payload),
+    .o__ready(o__ready),
+    .o__valid(o__valid),
+    .rst(rst)
+  );
+endmodule
+
+module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , clear, room, clk);
+  input rst;
+  wire rst;
+  input sent;
+  wire sent;
+  input \returned$5 ;
+  wire \returned$5 ;
+  input clear;
+  wire clear;
+  output room;
+  reg room = 1'h1;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [1:0] _01_;
+  wire [6:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire [4:0] _06_;
+  wire [4:0] _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  reg \$signal  = 1'h0;
+  reg [4:0] left = 5'h10;
+  reg returned = 1'h0;
+  wire room_next;
+  assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
+  assign room_next = left >= 2'h3;
+  always @(posedge clk)
+    \$signal  <= _03_;
+  always @(posedge clk)
+    returned <= _04_;
+  always @(posedge clk)
+    room <= _05_;
+  always @(posedge clk)
+    left <= _06_;
+  assign _00_ = \$signal  != returned;
+  assign _01_ = \$signal  ? 2'h3 : 2'h1;
+  assign _07_ = _00_ ? _02_[4:0] : left;
+  assign _08_ = clear ? 5'h10 : _07_;
+  assign _06_ = rst ? 5'h10 : _08_;
+  assign _09_ = clear ? 1'h1 : room_next;
+  assign _05_ = rst ? 1'h1 : _09_;
+  assign _10_ = clear ? 1'h0 : \returned$5 ;
+  assign _04_ = rst ? 1'h0 : _10_;
+  assign _11_ = clear ? 1'h0 : sent;
+  assign _03_ = rst ? 1'h0 : _11_;
+endmodule
+
+module tiny_w4a4_main_engine_lines_position(rst, step, clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [5:0] count;
+  wire [5:0] count;
+  output [5:0] value;
+  reg [5:0] value = 6'h00;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [5:0] _01_;
+  wire [5:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [6:0] _08_;
+  wire _09_;
+  wire [5:0] _10_;
+  wire [5:0] _11_;
+  wire [5:0] _12_;
+  wire [5:0] _13_;
+  reg [5:0] ahead = 6'h02;
+  wire ends;
+  reg [5:0] following = 6'h01;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
+  always @(posedge clk)
+    value <= _10_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[5:0] : ahead;
+  assign _02_ = _07_ ? 6'h02 : _11_;
+  assign _12_ = step ? ahead : following;
+  assign _01_ = _07_ ? 6'h01 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 6'h00 : _13_;
+endmodule
+
+module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, clear, i__valid, i__payload, o__valid, clk);
+  input rst;
+  wire rst;
+  output [25:0] o__payload;
+  wire [25:0] o__payload;
+  input o__ready;
+  wire o__ready;
+  input clear;
+  wire clear;
+  input i__valid;
+  wire i__valid;
+  input [25:0] i__payload;
+  wire [25:0] i__payload;
+  output o__valid;
+  reg o__valid = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire [3:0] _03_;
+  wire [3:0] _04_;
+  wire _05_;
+  wire [4:0] _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [3:0] _14_;
+  wire [3:0] _15_;
+  wire [3:0] _16_;
+  wire [3:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [3:0] _20_;
+  wire [3:0] _21_;
+  reg [3:0] \$signature__addr  = 4'h0;
+  reg [3:0] following = 4'h1;
+  wire moves;
+  reg [3:0] read__addr = 4'h0;
+  reg waiting = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [25:0] ring [15:0];
+  always @(posedge clk) begin
+    if (i__valid)
+      ring[\$signature__addr ] <= i__payload;
+  end
+  reg [25:0] _50_;
+  always @(posedge clk) begin
+    if (moves) begin
+      _50_ <= ring[read__addr];
+    end
+  end
+  assign o__payload = _50_;
+  assign _00_ = ~ o__valid;
+  assign moves = _00_ | o__ready;
+  assign _06_ = \$signature__addr  + 1'h1;
+  assign _07_ = moves & waiting;
+  assign _08_ = following + 1'h1;
+  assign _09_ = following != \$signature__addr ;
+  assign _10_ = i__valid | _09_;
+  always @(posedge clk)
+    \$signature__addr  <= _01_;
+  always @(posedge clk)
+    o__valid <= _02_;
+  always @(posedge clk)
+    read__addr <= _03_;
+  always @(posedge clk)
+    following <= _04_;
+  always @(posedge clk)
+    waiting <= _05_;
+  assign _11_ = i__valid ? 1'h1 : waiting;
+  assign _12_ = _07_ ? _10_ : _11_;
+  assign _13_ = clear ? 1'h0 : _12_;
+  assign _05_ = rst ? 1'h0 : _13_;
+  assign _14_ = _07_ ? _08_[3:0] : following;
+  assign _15_ = clear ? 4'h1 : _14_;
+  assign _04_ = rst ? 4'h1 : _15_;
+  assign _16_ = _07_ ? following : read__addr;
+  assign _17_ = clear ? 4'h0 : _16_;
+  assign _03_ = rst ? 4'h0 : _17_;
+  assign _18_ = moves ? waiting : o__valid;
+  assign _19_ = clear ? 1'h0 : _18_;
+  assign _02_ = rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
+  assign _21_ = clear ? 4'h0 : _20_;
+  assign _01_ = rst ? 4'h0 : _21_;
+endmodule
+
+module tiny_w4a4_main_engine_requantizer(rst, clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+  input rst;
+  wire rst;
+  input clear;
+  wire clear;
+  input [9:0] i_shift;
+  wire [9:0] i_shift;
+  input i_valid;
+  wire i_valid;
+  input [33:0] i_acc;
+  wire [33:0] i_acc;
+  output o_valid;
+  reg o_valid = 1'h0;
+  output [7:0] o;
+  wire [7:0] o;
+  input clk;
+  wire clk;
+  wire [10:0] _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire [4:0] _012_;
+  wire [10:0] _013_;
+  wire _014_;
   wire _015_;
   wire _016_;
   wire _017_;
@@ -3264,163 +4499,140 @@ module tiny_w4a4_main_engine_requantizer(rst, \port$1206$0 , clear, i_valid, i_a
   wire _024_;
   wire _025_;
   wire _026_;
-  wire [3:0] _027_;
-  wire [3:0] _028_;
-  wire [3:0] _029_;
-  wire [15:0] _030_;
-  wire [10:0] _031_;
+  wire _027_;
+  wire [4:0] _028_;
+  wire [15:0] _029_;
+  wire [6:0] _030_;
+  wire [15:0] _031_;
   wire [6:0] _032_;
-  wire [15:0] _033_;
-  wire [10:0] _034_;
+  wire _033_;
+  wire _034_;
   wire [6:0] _035_;
   wire _036_;
-  wire _037_;
-  wire _038_;
-  wire [7:0] _039_;
-  wire _040_;
+  wire [3:0] _037_;
+  wire [6:0] _038_;
+  wire _039_;
+  wire [3:0] _040_;
   wire _041_;
   wire _042_;
   wire _043_;
-  wire [3:0] _044_;
-  wire [3:0] _045_;
-  wire _046_;
-  wire _047_;
-  wire _048_;
-  reg \$signal  = 1'h0;
-  reg [3:0] low_0 = 4'h0;
-  reg [3:0] low_1 = 4'h0;
-  reg negative_0 = 1'h0;
-  reg negative_1 = 1'h0;
+  wire _044_;
+  wire _045_;
+  reg [3:0] clamped_0 = 4'hf;
+  reg [3:0] clamped_1 = 4'hf;
+  reg [1:0] fine_0 = 2'h0;
+  reg [1:0] fine_1 = 2'h0;
+  reg [6:0] kept_0 = 7'h00;
+  reg [6:0] kept_1 = 7'h00;
   reg overflow_0 = 1'h0;
   reg overflow_1 = 1'h0;
-  reg [4:0] shift_0 = 5'h00;
-  reg [4:0] shift_1 = 5'h00;
-  reg shifted_valid = 1'h0;
-  reg signed [16:0] total_0 = 17'h00000;
-  reg signed [16:0] total_1 = 17'h00000;
-  wire [4:0] whole_0_0;
-  wire [6:0] whole_0_1;
+  reg valid_0 = 1'h0;
   wire [10:0] whole_0_2;
   wire [15:0] whole_0_3;
-  wire [4:0] whole_1_0;
-  wire [6:0] whole_1_1;
   wire [10:0] whole_1_2;
   wire [15:0] whole_1_3;
-  assign whole_1_3 = shift_1[4] ? 16'h0000 : total_1[15:0];
-  assign { _033_[15:11], whole_1_2 } = shift_1[3] ? { 8'h00, whole_1_3[15:8] } : whole_1_3;
-  assign { _034_[10:7], whole_1_1 } = shift_1[2] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
-  assign { _035_[6:5], whole_1_0 } = shift_1[1] ? { 2'h0, whole_1_1[6:2] } : whole_1_1;
+  wire [4:0] whole_fine_0_0;
+  wire [4:0] whole_fine_1_0;
+  assign _028_ = fine_1[0] ? { 1'h0, whole_fine_1_0[4:1] } : whole_fine_1_0;
+  assign whole_0_3 = i_shift[4] ? 16'h0000 : i_acc[15:0];
+  assign { _029_[15:11], whole_0_2 } = i_shift[3] ? { 8'h00, whole_0_3[15:8] } : whole_0_3;
+  assign { _030_[6:5], whole_fine_0_0 } = fine_0[1] ? { 2'h0, kept_0[6:2] } : kept_0;
+  assign whole_1_3 = i_shift[9] ? 16'h0000 : i_acc[32:17];
+  assign { _031_[15:11], whole_1_2 } = i_shift[8] ? { 8'h00, whole_1_3[15:8] } : whole_1_3;
+  assign { _032_[6:5], whole_fine_1_0 } = fine_1[1] ? { 2'h0, kept_1[6:2] } : kept_1;
   always @(posedge clk)
-    \$signal  <= _036_;
+    valid_0 <= _033_;
   always @(posedge clk)
-    shifted_valid <= _037_;
+    o_valid <= _034_;
   always @(posedge clk)
-    o_valid <= _038_;
+    kept_0 <= _035_;
   always @(posedge clk)
-    total_0 <= _000_;
+    overflow_0 <= _036_;
   always @(posedge clk)
-    shift_0 <= \port$1206$0 [36:32];
+    fine_0 <= i_shift[1:0];
   always @(posedge clk)
-    low_0 <= _010_[3:0];
+    clamped_0 <= _037_;
   always @(posedge clk)
-    overflow_0 <= _008_;
+    kept_1 <= _038_;
   always @(posedge clk)
-    negative_0 <= total_0[16];
+    overflow_1 <= _039_;
   always @(posedge clk)
-    o <= _039_;
+    fine_1 <= i_shift[6:5];
   always @(posedge clk)
-    total_1 <= _013_;
-  always @(posedge clk)
-    shift_1 <= \port$1206$0 [41:37];
-  always @(posedge clk)
-    low_1 <= _014_[3:0];
-  always @(posedge clk)
-    overflow_1 <= _026_;
-  always @(posedge clk)
-    negative_1 <= total_1[16];
-  assign _000_ = $signed(i_acc[14:0]) + $signed(\port$1206$0 [15:0]);
-  assign _010_ = shift_0[0] ? { 1'h0, whole_0_0[4:1] } : whole_0_0;
-  assign _040_ = ~ shift_0[3];
-  assign _041_ = | whole_0_3[15:11];
-  assign _042_ = _040_ & _041_;
-  assign _043_ = ~ shift_0[2];
-  assign _001_ = | whole_0_2[10:7];
-  assign _002_ = _043_ & _001_;
-  assign _003_ = ~ shift_0[1];
-  assign _004_ = | whole_0_1[6:5];
-  assign _005_ = _003_ & _004_;
-  assign _006_ = ~ shift_0[0];
-  assign _007_ = _006_ & whole_0_0[4];
-  assign _008_ = | { _007_, _005_, _002_, _042_, 1'h0 };
-  assign _009_ = low_0 | { overflow_0, overflow_0, overflow_0, overflow_0 };
-  assign _011_ = ~ { negative_0, negative_0, negative_0, negative_0 };
-  assign _012_ = _009_ & _011_;
-  assign _013_ = $signed(i_acc[29:15]) + $signed(\port$1206$0 [31:16]);
-  assign _014_ = shift_1[0] ? { 1'h0, whole_1_0[4:1] } : whole_1_0;
-  assign _015_ = ~ shift_1[3];
-  assign _016_ = | whole_1_3[15:11];
-  assign _017_ = _015_ & _016_;
-  assign _018_ = ~ shift_1[2];
-  assign _019_ = | whole_1_2[10:7];
-  assign _020_ = _018_ & _019_;
-  assign _021_ = ~ shift_1[1];
-  assign _022_ = | whole_1_1[6:5];
+    clamped_1 <= _040_;
+  assign _000_ = i_shift[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
+  assign _041_ = ~ i_shift[3];
+  assign _042_ = | whole_0_3[15:11];
+  assign _043_ = _041_ & _042_;
+  assign _001_ = ~ i_shift[2];
+  assign _002_ = | whole_0_2[10:7];
+  assign _003_ = _001_ & _002_;
+  assign _004_ = _043_ | _003_;
+  assign _005_ = ~ fine_0[1];
+  assign _006_ = | kept_0[6:5];
+  assign _007_ = _005_ & _006_;
+  assign _008_ = overflow_0 | _007_;
+  assign _009_ = ~ fine_0[0];
+  assign _010_ = _009_ & whole_fine_0_0[4];
+  assign _011_ = _008_ | _010_;
+  assign _012_ = fine_0[0] ? { 1'h0, whole_fine_0_0[4:1] } : whole_fine_0_0;
+  assign _013_ = i_shift[7] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
+  assign _014_ = ~ i_shift[8];
+  assign _015_ = | whole_1_3[15:11];
+  assign _016_ = _014_ & _015_;
+  assign _017_ = ~ i_shift[7];
+  assign _018_ = | whole_1_2[10:7];
+  assign _019_ = _017_ & _018_;
+  assign _020_ = _016_ | _019_;
+  assign _021_ = ~ fine_1[1];
+  assign _022_ = | kept_1[6:5];
   assign _023_ = _021_ & _022_;
-  assign _024_ = ~ shift_1[0];
-  assign _025_ = _024_ & whole_1_0[4];
-  assign _026_ = | { _025_, _023_, _020_, _017_, 1'h0 };
-  assign _027_ = low_1 | { overflow_1, overflow_1, overflow_1, overflow_1 };
-  assign _028_ = ~ { negative_1, negative_1, negative_1, negative_1 };
-  assign _029_ = _027_ & _028_;
-  assign whole_0_3 = shift_0[4] ? 16'h0000 : total_0[15:0];
-  assign { _030_[15:11], whole_0_2 } = shift_0[3] ? { 8'h00, whole_0_3[15:8] } : whole_0_3;
-  assign { _031_[10:7], whole_0_1 } = shift_0[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
-  assign { _032_[6:5], whole_0_0 } = shift_0[1] ? { 2'h0, whole_0_1[6:2] } : whole_0_1;
-  assign _044_ = clear ? 4'h0 : _029_;
-  assign _039_[7:4] = rst ? 4'h0 : _044_;
-  assign _045_ = clear ? 4'h0 : _012_;
-  assign _039_[3:0] = rst ? 4'h0 : _045_;
-  assign _046_ = clear ? 1'h0 : shifted_valid;
-  assign _038_ = rst ? 1'h0 : _046_;
-  assign _047_ = clear ? 1'h0 : \$signal ;
-  assign _037_ = rst ? 1'h0 : _047_;
-  assign _048_ = clear ? 1'h0 : i_valid;
-  assign _036_ = rst ? 1'h0 : _048_;
-  assign _032_[4:0] = whole_0_0;
-  assign _031_[6:0] = whole_0_1;
-  assign _030_[10:0] = whole_0_2;
-  assign _035_[4:0] = whole_1_0;
-  assign _034_[6:0] = whole_1_1;
-  assign _033_[10:0] = whole_1_2;
+  assign _024_ = overflow_1 | _023_;
+  assign _025_ = ~ fine_1[0];
+  assign _026_ = _025_ & whole_fine_1_0[4];
+  assign _027_ = _024_ | _026_;
+  assign _040_ = _027_ ? 4'hf : _028_[3:0];
+  assign _039_ = i_acc[33] ? 1'h0 : _020_;
+  assign _038_ = i_acc[33] ? 7'h00 : _013_[6:0];
+  assign _037_ = _011_ ? 4'hf : _012_[3:0];
+  assign _036_ = i_acc[16] ? 1'h0 : _004_;
+  assign _035_ = i_acc[16] ? 7'h00 : _000_[6:0];
+  assign _044_ = clear ? 1'h0 : valid_0;
+  assign _034_ = rst ? 1'h0 : _044_;
+  assign _045_ = clear ? 1'h0 : i_valid;
+  assign _033_ = rst ? 1'h0 : _045_;
+  assign _032_[4:0] = whole_fine_1_0;
+  assign _031_[10:0] = whole_1_2;
+  assign _030_[4:0] = whole_fine_0_0;
+  assign o = { clamped_1, clamped_0 };
+  assign _029_[10:0] = whole_0_2;
 endmodule
 
-module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, clear, load__bank, load__word, load__beat, bank, address, clk);
+module tiny_w4a4_main_engine_scales(rst, enable, word, clear, bank, load__valid, load__bank, load__word, load__beat, load__data, address, clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
   input enable;
   wire enable;
   output [41:0] word;
   wire [41:0] word;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input clear;
   wire clear;
+  input bank;
+  wire bank;
+  input load__valid;
+  wire load__valid;
   input load__bank;
   wire load__bank;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
-  input bank;
-  wire bank;
+  input [63:0] load__data;
+  wire [63:0] load__data;
   input address;
   wire address;
   input clk;
   wire clk;
-  wire _0_;
-  wire _1_;
   wire \$signature__en ;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [41:0] beat_0 [3:0];
@@ -3428,39 +4640,37 @@ module tiny_w4a4_main_engine_scales(rst, load__valid, enable, word, load__data, 
     if (\$signature__en )
       beat_0[{ load__bank, load__word[0] }] <= load__data[41:0];
   end
-  reg [41:0] _5_;
+  reg [41:0] _1_;
   always @(posedge clk) begin
-    _5_ <= beat_0[{ bank, address }];
+    _1_ <= beat_0[{ bank, address }];
   end
-  assign word = _5_;
-  assign _0_ = load__valid & enable;
-  assign _1_ = ! load__beat;
-  assign \$signature__en  = _0_ & _1_;
+  assign word = _1_;
+  assign \$signature__en  = load__valid & enable;
 endmodule
 
-module tiny_w4a4_main_engine_weights_98(rst, load__valid, enable, load__data, clear, load__bank, load__word, load__beat, bank, address, word, clk);
+module tiny_w4a4_main_engine_weights_116(rst, enable, clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, address, clk);
   input rst;
   wire rst;
-  input load__valid;
-  wire load__valid;
   input enable;
   wire enable;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input clear;
   wire clear;
+  input bank;
+  wire bank;
+  input load__valid;
+  wire load__valid;
   input load__bank;
   wire load__bank;
   input [15:0] load__word;
   wire [15:0] load__word;
   input [15:0] load__beat;
   wire [15:0] load__beat;
-  input bank;
-  wire bank;
-  input [2:0] address;
-  wire [2:0] address;
+  input [63:0] load__data;
+  wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
+  input [2:0] address;
+  wire [2:0] address;
   input clk;
   wire clk;
   wire _00_;
@@ -3514,28 +4724,26 @@ module tiny_w4a4_main_engine_weights_98(rst, load__valid, enable, load__data, cl
   assign \read__data$27  = _24_;
   assign \$signature__en  = _00_ & _01_;
   assign _02_ = load__valid & enable;
-  assign _03_ = load__beat == 1'h1;
+  assign _03_ = load__beat[1:0] == 1'h1;
   assign \$signature__en$20  = _02_ & _03_;
   assign _04_ = load__valid & enable;
-  assign _05_ = load__beat == 2'h2;
+  assign _05_ = load__beat[1:0] == 2'h2;
   assign \$signature__en$25  = _04_ & _05_;
   always @(posedge clk)
     recent <= _06_;
   assign _00_ = load__valid & enable;
-  assign _01_ = ! load__beat;
+  assign _01_ = ! load__beat[1:0];
   assign _07_ = load__valid ? load__data[63:29] : recent;
   assign _08_ = clear ? 35'h000000000 : _07_;
   assign _06_ = rst ? 35'h000000000 : _08_;
   assign word = { \read__data$27 , \read__data$22 , read__data };
 endmodule
 
-module tiny_w4a4_main_engine_window_97(rst, o__ready, i__valid, busy, i__ready, clear, start, \port$1808$0 , i__payload, o__valid, o__payload, clk);
+module tiny_w4a4_main_engine_window_115(rst, i__payload, busy, i__ready, clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
   input rst;
   wire rst;
-  input o__ready;
-  wire o__ready;
-  input i__valid;
-  wire i__valid;
+  input [25:0] i__payload;
+  wire [25:0] i__payload;
   output busy;
   wire busy;
   output i__ready;
@@ -3544,202 +4752,210 @@ module tiny_w4a4_main_engine_window_97(rst, o__ready, i__valid, busy, i__ready, 
   wire clear;
   input start;
   wire start;
-  input [34:0] \port$1808$0 ;
-  wire [34:0] \port$1808$0 ;
-  input [23:0] i__payload;
-  wire [23:0] i__payload;
+  input [2:0] count;
+  wire [2:0] count;
+  input i__valid;
+  wire i__valid;
+  output [71:0] o__payload;
+  wire [71:0] o__payload;
   output o__valid;
   reg o__valid = 1'h0;
-  output [71:0] o__payload;
-  reg [71:0] o__payload = 72'h000000000000000000;
+  input o__ready;
+  wire o__ready;
   input clk;
   wire clk;
-  wire _000_;
-  wire _001_;
-  wire _002_;
-  wire [2:0] _003_;
-  wire [3:0] _004_;
-  wire _005_;
-  wire [16:0] _006_;
-  wire [16:0] _007_;
-  wire _008_;
-  wire [16:0] _009_;
-  wire _010_;
-  wire _011_;
-  wire [71:0] _012_;
-  wire [1:0] _013_;
-  wire [15:0] _014_;
-  wire _015_;
-  wire [15:0] _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire [15:0] _024_;
-  wire [15:0] _025_;
-  wire [15:0] _026_;
-  wire [15:0] _027_;
-  wire [15:0] _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire _032_;
-  wire _033_;
-  wire [15:0] _034_;
-  wire [15:0] _035_;
-  wire [15:0] _036_;
-  wire [15:0] _037_;
-  wire [15:0] _038_;
-  wire [1:0] _039_;
-  wire [1:0] _040_;
-  wire [1:0] _041_;
-  wire [1:0] _042_;
-  wire [7:0] _043_;
-  wire [7:0] _044_;
-  wire [7:0] _045_;
-  wire [7:0] _046_;
-  wire [7:0] _047_;
-  wire [7:0] _048_;
-  wire [7:0] _049_;
-  wire [7:0] _050_;
-  wire [7:0] _051_;
-  wire [7:0] _052_;
-  wire [7:0] _053_;
-  wire [7:0] _054_;
-  wire [7:0] _055_;
-  wire [7:0] _056_;
-  wire [7:0] _057_;
-  wire [7:0] _058_;
-  wire [7:0] _059_;
-  wire [7:0] _060_;
-  wire _061_;
-  wire _062_;
-  wire _063_;
-  wire [23:0] \$signal ;
-  wire [23:0] \$signal$22 ;
-  reg active = 1'h0;
-  wire flush;
-  reg [1:0] group = 2'h0;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [23:0] _08_;
+  wire [23:0] _09_;
+  wire _10_;
+  wire [23:0] _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire [23:0] _19_;
+  wire [23:0] _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  wire _33_;
+  wire _34_;
+  wire _35_;
+  wire _36_;
+  reg \$signal  = 1'h0;
+  wire \$signal$7 ;
+  reg at_left = 1'h0;
+  reg [23:0] column_0 = 24'h000000;
+  reg [23:0] column_1 = 24'h000000;
+  reg [23:0] column_2 = 24'h000000;
+  reg early = 1'h0;
+  reg flushing = 1'h0;
+  wire last;
+  wire moves;
+  wire [1:0] recall__addr;
   wire [47:0] recall__data;
-  wire room;
-  wire step;
-  reg [15:0] x = 16'h0000;
-  reg [15:0] y = 16'h0000;
+  reg row_begins = 1'h0;
   reg [47:0] history [3:0];
   always @(posedge clk) begin
-    if (step)
-      history[group] <= { i__payload, recall__data[47:24] };
+    if (\$signal$7 )
+      history[recall__addr] <= { i__payload[23:0], recall__data[47:24] };
   end
-  assign recall__data = history[group];
-  assign busy = active | o__valid;
-  assign _000_ = ~ o__valid;
-  assign _011_ = _000_ | o__ready;
-  assign room = active & _011_;
-  assign flush = y == \port$1808$0 [31:16];
-  assign _017_ = ~ flush;
-  assign i__ready = room & _017_;
-  assign _018_ = flush | i__valid;
-  assign step = room & _018_;
-  assign _019_ = x == 1'h1;
-  assign _020_ = \port$1808$0 [15:0] == 1'h1;
-  assign _021_ = _019_ | _020_;
-  assign \$signal  = _021_ ? 24'h000000 : recall__data[23:0];
-  assign _022_ = ! x;
-  assign \$signal$22  = _022_ ? 24'h000000 : i__payload;
-  assign _023_ = | x;
-  assign _001_ = | y;
-  assign _002_ = _023_ | _001_;
-  assign _003_ = group + 1'h1;
-  assign _004_ = \port$1808$0 [34:32] - 1'h1;
-  assign _005_ = group == _004_;
-  assign _006_ = x + 1'h1;
-  assign _007_ = \port$1808$0 [15:0] - 1'h1;
-  assign _008_ = x == _007_;
-  assign _009_ = y + 1'h1;
+  assign recall__data = history[recall__addr];
+  assign _00_ = \$signal  | flushing;
+  assign busy = _00_ | o__valid;
+  assign _10_ = ~ o__valid;
+  assign moves = _10_ | o__ready;
+  assign i__ready = \$signal  & moves;
+  assign _12_ = \$signal  & i__valid;
+  assign _13_ = flushing | _12_;
+  assign \$signal$7  = moves & _13_;
+  assign _14_ = ~ early;
+  assign _15_ = \$signal$7  & _14_;
+  assign _16_ = \$signal$7  & last;
+  assign _17_ = \$signal  & i__payload[25];
+  assign _18_ = moves & at_left;
+  assign _01_ = moves & row_begins;
   always @(posedge clk)
-    o__valid <= _010_;
+    o__valid <= _02_;
   always @(posedge clk)
-    o__payload <= _012_;
+    early <= _03_;
   always @(posedge clk)
-    group <= _013_;
+    row_begins <= _04_;
   always @(posedge clk)
-    x <= _014_;
+    at_left <= _05_;
   always @(posedge clk)
-    active <= _015_;
+    flushing <= _06_;
   always @(posedge clk)
-    y <= _016_;
-  assign _024_ = _008_ ? _009_[15:0] : y;
-  assign _025_ = _005_ ? _024_ : y;
-  assign _026_ = step ? _025_ : y;
-  assign _027_ = start ? 16'h0000 : _026_;
-  assign _028_ = clear ? 16'h0000 : _027_;
-  assign _016_ = rst ? 16'h0000 : _028_;
-  assign _029_ = flush ? 1'h0 : active;
-  assign _030_ = _005_ ? _029_ : active;
-  assign _031_ = step ? _030_ : active;
-  assign _032_ = start ? 1'h1 : _031_;
-  assign _033_ = clear ? 1'h0 : _032_;
-  assign _015_ = rst ? 1'h0 : _033_;
-  assign _034_ = _008_ ? 16'h0000 : _006_[15:0];
-  assign _035_ = _005_ ? _034_ : x;
-  assign _036_ = step ? _035_ : x;
-  assign _037_ = start ? 16'h0000 : _036_;
-  assign _038_ = clear ? 16'h0000 : _037_;
-  assign _014_ = rst ? 16'h0000 : _038_;
-  assign _039_ = _005_ ? 2'h0 : _003_[1:0];
-  assign _040_ = step ? _039_ : group;
-  assign _041_ = start ? 2'h0 : _040_;
-  assign _042_ = clear ? 2'h0 : _041_;
-  assign _013_ = rst ? 2'h0 : _042_;
-  assign _043_ = step ? \$signal$22 [23:16] : o__payload[71:64];
-  assign _044_ = clear ? 8'h00 : _043_;
-  assign _012_[71:64] = rst ? 8'h00 : _044_;
-  assign _045_ = step ? \$signal$22 [15:8] : o__payload[47:40];
-  assign _046_ = clear ? 8'h00 : _045_;
-  assign _012_[47:40] = rst ? 8'h00 : _046_;
-  assign _047_ = step ? recall__data[39:32] : o__payload[39:32];
-  assign _048_ = clear ? 8'h00 : _047_;
-  assign _012_[39:32] = rst ? 8'h00 : _048_;
-  assign _049_ = step ? \$signal [15:8] : o__payload[31:24];
-  assign _050_ = clear ? 8'h00 : _049_;
-  assign _012_[31:24] = rst ? 8'h00 : _050_;
-  assign _051_ = step ? \$signal$22 [7:0] : o__payload[23:16];
-  assign _052_ = clear ? 8'h00 : _051_;
-  assign _012_[23:16] = rst ? 8'h00 : _052_;
-  assign _053_ = step ? recall__data[31:24] : o__payload[15:8];
-  assign _054_ = clear ? 8'h00 : _053_;
-  assign _012_[15:8] = rst ? 8'h00 : _054_;
-  assign _055_ = step ? \$signal [7:0] : o__payload[7:0];
-  assign _056_ = clear ? 8'h00 : _055_;
-  assign _012_[7:0] = rst ? 8'h00 : _056_;
-  assign _057_ = step ? recall__data[47:40] : o__payload[63:56];
-  assign _058_ = clear ? 8'h00 : _057_;
-  assign _012_[63:56] = rst ? 8'h00 : _058_;
-  assign _059_ = step ? \$signal [23:16] : o__payload[55:48];
-  assign _060_ = clear ? 8'h00 : _059_;
-  assign _012_[55:48] = rst ? 8'h00 : _060_;
-  assign _061_ = o__ready ? 1'h0 : o__valid;
-  assign _062_ = step ? _002_ : _061_;
-  assign _063_ = clear ? 1'h0 : _062_;
-  assign _010_ = rst ? 1'h0 : _063_;
+    \$signal  <= _07_;
+  always @(posedge clk)
+    column_0 <= _08_;
+  always @(posedge clk)
+    column_1 <= _09_;
+  always @(posedge clk)
+    column_2 <= _11_;
+  assign _19_ = moves ? i__payload[23:0] : column_2;
+  assign _11_ = _01_ ? 24'h000000 : _19_;
+  assign _09_ = moves ? recall__data[47:24] : column_1;
+  assign _20_ = moves ? recall__data[23:0] : column_0;
+  assign _08_ = _18_ ? 24'h000000 : _20_;
+  assign _21_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _22_ = _16_ ? _21_ : \$signal ;
+  assign _23_ = start ? 1'h1 : _22_;
+  assign _24_ = clear ? 1'h0 : _23_;
+  assign _07_ = rst ? 1'h0 : _24_;
+  assign _25_ = _16_ ? _17_ : flushing;
+  assign _26_ = clear ? 1'h0 : _25_;
+  assign _06_ = rst ? 1'h0 : _26_;
+  assign _27_ = _16_ ? row_begins : at_left;
+  assign _28_ = clear ? 1'h0 : _27_;
+  assign _05_ = rst ? 1'h0 : _28_;
+  assign _29_ = _16_ ? i__payload[24] : row_begins;
+  assign _30_ = start ? 1'h1 : _29_;
+  assign _31_ = clear ? 1'h0 : _30_;
+  assign _04_ = rst ? 1'h0 : _31_;
+  assign _32_ = _16_ ? 1'h0 : early;
+  assign _33_ = start ? 1'h1 : _32_;
+  assign _34_ = clear ? 1'h0 : _33_;
+  assign _03_ = rst ? 1'h0 : _34_;
+  assign _35_ = moves ? _15_ : o__valid;
+  assign _36_ = clear ? 1'h0 : _35_;
+  assign _02_ = rst ? 1'h0 : _36_;
+  tiny_w4a4_main_engine_window_115_group group (
+    .clear(clear),
+    .clk(clk),
+    .count(count),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(\$signal$7 ),
+    .value(recall__addr)
+  );
+  assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_main_fork(rst, o__0__payload, o__0__valid, o__1__valid, o__2__valid, i__ready, o__2__ready, o__1__ready, o__0__ready, clear, enable, i__valid, clk);
+module tiny_w4a4_main_engine_window_115_group(rst, step, clear, start, count, value, last, clk);
   input rst;
   wire rst;
-  input [7:0] o__0__payload;
-  wire [7:0] o__0__payload;
-  output o__0__valid;
-  wire o__0__valid;
-  output o__1__valid;
-  wire o__1__valid;
-  output o__2__valid;
-  wire o__2__valid;
-  output i__ready;
-  wire i__ready;
+  input step;
+  wire step;
+  input clear;
+  wire clear;
+  input start;
+  wire start;
+  input [2:0] count;
+  wire [2:0] count;
+  output [1:0] value;
+  reg [1:0] value = 2'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [1:0] _01_;
+  wire [2:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire _09_;
+  wire [1:0] _10_;
+  wire [2:0] _11_;
+  wire [1:0] _12_;
+  wire [1:0] _13_;
+  reg [2:0] ahead = 3'h2;
+  wire ends;
+  reg [1:0] following = 2'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
+  always @(posedge clk)
+    value <= _10_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[2:0] : ahead;
+  assign _02_ = _07_ ? 3'h2 : _11_;
+  assign _12_ = step ? ahead[1:0] : following;
+  assign _01_ = _07_ ? 2'h1 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 2'h0 : _13_;
+endmodule
+
+module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__ready, clear, enable, i__valid, i__ready, waiting, o__0__payload, clk);
+  input rst;
+  wire rst;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
   input o__2__ready;
   wire o__2__ready;
   input o__1__ready;
@@ -3752,265 +4968,129 @@ module tiny_w4a4_main_fork(rst, o__0__payload, o__0__valid, o__1__valid, o__2__v
   wire [2:0] enable;
   input i__valid;
   wire i__valid;
+  output i__ready;
+  reg i__ready = 1'h1;
+  output [2:0] waiting;
+  reg [2:0] waiting = 3'h0;
+  output [7:0] o__0__payload;
+  reg [7:0] o__0__payload = 8'h00;
   input clk;
   wire clk;
   wire _00_;
   wire _01_;
   wire _02_;
-  wire _03_;
-  wire _04_;
-  wire [2:0] _05_;
-  wire [2:0] _06_;
-  wire [2:0] _07_;
+  wire [2:0] _03_;
+  wire [7:0] _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
   wire _08_;
   wire _09_;
   wire _10_;
   wire _11_;
   wire _12_;
-  wire _13_;
-  wire _14_;
-  wire [2:0] _15_;
-  wire [2:0] _16_;
-  reg [2:0] done = 3'h0;
-  wire [2:0] taken;
-  assign _00_ = i__valid & enable[0];
-  assign _08_ = ~ done[0];
-  assign o__0__valid = _00_ & _08_;
-  assign _09_ = ~ enable[0];
-  assign _10_ = done[0] | _09_;
-  assign taken[0] = _10_ | o__0__ready;
-  assign _11_ = i__valid & enable[1];
-  assign _12_ = ~ done[1];
-  assign o__1__valid = _11_ & _12_;
-  assign _13_ = ~ enable[1];
-  assign _14_ = done[1] | _13_;
-  assign taken[1] = _14_ | o__1__ready;
-  assign _01_ = i__valid & enable[2];
-  assign _02_ = ~ done[2];
-  assign o__2__valid = _01_ & _02_;
-  assign _03_ = ~ enable[2];
-  assign _04_ = done[2] | _03_;
-  assign taken[2] = _04_ | o__2__ready;
-  assign i__ready = & taken;
-  assign _05_ = taken & enable;
-  assign _06_ = i__ready ? 3'h0 : _05_;
+  wire [7:0] _13_;
+  wire [2:0] _14_;
+  wire [7:0] _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire moves;
+  reg [7:0] second = 8'h00;
+  assign _00_ = ~ waiting[0];
+  assign _11_ = _00_ | o__0__ready;
+  assign _16_ = ~ waiting[1];
+  assign _17_ = _16_ | o__1__ready;
+  assign _18_ = ~ waiting[2];
+  assign _19_ = _18_ | o__2__ready;
+  assign moves = & { _19_, _17_, _11_ };
+  assign _20_ = ~ i__valid;
+  assign _21_ = i__ready & _20_;
+  assign _22_ = moves | _21_;
+  assign _01_ = ~ i__ready;
+  assign _02_ = i__valid | _01_;
+  assign _03_ = _02_ ? enable : 3'h0;
+  assign _04_ = i__ready ? i__payload : second;
+  assign _05_ = ~ o__0__ready;
+  assign _06_ = waiting[0] & _05_;
+  assign _07_ = ~ o__1__ready;
+  assign _08_ = waiting[1] & _07_;
+  assign _09_ = ~ o__2__ready;
+  assign _10_ = waiting[2] & _09_;
   always @(posedge clk)
-    done <= _07_;
-  assign _15_ = i__valid ? _06_ : done;
-  assign _16_ = clear ? 3'h0 : _15_;
-  assign _07_ = rst ? 3'h0 : _16_;
+    i__ready <= _12_;
+  always @(posedge clk)
+    second <= _13_;
+  always @(posedge clk)
+    waiting <= _14_;
+  always @(posedge clk)
+    o__0__payload <= _15_;
+  assign _15_ = moves ? _04_ : o__0__payload;
+  assign _23_ = moves ? _03_[2] : _10_;
+  assign _24_ = clear ? 1'h0 : _23_;
+  assign _14_[2] = rst ? 1'h0 : _24_;
+  assign _25_ = moves ? _03_[1] : _08_;
+  assign _26_ = clear ? 1'h0 : _25_;
+  assign _14_[1] = rst ? 1'h0 : _26_;
+  assign _27_ = moves ? _03_[0] : _06_;
+  assign _28_ = clear ? 1'h0 : _27_;
+  assign _14_[0] = rst ? 1'h0 : _28_;
+  assign _13_ = i__ready ? i__payload : second;
+  assign _29_ = clear ? 1'h1 : _22_;
+  assign _12_ = rst ? 1'h1 : _29_;
 endmodule
 
-module tiny_w4a4_main_full_writer(rst, start, width, height, i__payload, i__valid, o__valid, i__ready, overrun, clear, \port$1808$247 , o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_full_writer(rst, start, busy, i__ready, clear, words, \port$2192$263 , width, height, i__valid, i__payload, o__ready, overrun, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input start;
   wire start;
-  input [15:0] width;
-  wire [15:0] width;
-  input [15:0] height;
-  wire [15:0] height;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
-  output o__valid;
-  wire o__valid;
-  output i__ready;
-  wire i__ready;
-  output overrun;
-  wire overrun;
-  input clear;
-  wire clear;
-  input [63:0] \port$1808$247 ;
-  wire [63:0] \port$1808$247 ;
-  input o__ready;
-  wire o__ready;
-  output [18:0] o__payload;
-  wire [18:0] o__payload;
   output busy;
-  reg busy = 1'h0;
-  input clk;
-  wire clk;
-  wire _000_;
-  wire [16:0] _001_;
-  wire [11:0] _002_;
-  wire [16:0] _003_;
-  wire _004_;
-  wire [16:0] _005_;
-  wire [16:0] _006_;
-  wire [16:0] _007_;
-  wire [16:0] _008_;
-  wire _009_;
-  wire [16:0] _010_;
-  wire _011_;
-  wire [16:0] _012_;
-  wire _013_;
-  wire [15:0] _014_;
-  wire [10:0] _015_;
-  wire [10:0] _016_;
-  wire [15:0] _017_;
-  wire [15:0] _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire _028_;
-  wire [15:0] _029_;
-  wire [15:0] _030_;
-  wire [15:0] _031_;
-  wire [15:0] _032_;
-  wire [15:0] _033_;
-  wire [15:0] _034_;
-  wire [15:0] _035_;
-  wire [15:0] _036_;
-  wire [15:0] _037_;
-  wire [15:0] _038_;
-  wire [10:0] _039_;
-  wire [10:0] _040_;
-  wire [10:0] _041_;
-  wire [10:0] _042_;
-  wire [10:0] _043_;
-  wire [10:0] _044_;
-  wire [10:0] _045_;
-  wire [10:0] _046_;
-  wire [15:0] _047_;
-  wire [15:0] _048_;
-  wire [15:0] _049_;
-  wire [15:0] _050_;
-  wire _051_;
-  wire _052_;
-  wire _053_;
-  wire _054_;
-  reg [15:0] \$like  = 16'h0000;
-  reg [10:0] address = 11'h000;
-  reg [10:0] pixel = 11'h000;
-  reg [15:0] word = 16'h0000;
-  reg [15:0] y = 16'h0000;
-  assign _000_ = busy & i__valid;
-  assign _011_ = address < 10'h21c;
-  assign o__valid = _000_ & _011_;
-  assign _020_ = address < 10'h21c;
-  assign _021_ = ~ _020_;
-  assign _022_ = o__ready | _021_;
-  assign i__ready = busy & _022_;
-  assign _023_ = busy & i__valid;
-  assign _024_ = address < 10'h21c;
-  assign _025_ = ~ _024_;
-  assign overrun = _023_ & _025_;
-  assign _026_ = i__valid & i__ready;
-  assign _001_ = word + 1'h1;
-  assign _002_ = address + 1'h1;
-  assign _003_ = \port$1808$247 [15:0] - 1'h1;
-  assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1808$247 [31:16];
-  assign _006_ = pixel + \port$1808$247 [31:16];
-  assign _007_ = \$like  + 1'h1;
-  assign _008_ = width - 1'h1;
-  assign _009_ = \$like  == _008_;
-  assign _010_ = y + 1'h1;
-  assign _012_ = height - 1'h1;
-  assign _013_ = y == _012_;
-  always @(posedge clk)
-    word <= _014_;
-  always @(posedge clk)
-    address <= _015_;
-  always @(posedge clk)
-    pixel <= _016_;
-  always @(posedge clk)
-    \$like  <= _017_;
-  always @(posedge clk)
-    y <= _018_;
-  always @(posedge clk)
-    busy <= _019_;
-  assign _027_ = start ? 1'h1 : _054_;
-  assign _028_ = clear ? 1'h0 : _027_;
-  assign _019_ = rst ? 1'h0 : _028_;
-  assign _029_ = _009_ ? _010_[15:0] : y;
-  assign _030_ = _004_ ? _029_ : y;
-  assign _031_ = _026_ ? _030_ : y;
-  assign _032_ = start ? 16'h0000 : _031_;
-  assign _033_ = clear ? 16'h0000 : _032_;
-  assign _018_ = rst ? 16'h0000 : _033_;
-  assign _034_ = _009_ ? 16'h0000 : _007_[15:0];
-  assign _035_ = _004_ ? _034_ : \$like ;
-  assign _036_ = _026_ ? _035_ : \$like ;
-  assign _037_ = start ? 16'h0000 : _036_;
-  assign _038_ = clear ? 16'h0000 : _037_;
-  assign _017_ = rst ? 16'h0000 : _038_;
-  assign _039_ = _004_ ? _005_[10:0] : pixel;
-  assign _040_ = _026_ ? _039_ : pixel;
-  assign _041_ = start ? \port$1808$247 [42:32] : _040_;
-  assign _042_ = clear ? 11'h000 : _041_;
-  assign _016_ = rst ? 11'h000 : _042_;
-  assign _043_ = _004_ ? _006_[10:0] : _002_[10:0];
-  assign _044_ = _026_ ? _043_ : address;
-  assign _045_ = start ? \port$1808$247 [42:32] : _044_;
-  assign _046_ = clear ? 11'h000 : _045_;
-  assign _015_ = rst ? 11'h000 : _046_;
-  assign _047_ = _004_ ? 16'h0000 : _001_[15:0];
-  assign _048_ = _026_ ? _047_ : word;
-  assign _049_ = start ? 16'h0000 : _048_;
-  assign _050_ = clear ? 16'h0000 : _049_;
-  assign _014_ = rst ? 16'h0000 : _050_;
-  assign _051_ = _013_ ? 1'h0 : busy;
-  assign _052_ = _009_ ? _051_ : busy;
-  assign _053_ = _004_ ? _052_ : busy;
-  assign _054_ = _026_ ? _053_ : busy;
-  assign o__payload = { i__payload, address };
-endmodule
-
-module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__valid, i__ready, load__data, clear, load__second, load__word, load__beat, \port$1808$0 , groups, logits, o__payload, o__valid, busy, clk);
-  input o__ready;
-  wire o__ready;
-  input rst;
-  wire rst;
-  input load__valid;
-  wire load__valid;
-  input start;
-  wire start;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
+  wire busy;
   output i__ready;
   wire i__ready;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input clear;
   wire clear;
-  input load__second;
-  wire load__second;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [31:0] \port$1808$0 ;
-  wire [31:0] \port$1808$0 ;
-  input [15:0] groups;
-  wire [15:0] groups;
-  input logits;
-  wire logits;
-  output [8:0] o__payload;
-  wire [8:0] o__payload;
+  input [1:0] words;
+  wire [1:0] words;
+  input [47:0] \port$2192$263 ;
+  wire [47:0] \port$2192$263 ;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input o__ready;
+  wire o__ready;
+  output overrun;
+  reg overrun = 1'h0;
   output o__valid;
   reg o__valid = 1'h0;
-  output busy;
-  reg busy = 1'h0;
+  output [18:0] o__payload;
+  reg [18:0] o__payload = 19'h00000;
   input clk;
   wire clk;
-  wire _000_;
-  wire _001_;
-  wire [7:0] _002_;
+  wire [16:0] _000_;
+  wire [2:0] _001_;
+  wire [4:0] _002_;
   wire _003_;
-  wire _004_;
+  wire [4:0] _004_;
   wire _005_;
-  wire _006_;
+  wire [10:0] _006_;
   wire _007_;
   wire _008_;
   wire _009_;
@@ -4020,75 +5100,277 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire _013_;
   wire _014_;
   wire _015_;
-  wire _016_;
-  wire _017_;
-  wire [1:0] _018_;
-  wire [1:0] _019_;
-  wire _020_;
-  wire [11:0] _021_;
-  wire [12:0] _022_;
-  wire [11:0] _023_;
-  wire [13:0] _024_;
+  wire [18:0] _016_;
+  wire [10:0] _017_;
+  wire [10:0] _018_;
+  wire _019_;
+  wire [1:0] _020_;
+  wire [3:0] _021_;
+  wire _022_;
+  wire [3:0] _023_;
+  wire _024_;
   wire _025_;
   wire _026_;
   wire _027_;
-  wire [13:0] _028_;
-  wire [14:0] _029_;
-  wire [13:0] _030_;
-  wire [16:0] _031_;
-  wire [14:0] _032_;
-  wire [15:0] _033_;
+  wire [12:0] _028_;
+  wire [10:0] _029_;
+  wire [2:0] _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
   wire _034_;
-  wire [1:0] _035_;
-  wire [1:0] _036_;
-  wire [16:0] _037_;
-  wire [16:0] _038_;
+  wire _035_;
+  wire _036_;
+  wire [3:0] _037_;
+  wire [3:0] _038_;
+  wire [3:0] _039_;
+  wire [3:0] _040_;
+  wire [3:0] _041_;
+  wire [3:0] _042_;
+  wire [1:0] _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire [10:0] _047_;
+  wire [10:0] _048_;
+  wire [7:0] _049_;
+  wire [7:0] _050_;
+  wire [10:0] _051_;
+  wire [10:0] _052_;
+  wire _053_;
+  wire _054_;
+  wire _055_;
+  wire _056_;
+  wire _057_;
+  reg \$signal  = 1'h0;
+  reg \$signal$17  = 1'h0;
+  reg \$signal$23  = 1'h0;
+  reg \$signal$7  = 1'h0;
+  reg [10:0] address = 11'h000;
+  reg [1:0] follower = 2'h0;
+  reg [10:0] gap = 11'h000;
+  wire next_last;
+  reg [10:0] skipped = 11'h000;
+  wire taken;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
+  assign _000_ = \port$2192$263 [15:0] - words;
+  assign _011_ = words == 1'h1;
+  assign _022_ = address >= 10'h21c;
+  assign _025_ = taken & _022_;
+  assign _026_ = ~ o__valid;
+  assign _027_ = _026_ | o__ready;
+  assign _028_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _029_ = next_last ? gap : 11'h000;
+  assign _030_ = follower + 1'h1;
+  assign _001_ = \$signal$17  ? 3'h2 : _030_;
+  assign _002_ = x + 1'h1;
+  assign _003_ = x == width;
+  assign _004_ = y + 1'h1;
+  assign _005_ = y == height;
+  assign _006_ = \$signal$7  ? gap : 11'h000;
+  assign _007_ = \$signal  | \$signal$23 ;
+  assign busy = _007_ | o__valid;
+  assign _008_ = ~ o__valid;
+  assign _009_ = _008_ | o__ready;
+  assign i__ready = \$signal$23  & _009_;
+  assign taken = i__valid & i__ready;
+  assign _010_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _010_;
+  always @(posedge clk)
+    \$signal  <= _012_;
+  always @(posedge clk)
+    gap <= _000_[10:0];
+  always @(posedge clk)
+    \$signal$7  <= _013_;
+  always @(posedge clk)
+    overrun <= _014_;
+  always @(posedge clk)
+    o__valid <= _015_;
+  always @(posedge clk)
+    o__payload <= _016_;
+  always @(posedge clk)
+    address <= _017_;
+  always @(posedge clk)
+    skipped <= _018_;
+  always @(posedge clk)
+    \$signal$17  <= _019_;
+  always @(posedge clk)
+    follower <= _020_;
+  always @(posedge clk)
+    x <= _021_;
+  always @(posedge clk)
+    y <= _023_;
+  always @(posedge clk)
+    \$signal$23  <= _024_;
+  assign _031_ = _005_ ? 1'h0 : \$signal$23 ;
+  assign _032_ = _003_ ? _031_ : \$signal$23 ;
+  assign _033_ = \$signal$17  ? _032_ : \$signal$23 ;
+  assign _034_ = taken ? _033_ : \$signal$23 ;
+  assign _035_ = \$signal  ? 1'h1 : _034_;
+  assign _036_ = clear ? 1'h0 : _035_;
+  assign _024_ = rst ? 1'h0 : _036_;
+  assign _037_ = _003_ ? _004_[3:0] : y;
+  assign _038_ = \$signal$17  ? _037_ : y;
+  assign _039_ = taken ? _038_ : y;
+  assign _023_ = \$signal  ? 4'h1 : _039_;
+  assign _040_ = _003_ ? 4'h1 : _002_[3:0];
+  assign _041_ = \$signal$17  ? _040_ : x;
+  assign _042_ = taken ? _041_ : x;
+  assign _021_ = \$signal  ? 4'h1 : _042_;
+  assign _043_ = taken ? _001_[1:0] : follower;
+  assign _020_ = \$signal  ? 2'h2 : _043_;
+  assign _044_ = taken ? next_last : \$signal$17 ;
+  assign _045_ = \$signal  ? \$signal$7  : _044_;
+  assign _046_ = clear ? 1'h0 : _045_;
+  assign _019_ = rst ? 1'h0 : _046_;
+  assign _047_ = taken ? _029_ : skipped;
+  assign _018_ = \$signal  ? _006_ : _047_;
+  assign _048_ = taken ? _028_[11:1] : address;
+  assign _017_ = \$signal  ? \port$2192$263 [26:16] : _048_;
+  assign _049_ = taken ? i__payload : o__payload[18:11];
+  assign _050_ = clear ? 8'h00 : _049_;
+  assign _016_[18:11] = rst ? 8'h00 : _050_;
+  assign _051_ = taken ? address : o__payload[10:0];
+  assign _052_ = clear ? 11'h000 : _051_;
+  assign _016_[10:0] = rst ? 11'h000 : _052_;
+  assign _053_ = _027_ ? taken : o__valid;
+  assign _054_ = clear ? 1'h0 : _053_;
+  assign _015_ = rst ? 1'h0 : _054_;
+  assign _055_ = clear ? 1'h0 : _025_;
+  assign _014_ = rst ? 1'h0 : _055_;
+  assign _056_ = clear ? 1'h0 : _011_;
+  assign _013_ = rst ? 1'h0 : _056_;
+  assign _057_ = clear ? 1'h0 : start;
+  assign _012_ = rst ? 1'h0 : _057_;
+endmodule
+
+module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height, groups, load__second, load__valid, load__beat, load__word, logits, i__valid, i__payload, o__valid, o__payload, busy, load__data, clk);
+  input o__ready;
+  wire o__ready;
+  input rst;
+  wire rst;
+  input start;
+  wire start;
+  output i__ready;
+  wire i__ready;
+  input clear;
+  wire clear;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
+  input [1:0] groups;
+  wire [1:0] groups;
+  input load__second;
+  wire load__second;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
+  input logits;
+  wire logits;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  output o__valid;
+  reg o__valid = 1'h0;
+  output [8:0] o__payload;
+  reg [8:0] o__payload = 9'h000;
+  output busy;
+  reg busy = 1'h0;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input clk;
+  wire clk;
+  wire _000_;
+  wire _001_;
+  wire [4:0] _002_;
+  wire _003_;
+  wire [1:0] _004_;
+  wire [1:0] _005_;
+  wire [11:0] _006_;
+  wire [12:0] _007_;
+  wire [11:0] _008_;
+  wire [13:0] _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire [14:0] _013_;
+  wire _014_;
+  wire _015_;
+  wire [1:0] _016_;
+  wire [1:0] _017_;
+  wire _018_;
+  wire [1:0] _019_;
+  wire [1:0] _020_;
+  wire _021_;
+  wire _022_;
+  wire [7:0] _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire [1:0] _030_;
+  wire _031_;
+  wire _032_;
+  wire [7:0] _033_;
+  wire _034_;
+  wire [4:0] _035_;
+  wire [4:0] _036_;
+  wire _037_;
+  wire _038_;
   wire _039_;
-  wire [16:0] _040_;
+  wire [15:0] _040_;
   wire [13:0] _041_;
   wire _042_;
-  wire _043_;
-  wire [13:0] _044_;
+  wire [13:0] _043_;
+  wire [14:0] _044_;
   wire [1:0] _045_;
   wire [1:0] _046_;
-  wire [1:0] _047_;
-  wire [7:0] _048_;
-  wire [15:0] _049_;
-  wire _050_;
-  wire [13:0] _051_;
-  wire [14:0] _052_;
+  wire [7:0] _047_;
+  wire [15:0] _048_;
+  wire _049_;
+  wire [14:0] _050_;
+  wire _051_;
+  wire _052_;
   wire _053_;
-  wire [15:0] _054_;
-  wire [15:0] _055_;
-  wire _056_;
-  wire [16:0] _057_;
-  wire [4:0] _058_;
+  wire _054_;
+  wire [8:0] _055_;
+  wire [3:0] _056_;
+  wire [3:0] _057_;
+  wire _058_;
   wire _059_;
-  wire [16:0] _060_;
+  wire _060_;
   wire _061_;
   wire _062_;
   wire _063_;
   wire _064_;
-  wire _065_;
-  wire [15:0] _066_;
-  wire [15:0] _067_;
-  wire [15:0] _068_;
-  wire [15:0] _069_;
-  wire [15:0] _070_;
-  wire [15:0] _071_;
-  wire [15:0] _072_;
-  wire [15:0] _073_;
-  wire [15:0] _074_;
-  wire [15:0] _075_;
+  wire [3:0] _065_;
+  wire [3:0] _066_;
+  wire [3:0] _067_;
+  wire [3:0] _068_;
+  wire [3:0] _069_;
+  wire [3:0] _070_;
+  wire _071_;
+  wire _072_;
+  wire [7:0] _073_;
+  wire [7:0] _074_;
+  wire _075_;
   wire _076_;
   wire _077_;
   wire _078_;
-  wire [14:0] _079_;
-  wire [14:0] _080_;
-  wire [14:0] _081_;
-  wire [13:0] _082_;
-  wire [13:0] _083_;
-  wire [13:0] _084_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire [14:0] _083_;
+  wire [14:0] _084_;
   wire _085_;
   wire _086_;
   wire [15:0] _087_;
@@ -4099,17 +5381,17 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   wire [1:0] _092_;
   wire [1:0] _093_;
   wire [1:0] _094_;
-  wire [1:0] _095_;
-  wire [1:0] _096_;
+  wire [14:0] _095_;
+  wire [14:0] _096_;
   wire [13:0] _097_;
   wire [13:0] _098_;
   wire _099_;
   wire _100_;
   wire [13:0] _101_;
   wire [13:0] _102_;
-  reg [15:0] \$like  = 16'h0000;
-  reg [1:0] \$signal  = 2'h0;
-  reg [1:0] \$signal$38  = 2'h0;
+  wire \$signal ;
+  wire \$signal$27 ;
+  reg [1:0] \$signal$40  = 2'h0;
   reg \$signature__addr  = 1'h0;
   wire [15:0] \$signature__data ;
   wire advance;
@@ -4119,186 +5401,193 @@ module tiny_w4a4_main_head(o__ready, rst, load__valid, start, i__payload, i__val
   reg signed [13:0] dot = 14'h0000;
   reg [1:0] \final  = 2'h0;
   wire last;
-  wire last_byte;
+  reg last_byte = 1'h0;
   wire last_pixel;
   reg signed [14:0] logit = 15'h0000;
-  wire [7:0] \o__payload.data ;
-  wire \o__payload.last ;
+  reg ready = 1'h0;
   reg [15:0] row = 16'h0000;
-  reg signed [13:0] total = 14'h0000;
+  wire signed [14:0] summed;
+  wire takes;
+  reg signed [14:0] total = 15'h0000;
   wire write__en;
-  reg [15:0] y = 16'h0000;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
   reg [15:0] weights [1:0];
   always @(posedge clk) begin
     if (write__en)
       weights[load__word[0]] <= load__data[15:0];
   end
   assign \$signature__data  = weights[\$signature__addr ];
-  assign _019_ = last ? 2'h0 : _018_;
-  assign _021_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
-  assign _022_ = $signed(1'h0) + $signed(_021_);
-  assign _023_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
-  assign _024_ = $signed(_022_) + $signed(_023_);
-  assign _025_ = i__valid & i__ready;
-  assign _026_ = ! \$signature__addr ;
-  assign _027_ = \$signal [1] & \final [1];
-  assign _028_ = \$signal$38 [1] ? 14'h0000 : total;
-  assign _029_ = $signed(_028_) + $signed(dot);
-  assign _030_ = \$signal$38 [1] ? 14'h0000 : total;
-  assign _032_ = $signed(_030_) + $signed(dot);
-  assign _033_ = $signed(_032_) + $signed(bias);
-  assign _034_ = o__valid & o__ready;
-  assign _035_ = \byte  + 1'h1;
-  assign _036_ = last_byte ? 2'h0 : _035_;
-  assign _037_ = \$like  + 1'h1;
-  assign _038_ = \port$1808$0 [15:0] - 1'h1;
-  assign _039_ = \$like  == _038_;
-  assign _040_ = y + 1'h1;
+  assign _016_ = \byte  + 1'h1;
+  assign _017_ = last_byte ? 2'h0 : _016_;
+  assign _018_ = ~ logits;
+  assign _019_ = \byte  + 1'h1;
+  assign _020_ = last_byte ? 2'h0 : _019_;
+  assign _021_ = _020_ == 1'h1;
+  assign _022_ = _018_ | _021_;
+  assign _002_ = \byte  * 4'h8;
+  assign _023_ = { logit[14], logit } >> _002_;
+  assign _024_ = $signed(logit) >= $signed(1'h0);
+  assign _025_ = $signed(logit) >= $signed(1'h0);
+  assign _026_ = $signed(logit) >= $signed(1'h0);
+  assign _027_ = $signed(logit) >= $signed(1'h0);
+  assign _028_ = $signed(logit) >= $signed(1'h0);
+  assign _029_ = $signed(logit) >= $signed(1'h0);
+  assign _031_ = $signed(logit) >= $signed(1'h0);
+  assign _032_ = $signed(logit) >= $signed(1'h0);
+  assign _033_ = logits ? _023_ : { _032_, _031_, _029_, _028_, _027_, _026_, _025_, _024_ };
+  assign _034_ = last_byte & last_pixel;
+  assign _035_ = x + 1'h1;
+  assign _036_ = y + 1'h1;
+  assign _037_ = o__valid & o__ready;
+  assign _038_ = _037_ & o__payload[8];
+  assign _039_ = ~ logits;
   always @(posedge clk)
     bias <= _041_;
   always @(posedge clk)
-    \$signature__addr  <= _043_;
+    \$signature__addr  <= _042_;
   always @(posedge clk)
-    dot <= _044_;
+    dot <= _043_;
   always @(posedge clk)
-    \$signal  <= _045_;
+    total <= _044_;
   always @(posedge clk)
-    \$signal$38  <= _046_;
+    \$signal$40  <= _045_;
   always @(posedge clk)
-    \final  <= _047_;
+    \final  <= _046_;
   always @(posedge clk)
-    codes <= _048_;
+    codes <= _047_;
   always @(posedge clk)
-    row <= _049_;
+    row <= _048_;
   always @(posedge clk)
-    o__valid <= _050_;
+    ready <= _049_;
   always @(posedge clk)
-    total <= _051_;
+    logit <= _050_;
   always @(posedge clk)
-    logit <= _052_;
+    o__valid <= _052_;
   always @(posedge clk)
     \byte  <= _053_;
   always @(posedge clk)
-    \$like  <= _054_;
+    last_byte <= _054_;
   always @(posedge clk)
-    y <= _055_;
+    o__payload <= _055_;
   always @(posedge clk)
-    busy <= _056_;
+    x <= _056_;
+  always @(posedge clk)
+    y <= _057_;
+  always @(posedge clk)
+    busy <= _058_;
   assign _000_ = ~ load__second;
-  assign _011_ = load__valid & _000_;
-  assign _020_ = ! load__beat;
-  assign write__en = _011_ & _020_;
+  assign write__en = load__valid & _000_;
   assign i__ready = busy & advance;
-  assign _031_ = groups - 1'h1;
-  assign last = \$signature__addr  == _031_;
-  assign _042_ = ~ logits;
-  assign last_byte = _042_ | \byte ;
-  assign _057_ = \port$1808$0 [15:0] - 1'h1;
-  assign _059_ = \$like  == _057_;
-  assign _060_ = \port$1808$0 [31:16] - 1'h1;
-  assign _001_ = y == _060_;
-  assign last_pixel = _059_ & _001_;
-  assign _058_ = \byte  * 4'h8;
-  assign _002_ = { logit[14], logit } >> _058_;
-  assign _003_ = $signed(logit) >= $signed(1'h0);
-  assign _004_ = $signed(logit) >= $signed(1'h0);
-  assign _005_ = $signed(logit) >= $signed(1'h0);
-  assign _006_ = $signed(logit) >= $signed(1'h0);
-  assign _007_ = $signed(logit) >= $signed(1'h0);
-  assign _008_ = $signed(logit) >= $signed(1'h0);
-  assign _009_ = $signed(logit) >= $signed(1'h0);
-  assign _010_ = $signed(logit) >= $signed(1'h0);
-  assign \o__payload.data  = logits ? _002_ : { _010_, _009_, _008_, _007_, _006_, _005_, _004_, _003_ };
-  assign \o__payload.last  = last_byte & last_pixel;
-  assign _012_ = ~ o__valid;
-  assign _013_ = o__ready & last_byte;
-  assign advance = _012_ | _013_;
-  assign _014_ = load__valid & load__second;
-  assign _015_ = ! load__beat;
-  assign _016_ = _014_ & _015_;
-  assign _017_ = i__valid & i__ready;
-  assign _018_ = \$signature__addr  + 1'h1;
-  assign _061_ = last_pixel ? 1'h0 : busy;
-  assign _062_ = last_byte ? _061_ : busy;
-  assign _063_ = _034_ ? _062_ : busy;
-  assign _064_ = start ? 1'h1 : _063_;
-  assign _065_ = clear ? 1'h0 : _064_;
-  assign _056_ = rst ? 1'h0 : _065_;
-  assign _066_ = _039_ ? _040_[15:0] : y;
-  assign _067_ = last_byte ? _066_ : y;
-  assign _068_ = _034_ ? _067_ : y;
-  assign _069_ = start ? 16'h0000 : _068_;
-  assign _070_ = clear ? 16'h0000 : _069_;
-  assign _055_ = rst ? 16'h0000 : _070_;
-  assign _071_ = _039_ ? 16'h0000 : _037_[15:0];
-  assign _072_ = last_byte ? _071_ : \$like ;
-  assign _073_ = _034_ ? _072_ : \$like ;
-  assign _074_ = start ? 16'h0000 : _073_;
-  assign _075_ = clear ? 16'h0000 : _074_;
-  assign _054_ = rst ? 16'h0000 : _075_;
-  assign _076_ = _034_ ? _036_[0] : \byte ;
-  assign _077_ = start ? 1'h0 : _076_;
-  assign _078_ = clear ? 1'h0 : _077_;
-  assign _053_ = rst ? 1'h0 : _078_;
-  assign _079_ = \$signal [1] ? _033_[14:0] : logit;
-  assign _080_ = advance ? _079_ : logit;
-  assign _081_ = clear ? 15'h0000 : _080_;
-  assign _052_ = rst ? 15'h0000 : _081_;
-  assign _082_ = \$signal [1] ? _029_[13:0] : total;
-  assign _083_ = advance ? _082_ : total;
-  assign _084_ = clear ? 14'h0000 : _083_;
-  assign _051_ = rst ? 14'h0000 : _084_;
-  assign _085_ = advance ? _027_ : o__valid;
+  assign _030_ = \$signature__addr  + 1'h1;
+  assign last = _030_ == groups;
+  assign { _040_[15], summed } = $signed(total) + $signed(dot);
+  assign \$signal  = x == width;
+  assign _051_ = y == height;
+  assign last_pixel = \$signal  & _051_;
+  assign _059_ = ~ o__valid;
+  assign \$signal$27  = _059_ | o__ready;
+  assign takes = ready & \$signal$27 ;
+  assign _060_ = ~ ready;
+  assign _061_ = \$signal$27  & last_byte;
+  assign advance = _060_ | _061_;
+  assign _001_ = load__valid & load__second;
+  assign _003_ = i__valid & i__ready;
+  assign _004_ = \$signature__addr  + 1'h1;
+  assign _005_ = last ? 2'h0 : _004_;
+  assign _006_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
+  assign _007_ = $signed(1'h0) + $signed(_006_);
+  assign _008_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
+  assign _009_ = $signed(_007_) + $signed(_008_);
+  assign _010_ = advance & \$signal$40 [1];
+  assign _011_ = start | _010_;
+  assign _012_ = start | \final [1];
+  assign _013_ = _012_ ? { bias[13], bias } : summed;
+  assign _014_ = i__valid & i__ready;
+  assign _015_ = \$signal$40 [1] & \final [1];
+  assign _062_ = _038_ ? 1'h0 : busy;
+  assign _063_ = start ? 1'h1 : _062_;
+  assign _064_ = clear ? 1'h0 : _063_;
+  assign _058_ = rst ? 1'h0 : _064_;
+  assign _065_ = \$signal  ? _036_[3:0] : y;
+  assign _066_ = last_byte ? _065_ : y;
+  assign _067_ = takes ? _066_ : y;
+  assign _057_ = start ? 4'h1 : _067_;
+  assign _068_ = \$signal  ? 4'h1 : _035_[3:0];
+  assign _069_ = last_byte ? _068_ : x;
+  assign _070_ = takes ? _069_ : x;
+  assign _056_ = start ? 4'h1 : _070_;
+  assign _071_ = takes ? _034_ : o__payload[8];
+  assign _072_ = clear ? 1'h0 : _071_;
+  assign _055_[8] = rst ? 1'h0 : _072_;
+  assign _073_ = takes ? _033_ : o__payload[7:0];
+  assign _074_ = clear ? 8'h00 : _073_;
+  assign _055_[7:0] = rst ? 8'h00 : _074_;
+  assign _075_ = takes ? _022_ : last_byte;
+  assign _076_ = start ? _039_ : _075_;
+  assign _077_ = clear ? 1'h0 : _076_;
+  assign _054_ = rst ? 1'h0 : _077_;
+  assign _078_ = takes ? _017_[0] : \byte ;
+  assign _079_ = start ? 1'h0 : _078_;
+  assign _080_ = clear ? 1'h0 : _079_;
+  assign _053_ = rst ? 1'h0 : _080_;
+  assign _081_ = \$signal$27  ? ready : o__valid;
+  assign _082_ = clear ? 1'h0 : _081_;
+  assign _052_ = rst ? 1'h0 : _082_;
+  assign _083_ = advance ? summed : logit;
+  assign _084_ = clear ? 15'h0000 : _083_;
+  assign _050_ = rst ? 15'h0000 : _084_;
+  assign _085_ = advance ? _015_ : ready;
   assign _086_ = clear ? 1'h0 : _085_;
-  assign _050_ = rst ? 1'h0 : _086_;
+  assign _049_ = rst ? 1'h0 : _086_;
   assign _087_ = advance ? \$signature__data  : row;
   assign _088_ = clear ? 16'h0000 : _087_;
-  assign _049_ = rst ? 16'h0000 : _088_;
+  assign _048_ = rst ? 16'h0000 : _088_;
   assign _089_ = advance ? i__payload : codes;
   assign _090_ = clear ? 8'h00 : _089_;
-  assign _048_ = rst ? 8'h00 : _090_;
+  assign _047_ = rst ? 8'h00 : _090_;
   assign _091_ = advance ? { \final [0], last } : \final ;
   assign _092_ = clear ? 2'h0 : _091_;
-  assign _047_ = rst ? 2'h0 : _092_;
-  assign _093_ = advance ? { \$signal$38 [0], _026_ } : \$signal$38 ;
+  assign _046_ = rst ? 2'h0 : _092_;
+  assign _093_ = advance ? { \$signal$40 [0], _014_ } : \$signal$40 ;
   assign _094_ = clear ? 2'h0 : _093_;
-  assign _046_ = rst ? 2'h0 : _094_;
-  assign _095_ = advance ? { \$signal [0], _025_ } : \$signal ;
-  assign _096_ = clear ? 2'h0 : _095_;
-  assign _045_ = rst ? 2'h0 : _096_;
-  assign _097_ = advance ? _024_ : dot;
+  assign _045_ = rst ? 2'h0 : _094_;
+  assign _095_ = _011_ ? _013_ : total;
+  assign _096_ = clear ? 15'h0000 : _095_;
+  assign _044_ = rst ? 15'h0000 : _096_;
+  assign _097_ = advance ? _009_ : dot;
   assign _098_ = clear ? 14'h0000 : _097_;
-  assign _044_ = rst ? 14'h0000 : _098_;
-  assign _099_ = _017_ ? _019_[0] : \$signature__addr ;
+  assign _043_ = rst ? 14'h0000 : _098_;
+  assign _099_ = _003_ ? _005_[0] : \$signature__addr ;
   assign _100_ = clear ? 1'h0 : _099_;
-  assign _043_ = rst ? 1'h0 : _100_;
-  assign _101_ = _016_ ? load__data[13:0] : bias;
+  assign _042_ = rst ? 1'h0 : _100_;
+  assign _101_ = _001_ ? load__data[13:0] : bias;
   assign _102_ = clear ? 14'h0000 : _101_;
   assign _041_ = rst ? 14'h0000 : _102_;
-  assign o__payload = { \o__payload.last , \o__payload.data  };
+  assign _040_[14:0] = summed;
 endmodule
 
-module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear, start, width, height, groups, o__valid, o__payload, clk);
+module tiny_w4a4_main_pool(rst, advance, o__ready, clear, start, width, height, groups, i__valid, store__data, o__valid, o__payload, clk);
   input rst;
   wire rst;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
-  output i__ready;
-  wire i__ready;
+  output advance;
+  wire advance;
   input o__ready;
   wire o__ready;
   input clear;
   wire clear;
   input start;
   wire start;
-  input [12:0] width;
-  wire [12:0] width;
-  input [12:0] height;
-  wire [12:0] height;
-  input [3:0] groups;
-  wire [3:0] groups;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
+  input [1:0] groups;
+  wire [1:0] groups;
+  input i__valid;
+  wire i__valid;
+  input [7:0] store__data;
+  wire [7:0] store__data;
   output o__valid;
   reg o__valid = 1'h0;
   output [7:0] o__payload;
@@ -4306,20 +5595,20 @@ module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear,
   input clk;
   wire clk;
   wire _000_;
-  wire _001_;
-  wire [13:0] _002_;
-  wire [13:0] _003_;
-  wire [4:0] _004_;
+  wire [4:0] _001_;
+  wire [4:0] _002_;
+  wire _003_;
+  wire _004_;
   wire _005_;
   wire _006_;
-  wire _007_;
-  wire [13:0] _008_;
+  wire [3:0] _007_;
+  wire _008_;
   wire _009_;
-  wire _010_;
-  wire [4:0] _011_;
-  wire [13:0] _012_;
+  wire [3:0] _010_;
+  wire _011_;
+  wire _012_;
   wire _013_;
-  wire _014_;
+  wire [4:0] _014_;
   wire _015_;
   wire _016_;
   wire _017_;
@@ -4327,48 +5616,48 @@ module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear,
   wire _019_;
   wire _020_;
   wire [3:0] _021_;
-  wire [4:0] _022_;
+  wire _022_;
   wire _023_;
-  wire _024_;
-  wire [3:0] _025_;
+  wire [3:0] _024_;
+  wire [1:0] _025_;
   wire [3:0] _026_;
-  wire _027_;
-  wire _028_;
-  wire [3:0] _029_;
-  wire [3:0] _030_;
-  wire [4:0] _031_;
-  wire [3:0] _032_;
-  wire [12:0] _033_;
-  wire [12:0] _034_;
+  wire [3:0] _027_;
+  wire [7:0] _028_;
+  wire [7:0] _029_;
+  wire _030_;
+  wire [3:0] _031_;
+  wire _032_;
+  wire [7:0] _033_;
+  wire _034_;
   wire [3:0] _035_;
   wire _036_;
-  wire [7:0] _037_;
+  wire [3:0] _037_;
   wire [3:0] _038_;
-  wire _039_;
-  wire _040_;
+  wire [7:0] _039_;
+  wire [3:0] _040_;
   wire _041_;
-  wire _042_;
-  wire _043_;
-  wire [7:0] _044_;
-  wire [13:0] _045_;
-  wire [13:0] _046_;
-  wire _047_;
-  wire [13:0] _048_;
-  wire [7:0] _049_;
-  wire [7:0] _050_;
-  wire [7:0] _051_;
-  wire _052_;
-  wire _053_;
-  wire _054_;
+  wire [7:0] _042_;
+  wire [3:0] _043_;
+  wire _044_;
+  wire [7:0] _045_;
+  wire _046_;
+  wire [7:0] _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire [2:0] _051_;
+  wire [7:0] _052_;
+  wire [7:0] _053_;
+  wire [7:0] _054_;
   wire _055_;
   wire _056_;
   wire _057_;
   wire _058_;
   wire _059_;
-  wire [3:0] _060_;
-  wire [3:0] _061_;
-  wire [7:0] _062_;
-  wire [7:0] _063_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire [3:0] _063_;
   wire _064_;
   wire _065_;
   wire [3:0] _066_;
@@ -4377,417 +5666,268 @@ module tiny_w4a4_main_pool(rst, i__payload, i__valid, i__ready, o__ready, clear,
   wire [3:0] _069_;
   wire [3:0] _070_;
   wire [3:0] _071_;
-  wire [12:0] _072_;
-  wire [12:0] _073_;
-  wire [12:0] _074_;
-  wire [12:0] _075_;
-  wire [12:0] _076_;
-  wire [12:0] _077_;
-  wire [12:0] _078_;
-  wire [12:0] _079_;
-  wire [12:0] _080_;
-  wire [12:0] _081_;
-  wire [3:0] _082_;
-  wire [3:0] _083_;
-  wire [3:0] _084_;
-  wire [3:0] _085_;
-  wire [3:0] _086_;
-  wire [3:0] _087_;
-  wire [3:0] _088_;
-  wire [3:0] _089_;
-  wire [3:0] _090_;
-  wire [3:0] _091_;
-  reg \$signal  = 1'h0;
-  reg [3:0] \$signature__addr  = 4'h0;
+  wire [3:0] _072_;
+  wire [1:0] _073_;
+  wire [1:0] _074_;
+  wire \$signal ;
+  wire \$signal$7 ;
+  reg [3:0] \$signature__addr$20  = 4'h0;
   wire [7:0] \$signature__data ;
+  wire [7:0] \$signature__data$46 ;
   wire \$signature__en ;
-  reg follows = 1'h0;
-  reg [3:0] group = 4'h0;
-  wire moves;
-  reg [3:0] pixel_addr = 4'h0;
-  reg valid = 1'h0;
-  reg [7:0] word = 8'h00;
-  reg [3:0] word_addr = 4'h0;
-  reg word_last = 1'h0;
-  wire [3:0] \write__data[0] ;
-  wire [3:0] \write__data[1] ;
+  reg [3:0] address = 4'h0;
+  reg [3:0] \delayed$23  = 4'h0;
+  reg [7:0] \delayed$26  = 8'h00;
+  reg \delayed$28  = 1'h0;
+  reg [7:0] \delayed$32  = 8'h00;
+  reg [7:0] \delayed$33  = 8'h00;
+  reg \delayed$35  = 1'h0;
+  reg [3:0] \delayed$36  = 4'h0;
+  reg \delayed$37  = 1'h0;
+  reg [7:0] \delayed$39  = 8'h00;
+  reg [3:0] \delayed$40  = 4'h0;
+  reg \delayed$41  = 1'h0;
+  reg [7:0] \delayed$42  = 8'h00;
+  reg [3:0] \delayed$43  = 4'h0;
+  reg \delayed$44  = 1'h0;
+  reg [7:0] \delayed$45  = 8'h00;
+  reg [1:0] group = 2'h1;
+  wire last_y;
+  wire \place.ends ;
+  wire \place.gives ;
+  wire store__en;
   wire write__en;
-  reg [12:0] x = 13'h0000;
-  reg [12:0] y = 13'h0000;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
+  reg [7:0] pairs [1:0];
+  always @(posedge clk) begin
+    if (store__en)
+      pairs[group[0]] <= store__data;
+  end
+  assign \$signature__data  = pairs[group[0]];
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] row [9:0];
   always @(posedge clk) begin
     if (write__en)
-      row[word_addr] <= { \write__data[1] , \write__data[0]  };
+      row[\$signature__addr$20 ] <= \delayed$26 ;
   end
-  reg [7:0] _203_;
+  reg [7:0] _181_;
   always @(posedge clk) begin
     if (\$signature__en ) begin
-      _203_ <= row[\$signature__addr ];
+      _181_ <= row[\$signature__addr$20 ];
     end
   end
-  assign \$signature__data  = _203_;
+  assign \$signature__data$46  = _181_;
   always @(posedge clk)
-    \$signature__addr  <= _032_;
+    group <= _025_;
   always @(posedge clk)
-    x <= _033_;
+    x <= _026_;
   always @(posedge clk)
-    y <= _034_;
+    y <= _027_;
   always @(posedge clk)
-    pixel_addr <= _035_;
+    \delayed$32  <= _028_;
   always @(posedge clk)
-    valid <= _036_;
+    \delayed$33  <= _029_;
   always @(posedge clk)
-    word <= _037_;
+    \delayed$35  <= _030_;
   always @(posedge clk)
-    word_addr <= _038_;
+    \delayed$36  <= _031_;
   always @(posedge clk)
-    \$signal  <= _039_;
+    \delayed$26  <= _033_;
   always @(posedge clk)
-    word_last <= _040_;
+    \delayed$37  <= _034_;
   always @(posedge clk)
-    follows <= _041_;
+    address <= _035_;
   always @(posedge clk)
-    o__valid <= _043_;
+    \delayed$28  <= _036_;
   always @(posedge clk)
-    o__payload <= _044_;
-  assign _000_ = i__valid & i__ready;
-  assign _011_ = group + 1'h1;
-  assign _022_ = \$signature__addr  + 1'h1;
-  assign _031_ = group + 1'h1;
-  assign _042_ = _031_ == groups;
-  assign _045_ = x + 1'h1;
-  assign _046_ = x + 1'h1;
-  assign _047_ = _046_ == width;
-  assign _048_ = y + 1'h1;
-  assign _001_ = _048_ == height;
+    \delayed$23  <= _037_;
+  always @(posedge clk)
+    \$signature__addr$20  <= _038_;
+  always @(posedge clk)
+    \delayed$39  <= _039_;
+  always @(posedge clk)
+    \delayed$40  <= _040_;
+  always @(posedge clk)
+    \delayed$41  <= _041_;
+  always @(posedge clk)
+    \delayed$42  <= _042_;
+  always @(posedge clk)
+    \delayed$43  <= _043_;
+  always @(posedge clk)
+    \delayed$44  <= _044_;
+  always @(posedge clk)
+    \delayed$45  <= _045_;
+  always @(posedge clk)
+    o__valid <= _046_;
+  always @(posedge clk)
+    o__payload <= _047_;
+  assign _000_ = ~ o__valid;
+  assign advance = _000_ | o__ready;
+  assign \$signal  = group == groups;
+  assign \$signal$7  = x == width;
+  assign last_y = y == height;
+  assign _011_ = ~ x[0];
+  assign \place.ends  = \$signal$7  | _011_;
+  assign _032_ = ~ y[0];
+  assign \place.gives  = last_y | _032_;
+  assign store__en = i__valid & advance;
+  assign \$signature__en  = advance & \delayed$23 [2];
+  assign _048_ = advance & \delayed$28 ;
+  assign _049_ = ~ \delayed$23 [2];
+  assign write__en = _048_ & _049_;
+  assign _050_ = i__valid & advance;
+  assign _051_ = group + 1'h1;
+  assign _001_ = x + 1'h1;
   assign _002_ = y + 1'h1;
-  assign _003_ = _001_ ? 14'h0000 : _002_;
-  assign _004_ = \$signature__addr  + 1'h1;
-  assign _005_ = ~ x[0];
-  assign _006_ = ~ y[0];
-  assign _007_ = _005_ & _006_;
-  assign _008_ = x + 1'h1;
-  assign _009_ = _008_ == width;
-  assign _010_ = x[0] | _009_;
-  assign _012_ = y + 1'h1;
-  assign _013_ = _012_ == height;
-  assign _014_ = y[0] | _013_;
-  assign _015_ = _010_ & _014_;
-  assign _016_ = word_addr == \$signature__addr ;
-  assign _017_ = valid & _016_;
-  assign _018_ = valid & word_last;
-  assign _019_ = ~ o__valid;
-  assign moves = _019_ | o__ready;
-  assign _020_ = ~ valid;
-  assign i__ready = _020_ | moves;
-  assign \$signature__en  = i__valid & i__ready;
-  assign write__en = valid & moves;
-  assign _021_ = follows ? o__payload[3:0] : \$signature__data [3:0];
-  assign _023_ = word[3:0] > _021_;
-  assign _024_ = \$signal  | _023_;
-  assign _025_ = follows ? o__payload[3:0] : \$signature__data [3:0];
-  assign \write__data[0]  = _024_ ? word[3:0] : _025_;
-  assign _026_ = follows ? o__payload[7:4] : \$signature__data [7:4];
-  assign _027_ = word[7:4] > _026_;
-  assign _028_ = \$signal  | _027_;
-  assign _029_ = follows ? o__payload[7:4] : \$signature__data [7:4];
-  assign \write__data[1]  = _028_ ? word[7:4] : _029_;
-  always @(posedge clk)
-    group <= _030_;
-  assign _049_ = valid ? { \write__data[1] , \write__data[0]  } : o__payload;
-  assign _050_ = moves ? _049_ : o__payload;
-  assign _051_ = clear ? 8'h00 : _050_;
-  assign _044_ = rst ? 8'h00 : _051_;
-  assign _052_ = moves ? _018_ : o__valid;
-  assign _053_ = clear ? 1'h0 : _052_;
-  assign _043_ = rst ? 1'h0 : _053_;
-  assign _054_ = i__ready ? _017_ : follows;
-  assign _055_ = clear ? 1'h0 : _054_;
-  assign _041_ = rst ? 1'h0 : _055_;
-  assign _056_ = i__ready ? _015_ : word_last;
-  assign _057_ = clear ? 1'h0 : _056_;
-  assign _040_ = rst ? 1'h0 : _057_;
-  assign _058_ = i__ready ? _007_ : \$signal ;
-  assign _059_ = clear ? 1'h0 : _058_;
-  assign _039_ = rst ? 1'h0 : _059_;
-  assign _060_ = i__ready ? \$signature__addr  : word_addr;
-  assign _061_ = clear ? 4'h0 : _060_;
-  assign _038_ = rst ? 4'h0 : _061_;
-  assign _062_ = i__ready ? i__payload : word;
-  assign _063_ = clear ? 8'h00 : _062_;
-  assign _037_ = rst ? 8'h00 : _063_;
-  assign _064_ = i__ready ? i__valid : valid;
+  assign _003_ = i__valid & advance;
+  assign _004_ = _003_ & \place.ends ;
+  assign _005_ = \delayed$32 [3:0] > \delayed$33 [3:0];
+  assign _006_ = \delayed$36 [1] | _005_;
+  assign _007_ = _006_ ? \delayed$32 [3:0] : \delayed$33 [3:0];
+  assign _008_ = \delayed$32 [7:4] > \delayed$33 [7:4];
+  assign _009_ = \delayed$36 [1] | _008_;
+  assign _010_ = _009_ ? \delayed$32 [7:4] : \delayed$33 [7:4];
+  assign _012_ = \$signal  & \$signal$7 ;
+  assign _013_ = advance & \delayed$35 ;
+  assign _014_ = address + 1'h1;
+  assign _015_ = advance & \delayed$35 ;
+  assign _016_ = _015_ & \delayed$37 ;
+  assign _017_ = start | _016_;
+  assign _018_ = \delayed$28  & \delayed$23 [2];
+  assign _019_ = \delayed$42 [3:0] > \delayed$45 [3:0];
+  assign _020_ = \delayed$43 [3] | _019_;
+  assign _021_ = _020_ ? \delayed$42 [3:0] : \delayed$45 [3:0];
+  assign _022_ = \delayed$42 [7:4] > \delayed$45 [7:4];
+  assign _023_ = \delayed$43 [3] | _022_;
+  assign _024_ = _023_ ? \delayed$42 [7:4] : \delayed$45 [7:4];
+  assign _052_ = \delayed$44  ? { _024_, _021_ } : o__payload;
+  assign _053_ = advance ? _052_ : o__payload;
+  assign _054_ = clear ? 8'h00 : _053_;
+  assign _047_ = rst ? 8'h00 : _054_;
+  assign _055_ = advance ? \delayed$44  : o__valid;
+  assign _056_ = clear ? 1'h0 : _055_;
+  assign _046_ = rst ? 1'h0 : _056_;
+  assign _045_ = advance ? \$signature__data$46  : \delayed$45 ;
+  assign _057_ = advance ? \delayed$41  : \delayed$44 ;
+  assign _058_ = clear ? 1'h0 : _057_;
+  assign _044_ = rst ? 1'h0 : _058_;
+  assign _043_ = advance ? \delayed$40  : \delayed$43 ;
+  assign _042_ = advance ? \delayed$39  : \delayed$42 ;
+  assign _059_ = advance ? _018_ : \delayed$41 ;
+  assign _060_ = clear ? 1'h0 : _059_;
+  assign _041_ = rst ? 1'h0 : _060_;
+  assign _040_ = advance ? \delayed$23  : \delayed$40 ;
+  assign _039_ = advance ? \delayed$26  : \delayed$39 ;
+  assign _038_ = advance ? address : \$signature__addr$20 ;
+  assign _037_ = advance ? \delayed$36  : \delayed$23 ;
+  assign _061_ = advance ? \delayed$35  : \delayed$28 ;
+  assign _062_ = clear ? 1'h0 : _061_;
+  assign _036_ = rst ? 1'h0 : _062_;
+  assign _063_ = _013_ ? _014_[3:0] : address;
+  assign _035_ = _017_ ? 4'h0 : _063_;
+  assign _034_ = advance ? _012_ : \delayed$37 ;
+  assign _033_ = advance ? { _010_, _007_ } : \delayed$26 ;
+  assign _031_ = advance ? { y[0], \place.gives , x[0], \place.ends  } : \delayed$36 ;
+  assign _064_ = advance ? _004_ : \delayed$35 ;
   assign _065_ = clear ? 1'h0 : _064_;
-  assign _036_ = rst ? 1'h0 : _065_;
-  assign _066_ = x[0] ? _004_[3:0] : pixel_addr;
-  assign _067_ = _047_ ? 4'h0 : _066_;
-  assign _068_ = _042_ ? _067_ : pixel_addr;
-  assign _069_ = _000_ ? _068_ : pixel_addr;
-  assign _070_ = start ? 4'h0 : _069_;
-  assign _071_ = clear ? 4'h0 : _070_;
-  assign _035_ = rst ? 4'h0 : _071_;
-  assign _072_ = _047_ ? _003_[12:0] : y;
-  assign _073_ = _042_ ? _072_ : y;
-  assign _074_ = _000_ ? _073_ : y;
-  assign _075_ = start ? 13'h0000 : _074_;
-  assign _076_ = clear ? 13'h0000 : _075_;
-  assign _034_ = rst ? 13'h0000 : _076_;
-  assign _077_ = _047_ ? 13'h0000 : _045_[12:0];
-  assign _078_ = _042_ ? _077_ : x;
-  assign _079_ = _000_ ? _078_ : x;
-  assign _080_ = start ? 13'h0000 : _079_;
-  assign _081_ = clear ? 13'h0000 : _080_;
-  assign _033_ = rst ? 13'h0000 : _081_;
-  assign _082_ = x[0] ? _022_[3:0] : pixel_addr;
-  assign _083_ = _047_ ? 4'h0 : _082_;
-  assign _084_ = _042_ ? _083_ : _022_[3:0];
-  assign _085_ = _000_ ? _084_ : \$signature__addr ;
-  assign _086_ = start ? 4'h0 : _085_;
-  assign _087_ = clear ? 4'h0 : _086_;
-  assign _032_ = rst ? 4'h0 : _087_;
-  assign _088_ = _042_ ? 4'h0 : _011_[3:0];
-  assign _089_ = _000_ ? _088_ : group;
-  assign _090_ = start ? 4'h0 : _089_;
-  assign _091_ = clear ? 4'h0 : _090_;
-  assign _030_ = rst ? 4'h0 : _091_;
+  assign _030_ = rst ? 1'h0 : _065_;
+  assign _029_ = advance ? \$signature__data  : \delayed$33 ;
+  assign _028_ = advance ? store__data : \delayed$32 ;
+  assign _066_ = last_y ? 4'h1 : _002_[3:0];
+  assign _067_ = \$signal$7  ? _066_ : y;
+  assign _068_ = \$signal  ? _067_ : y;
+  assign _069_ = _050_ ? _068_ : y;
+  assign _027_ = start ? 4'h1 : _069_;
+  assign _070_ = \$signal$7  ? 4'h1 : _001_[3:0];
+  assign _071_ = \$signal  ? _070_ : x;
+  assign _072_ = _050_ ? _071_ : x;
+  assign _026_ = start ? 4'h1 : _072_;
+  assign _073_ = \$signal  ? 2'h1 : _051_[1:0];
+  assign _074_ = _050_ ? _073_ : group;
+  assign _025_ = start ? 2'h1 : _074_;
 endmodule
 
-module tiny_w4a4_main_pooled_writer(rst, start, width, height, o__valid, i__ready, overrun, clear, \port$1808$247 , base, i__valid, i__payload, o__ready, o__payload, busy, clk);
+module tiny_w4a4_main_pooled_writer(rst, start, busy, i__ready, clear, words, stride, base, width, height, i__valid, i__payload, o__ready, overrun, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input start;
   wire start;
-  input [15:0] width;
-  wire [15:0] width;
-  input [15:0] height;
-  wire [15:0] height;
-  output o__valid;
-  wire o__valid;
+  output busy;
+  wire busy;
   output i__ready;
   wire i__ready;
-  output overrun;
-  wire overrun;
   input clear;
   wire clear;
-  input [31:0] \port$1808$247 ;
-  wire [31:0] \port$1808$247 ;
+  input [1:0] words;
+  wire [1:0] words;
+  input [15:0] stride;
+  wire [15:0] stride;
   input [31:0] base;
   wire [31:0] base;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
   input i__valid;
   wire i__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input o__ready;
   wire o__ready;
+  output overrun;
+  reg overrun = 1'h0;
+  output o__valid;
+  reg o__valid = 1'h0;
   output [18:0] o__payload;
-  wire [18:0] o__payload;
-  output busy;
-  reg busy = 1'h0;
+  reg [18:0] o__payload = 19'h00000;
   input clk;
   wire clk;
-  wire _000_;
-  wire [16:0] _001_;
-  wire [11:0] _002_;
-  wire [16:0] _003_;
-  wire _004_;
-  wire [16:0] _005_;
-  wire [16:0] _006_;
-  wire [16:0] _007_;
-  wire [16:0] _008_;
+  wire [16:0] _000_;
+  wire [2:0] _001_;
+  wire [4:0] _002_;
+  wire _003_;
+  wire [4:0] _004_;
+  wire _005_;
+  wire [10:0] _006_;
+  wire _007_;
+  wire _008_;
   wire _009_;
-  wire [16:0] _010_;
+  wire _010_;
   wire _011_;
-  wire [16:0] _012_;
+  wire _012_;
   wire _013_;
-  wire [15:0] _014_;
-  wire [10:0] _015_;
-  wire [10:0] _016_;
-  wire [15:0] _017_;
-  wire [15:0] _018_;
+  wire _014_;
+  wire _015_;
+  wire [18:0] _016_;
+  wire [10:0] _017_;
+  wire [10:0] _018_;
   wire _019_;
-  wire _020_;
-  wire _021_;
+  wire [1:0] _020_;
+  wire [3:0] _021_;
   wire _022_;
-  wire _023_;
+  wire [3:0] _023_;
   wire _024_;
   wire _025_;
   wire _026_;
   wire _027_;
-  wire _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire _032_;
-  wire [15:0] _033_;
-  wire [15:0] _034_;
-  wire [15:0] _035_;
-  wire [15:0] _036_;
-  wire [15:0] _037_;
-  wire [15:0] _038_;
-  wire [15:0] _039_;
-  wire [15:0] _040_;
-  wire [15:0] _041_;
-  wire [15:0] _042_;
-  wire [10:0] _043_;
-  wire [10:0] _044_;
-  wire [10:0] _045_;
-  wire [10:0] _046_;
-  wire [10:0] _047_;
-  wire [10:0] _048_;
-  wire [10:0] _049_;
-  wire [10:0] _050_;
-  wire [15:0] _051_;
-  wire [15:0] _052_;
-  wire [15:0] _053_;
-  wire [15:0] _054_;
-  reg [15:0] \$like  = 16'h0000;
-  reg [10:0] address = 11'h000;
-  reg [10:0] pixel = 11'h000;
-  reg [15:0] word = 16'h0000;
-  reg [15:0] y = 16'h0000;
-  assign _000_ = busy & i__valid;
-  assign _011_ = address < 10'h21c;
-  assign o__valid = _000_ & _011_;
-  assign _020_ = address < 10'h21c;
-  assign _021_ = ~ _020_;
-  assign _022_ = o__ready | _021_;
-  assign i__ready = busy & _022_;
-  assign _023_ = busy & i__valid;
-  assign _024_ = address < 10'h21c;
-  assign _025_ = ~ _024_;
-  assign overrun = _023_ & _025_;
-  assign _026_ = i__valid & i__ready;
-  assign _001_ = word + 1'h1;
-  assign _002_ = address + 1'h1;
-  assign _003_ = \port$1808$247 [15:0] - 1'h1;
-  assign _004_ = word == _003_;
-  assign _005_ = pixel + \port$1808$247 [31:16];
-  assign _006_ = pixel + \port$1808$247 [31:16];
-  assign _007_ = \$like  + 1'h1;
-  assign _008_ = width - 1'h1;
-  assign _009_ = \$like  == _008_;
-  assign _010_ = y + 1'h1;
-  assign _012_ = height - 1'h1;
-  assign _013_ = y == _012_;
-  always @(posedge clk)
-    word <= _014_;
-  always @(posedge clk)
-    address <= _015_;
-  always @(posedge clk)
-    pixel <= _016_;
-  always @(posedge clk)
-    \$like  <= _017_;
-  always @(posedge clk)
-    y <= _018_;
-  always @(posedge clk)
-    busy <= _019_;
-  assign _027_ = _013_ ? 1'h0 : busy;
-  assign _028_ = _009_ ? _027_ : busy;
-  assign _029_ = _004_ ? _028_ : busy;
-  assign _030_ = _026_ ? _029_ : busy;
-  assign _031_ = start ? 1'h1 : _030_;
-  assign _032_ = clear ? 1'h0 : _031_;
-  assign _019_ = rst ? 1'h0 : _032_;
-  assign _033_ = _009_ ? _010_[15:0] : y;
-  assign _034_ = _004_ ? _033_ : y;
-  assign _035_ = _026_ ? _034_ : y;
-  assign _036_ = start ? 16'h0000 : _035_;
-  assign _037_ = clear ? 16'h0000 : _036_;
-  assign _018_ = rst ? 16'h0000 : _037_;
-  assign _038_ = _009_ ? 16'h0000 : _007_[15:0];
-  assign _039_ = _004_ ? _038_ : \$like ;
-  assign _040_ = _026_ ? _039_ : \$like ;
-  assign _041_ = start ? 16'h0000 : _040_;
-  assign _042_ = clear ? 16'h0000 : _041_;
-  assign _017_ = rst ? 16'h0000 : _042_;
-  assign _043_ = _004_ ? _005_[10:0] : pixel;
-  assign _044_ = _026_ ? _043_ : pixel;
-  assign _045_ = start ? base[10:0] : _044_;
-  assign _046_ = clear ? 11'h000 : _045_;
-  assign _016_ = rst ? 11'h000 : _046_;
-  assign _047_ = _004_ ? _006_[10:0] : _002_[10:0];
-  assign _048_ = _026_ ? _047_ : address;
-  assign _049_ = start ? base[10:0] : _048_;
-  assign _050_ = clear ? 11'h000 : _049_;
-  assign _015_ = rst ? 11'h000 : _050_;
-  assign _051_ = _004_ ? 16'h0000 : _001_[15:0];
-  assign _052_ = _026_ ? _051_ : word;
-  assign _053_ = start ? 16'h0000 : _052_;
-  assign _054_ = clear ? 16'h0000 : _053_;
-  assign _014_ = rst ? 16'h0000 : _054_;
-  assign o__payload = { i__payload, address };
-endmodule
-
-module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, clear, \port$1808$0 , \port$1808$81 , o__ready, o__valid, memory__address, clk);
-  input rst;
-  wire rst;
-  input start;
-  wire start;
-  output memory__enable;
-  wire memory__enable;
-  output overrun;
-  wire overrun;
-  input [7:0] o__payload;
-  wire [7:0] o__payload;
-  input clear;
-  wire clear;
-  input [31:0] \port$1808$0 ;
-  wire [31:0] \port$1808$0 ;
-  input [161:0] \port$1808$81 ;
-  wire [161:0] \port$1808$81 ;
-  input o__ready;
-  wire o__ready;
-  output o__valid;
-  reg o__valid = 1'h0;
-  output [10:0] memory__address;
-  reg [10:0] memory__address = 11'h000;
-  input clk;
-  wire clk;
-  wire _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire _005_;
-  wire [16:0] _006_;
-  wire _007_;
-  wire _008_;
-  wire [16:0] _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire [16:0] _013_;
-  wire [16:0] _014_;
-  wire _015_;
-  wire [16:0] _016_;
-  wire _017_;
-  wire _018_;
-  wire [32:0] _019_;
-  wire [32:0] _020_;
-  wire _021_;
-  wire [10:0] _022_;
-  wire _023_;
-  wire [32:0] _024_;
-  wire [32:0] _025_;
-  wire [16:0] _026_;
-  wire _027_;
-  wire _028_;
-  wire _029_;
-  wire [10:0] _030_;
-  wire [15:0] _031_;
-  wire _032_;
-  wire [16:0] _033_;
-  wire [15:0] _034_;
-  wire [10:0] _035_;
-  wire [10:0] _036_;
-  wire [15:0] _037_;
+  wire [12:0] _028_;
+  wire [10:0] _029_;
+  wire [2:0] _030_;
+  wire [3:0] _031_;
+  wire [3:0] _032_;
+  wire [1:0] _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire [10:0] _037_;
   wire [10:0] _038_;
-  wire [10:0] _039_;
-  wire _040_;
-  wire _041_;
-  wire [16:0] _042_;
-  wire [15:0] _043_;
-  wire [16:0] _044_;
+  wire [7:0] _039_;
+  wire [7:0] _040_;
+  wire [10:0] _041_;
+  wire [10:0] _042_;
+  wire _043_;
+  wire _044_;
   wire _045_;
   wire _046_;
   wire _047_;
@@ -4796,258 +5936,146 @@ module tiny_w4a4_main_reader(rst, start, memory__enable, overrun, o__payload, cl
   wire _050_;
   wire _051_;
   wire _052_;
-  wire [10:0] _053_;
-  wire [10:0] _054_;
-  wire [10:0] _055_;
-  wire [10:0] _056_;
-  wire [10:0] _057_;
-  wire [10:0] _058_;
-  wire [10:0] _059_;
-  wire [10:0] _060_;
-  wire [10:0] _061_;
-  wire [10:0] _062_;
-  wire [10:0] _063_;
-  wire [10:0] _064_;
-  wire [10:0] _065_;
-  wire [10:0] _066_;
-  wire [15:0] _067_;
-  wire [15:0] _068_;
-  wire [15:0] _069_;
-  wire [15:0] _070_;
-  wire [15:0] _071_;
-  wire [15:0] _072_;
-  wire [10:0] _073_;
-  wire [10:0] _074_;
-  wire [10:0] _075_;
-  wire [10:0] _076_;
-  wire [10:0] _077_;
-  wire [10:0] _078_;
-  wire [10:0] _079_;
-  wire [10:0] _080_;
-  wire [10:0] _081_;
-  wire [10:0] _082_;
-  wire [10:0] _083_;
-  wire [10:0] _084_;
-  wire [10:0] _085_;
-  wire [10:0] _086_;
-  wire [10:0] _087_;
-  wire [10:0] _088_;
-  wire [15:0] _089_;
-  wire [15:0] _090_;
-  wire [15:0] _091_;
-  wire [15:0] _092_;
-  wire [15:0] _093_;
-  wire [15:0] _094_;
-  wire _095_;
-  wire _096_;
-  wire _097_;
-  wire _098_;
-  wire [15:0] _099_;
-  wire [15:0] _100_;
-  wire [15:0] _101_;
-  wire [15:0] _102_;
-  wire [10:0] _103_;
-  wire [10:0] _104_;
-  wire _105_;
-  wire _106_;
-  wire _107_;
-  wire _108_;
-  reg [15:0] \$like  = 16'h0000;
-  reg active = 1'h0;
-  wire advance;
-  reg [15:0] group = 16'h0000;
-  reg pending = 1'h0;
-  reg [10:0] pixel_a = 11'h000;
-  reg [10:0] pixel_b = 11'h000;
-  reg [10:0] row_a = 11'h000;
-  reg [10:0] row_b = 11'h000;
-  reg second = 1'h0;
-  reg [15:0] y = 16'h0000;
+  wire _053_;
+  wire [3:0] _054_;
+  wire [3:0] _055_;
+  wire [3:0] _056_;
+  wire [3:0] _057_;
+  reg \$signal  = 1'h0;
+  reg \$signal$17  = 1'h0;
+  reg \$signal$23  = 1'h0;
+  reg \$signal$7  = 1'h0;
+  reg [10:0] address = 11'h000;
+  reg [1:0] follower = 2'h0;
+  reg [10:0] gap = 11'h000;
+  wire next_last;
+  reg [10:0] skipped = 11'h000;
+  wire taken;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
+  assign _000_ = stride - words;
+  assign _011_ = words == 1'h1;
+  assign _022_ = address >= 10'h21c;
+  assign _025_ = taken & _022_;
+  assign _026_ = ~ o__valid;
+  assign _027_ = _026_ | o__ready;
+  assign _028_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _029_ = next_last ? gap : 11'h000;
+  assign _030_ = follower + 1'h1;
+  assign _001_ = \$signal$17  ? 3'h2 : _030_;
+  assign _002_ = x + 1'h1;
+  assign _003_ = x == width;
+  assign _004_ = y + 1'h1;
+  assign _005_ = y == height;
+  assign _006_ = \$signal$7  ? gap : 11'h000;
+  assign _007_ = \$signal  | \$signal$23 ;
+  assign busy = _007_ | o__valid;
+  assign _008_ = ~ o__valid;
+  assign _009_ = _008_ | o__ready;
+  assign i__ready = \$signal$23  & _009_;
+  assign taken = i__valid & i__ready;
+  assign _010_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _010_;
   always @(posedge clk)
-    y <= _037_;
+    \$signal  <= _012_;
   always @(posedge clk)
-    row_a <= _038_;
+    gap <= _000_[10:0];
   always @(posedge clk)
-    row_b <= _039_;
+    \$signal$7  <= _013_;
   always @(posedge clk)
-    active <= _040_;
-  assign _000_ = ~ o__valid;
-  assign advance = _000_ | o__ready;
-  assign memory__enable = advance & pending;
-  assign _011_ = memory__address >= 10'h21c;
-  assign overrun = pending & _011_;
-  assign _022_ = second ? pixel_b : pixel_a;
-  assign _033_ = _022_ + group;
-  assign _041_ = advance & active;
-  assign _042_ = group + 1'h1;
-  assign _043_ = second ? \port$1808$81 [160:145] : \port$1808$81 [79:64];
-  assign _044_ = _043_ - 1'h1;
-  assign _045_ = group == _044_;
-  assign _001_ = ~ second;
-  assign _002_ = | \port$1808$81 [160:145];
-  assign _003_ = _001_ & _002_;
-  assign _004_ = ! \port$1808$81 [160:145];
-  assign _005_ = second | _004_;
-  assign _006_ = \$like  + 1'h1;
-  assign _007_ = ~ \port$1808$81 [80];
-  assign _008_ = _007_ | \$like [0];
-  assign _009_ = pixel_a + \port$1808$81 [79:64];
-  assign _010_ = ~ \port$1808$81 [161];
-  assign _012_ = _010_ | \$like [0];
-  assign _013_ = pixel_b + \port$1808$81 [160:145];
-  assign _014_ = \port$1808$0 [15:0] - 1'h1;
-  assign _015_ = \$like  == _014_;
-  assign _016_ = y + 1'h1;
-  assign _017_ = ~ \port$1808$81 [80];
-  assign _018_ = _017_ | y[0];
-  assign _019_ = row_a + \port$1808$81 [63:32];
-  assign _020_ = row_a + \port$1808$81 [63:32];
-  assign _021_ = ~ \port$1808$81 [161];
-  assign _023_ = _021_ | y[0];
-  assign _024_ = row_b + \port$1808$81 [144:113];
-  assign _025_ = row_b + \port$1808$81 [144:113];
-  assign _026_ = \port$1808$0 [31:16] - 1'h1;
-  assign _027_ = y == _026_;
+    overrun <= _014_;
   always @(posedge clk)
-    o__valid <= _028_;
+    o__valid <= _015_;
   always @(posedge clk)
-    pending <= _029_;
+    o__payload <= _016_;
   always @(posedge clk)
-    memory__address <= _030_;
+    address <= _017_;
   always @(posedge clk)
-    group <= _031_;
+    skipped <= _018_;
   always @(posedge clk)
-    second <= _032_;
+    \$signal$17  <= _019_;
   always @(posedge clk)
-    \$like  <= _034_;
+    follower <= _020_;
   always @(posedge clk)
-    pixel_a <= _035_;
+    x <= _021_;
   always @(posedge clk)
-    pixel_b <= _036_;
-  assign _046_ = _027_ ? 1'h0 : active;
-  assign _047_ = _015_ ? _046_ : active;
-  assign _048_ = _005_ ? _047_ : active;
-  assign _049_ = _045_ ? _048_ : active;
-  assign _050_ = _041_ ? _049_ : active;
-  assign _051_ = start ? 1'h1 : _050_;
-  assign _052_ = clear ? 1'h0 : _051_;
-  assign _040_ = rst ? 1'h0 : _052_;
-  assign _053_ = _023_ ? _024_[10:0] : row_b;
-  assign _054_ = _015_ ? _053_ : row_b;
-  assign _055_ = _005_ ? _054_ : row_b;
-  assign _056_ = _045_ ? _055_ : row_b;
-  assign _057_ = _041_ ? _056_ : row_b;
-  assign _058_ = start ? \port$1808$81 [91:81] : _057_;
-  assign _059_ = clear ? 11'h000 : _058_;
-  assign _039_ = rst ? 11'h000 : _059_;
-  assign _060_ = _018_ ? _019_[10:0] : row_a;
-  assign _061_ = _015_ ? _060_ : row_a;
-  assign _062_ = _005_ ? _061_ : row_a;
-  assign _063_ = _045_ ? _062_ : row_a;
-  assign _064_ = _041_ ? _063_ : row_a;
-  assign _065_ = start ? \port$1808$81 [10:0] : _064_;
-  assign _066_ = clear ? 11'h000 : _065_;
-  assign _038_ = rst ? 11'h000 : _066_;
-  assign _067_ = _015_ ? _016_[15:0] : y;
-  assign _068_ = _005_ ? _067_ : y;
-  assign _069_ = _045_ ? _068_ : y;
-  assign _070_ = _041_ ? _069_ : y;
-  assign _071_ = start ? 16'h0000 : _070_;
-  assign _072_ = clear ? 16'h0000 : _071_;
-  assign _037_ = rst ? 16'h0000 : _072_;
-  assign _073_ = _012_ ? _013_[10:0] : pixel_b;
-  assign _074_ = _023_ ? _025_[10:0] : row_b;
-  assign _075_ = _015_ ? _074_ : _073_;
-  assign _076_ = _005_ ? _075_ : pixel_b;
-  assign _077_ = _045_ ? _076_ : pixel_b;
-  assign _078_ = _041_ ? _077_ : pixel_b;
-  assign _079_ = start ? \port$1808$81 [91:81] : _078_;
-  assign _080_ = clear ? 11'h000 : _079_;
-  assign _036_ = rst ? 11'h000 : _080_;
-  assign _081_ = _008_ ? _009_[10:0] : pixel_a;
-  assign _082_ = _018_ ? _020_[10:0] : row_a;
-  assign _083_ = _015_ ? _082_ : _081_;
-  assign _084_ = _005_ ? _083_ : pixel_a;
-  assign _085_ = _045_ ? _084_ : pixel_a;
-  assign _086_ = _041_ ? _085_ : pixel_a;
-  assign _087_ = start ? \port$1808$81 [10:0] : _086_;
-  assign _088_ = clear ? 11'h000 : _087_;
-  assign _035_ = rst ? 11'h000 : _088_;
-  assign _089_ = _015_ ? 16'h0000 : _006_[15:0];
-  assign _090_ = _005_ ? _089_ : \$like ;
-  assign _091_ = _045_ ? _090_ : \$like ;
-  assign _092_ = _041_ ? _091_ : \$like ;
-  assign _093_ = start ? 16'h0000 : _092_;
-  assign _094_ = clear ? 16'h0000 : _093_;
-  assign _034_ = rst ? 16'h0000 : _094_;
-  assign _095_ = _045_ ? _003_ : second;
-  assign _096_ = _041_ ? _095_ : second;
-  assign _097_ = start ? 1'h0 : _096_;
-  assign _098_ = clear ? 1'h0 : _097_;
-  assign _032_ = rst ? 1'h0 : _098_;
-  assign _099_ = _045_ ? 16'h0000 : _042_[15:0];
-  assign _100_ = _041_ ? _099_ : group;
-  assign _101_ = start ? 16'h0000 : _100_;
-  assign _102_ = clear ? 16'h0000 : _101_;
-  assign _031_ = rst ? 16'h0000 : _102_;
-  assign _103_ = advance ? _033_[10:0] : memory__address;
-  assign _104_ = clear ? 11'h000 : _103_;
-  assign _030_ = rst ? 11'h000 : _104_;
-  assign _105_ = advance ? active : pending;
-  assign _106_ = clear ? 1'h0 : _105_;
-  assign _029_ = rst ? 1'h0 : _106_;
-  assign _107_ = advance ? pending : o__valid;
-  assign _108_ = clear ? 1'h0 : _107_;
-  assign _028_ = rst ? 1'h0 : _108_;
+    y <= _023_;
+  always @(posedge clk)
+    \$signal$23  <= _024_;
+  assign _031_ = \$signal$17  ? _057_ : x;
+  assign _032_ = taken ? _031_ : x;
+  assign _021_ = \$signal  ? 4'h1 : _032_;
+  assign _033_ = taken ? _001_[1:0] : follower;
+  assign _020_ = \$signal  ? 2'h2 : _033_;
+  assign _034_ = taken ? next_last : \$signal$17 ;
+  assign _035_ = \$signal  ? \$signal$7  : _034_;
+  assign _036_ = clear ? 1'h0 : _035_;
+  assign _019_ = rst ? 1'h0 : _036_;
+  assign _037_ = taken ? _029_ : skipped;
+  assign _018_ = \$signal  ? _006_ : _037_;
+  assign _038_ = taken ? _028_[11:1] : address;
+  assign _017_ = \$signal  ? base[10:0] : _038_;
+  assign _039_ = taken ? i__payload : o__payload[18:11];
+  assign _040_ = clear ? 8'h00 : _039_;
+  assign _016_[18:11] = rst ? 8'h00 : _040_;
+  assign _041_ = taken ? address : o__payload[10:0];
+  assign _042_ = clear ? 11'h000 : _041_;
+  assign _016_[10:0] = rst ? 11'h000 : _042_;
+  assign _043_ = _027_ ? taken : o__valid;
+  assign _044_ = clear ? 1'h0 : _043_;
+  assign _015_ = rst ? 1'h0 : _044_;
+  assign _045_ = clear ? 1'h0 : _025_;
+  assign _014_ = rst ? 1'h0 : _045_;
+  assign _046_ = clear ? 1'h0 : _011_;
+  assign _013_ = rst ? 1'h0 : _046_;
+  assign _047_ = clear ? 1'h0 : start;
+  assign _012_ = rst ? 1'h0 : _047_;
+  assign _048_ = _005_ ? 1'h0 : \$signal$23 ;
+  assign _049_ = _003_ ? _048_ : \$signal$23 ;
+  assign _050_ = \$signal$17  ? _049_ : \$signal$23 ;
+  assign _051_ = taken ? _050_ : \$signal$23 ;
+  assign _052_ = \$signal  ? 1'h1 : _051_;
+  assign _053_ = clear ? 1'h0 : _052_;
+  assign _024_ = rst ? 1'h0 : _053_;
+  assign _054_ = _003_ ? _004_[3:0] : y;
+  assign _055_ = \$signal$17  ? _054_ : y;
+  assign _056_ = taken ? _055_ : y;
+  assign _023_ = \$signal  ? 4'h1 : _056_;
+  assign _057_ = _003_ ? 4'h1 : _002_[3:0];
 endmodule
 
-module tiny_w4a4_registers(port__write_index, port__write_data, port__read_index, rst, irq, port__write, cause, busy, error, error_code, done, error_step, running_step, start, abort, load_enable, port__read_data, logits, \program , load_address, lower
-, clk);
-  input [5:0] port__write_index;
-  wire [5:0] port__write_index;
-  input [31:0] port__write_data;
-  wire [31:0] port__write_data;
-  input [5:0] port__read_index;
-  wire [5:0] port__read_index;
+module tiny_w4a4_main_reader(rst, start, clear, width, height, \port$2192$81 , o__ready, overrun, address, memory__enable, o__valid, o__payload, write__data, write__en, clk);
   input rst;
   wire rst;
-  output irq;
-  wire irq;
-  input port__write;
-  wire port__write;
-  input [2:0] cause;
-  wire [2:0] cause;
-  input busy;
-  wire busy;
-  input error;
-  wire error;
-  input [7:0] error_code;
-  wire [7:0] error_code;
-  input done;
-  wire done;
-  input [15:0] error_step;
-  wire [15:0] error_step;
-  input [15:0] running_step;
-  wire [15:0] running_step;
-  output start;
+  input start;
   wire start;
-  output abort;
-  wire abort;
-  output load_enable;
-  wire load_enable;
-  output [31:0] port__read_data;
-  wire [31:0] port__read_data;
-  output logits;
-  reg logits = 1'h0;
-  output [31:0] \program ;
-  reg [31:0] \program  = 32'd0;
-  output [31:0] load_address;
-  reg [31:0] load_address = 32'd0;
-  output [31:0] lower;
-  reg [31:0] lower = 32'd0;
+  input clear;
+  wire clear;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
+  input [161:0] \port$2192$81 ;
+  wire [161:0] \port$2192$81 ;
+  input o__ready;
+  wire o__ready;
+  output overrun;
+  reg overrun = 1'h0;
+  output [10:0] address;
+  reg [10:0] address = 11'h000;
+  output memory__enable;
+  wire memory__enable;
+  output o__valid;
+  reg o__valid = 1'h0;
+  output [7:0] o__payload;
+  reg [7:0] o__payload = 8'h00;
+  input [7:0] write__data;
+  wire [7:0] write__data;
+  input write__en;
+  wire write__en;
   input clk;
   wire clk;
-  wire _000_;
+  wire [11:0] _000_;
   wire _001_;
   wire _002_;
   wire _003_;
@@ -5058,451 +6086,12 @@ module tiny_w4a4_registers(port__write_index, port__write_data, port__read_index
   wire _008_;
   wire _009_;
   wire _010_;
-  wire _011_;
+  wire [15:0] _011_;
   wire _012_;
   wire _013_;
-  wire _014_;
-  wire _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire [1:0] _022_;
-  wire [32:0] _023_;
-  wire [32:0] _024_;
-  wire _025_;
-  wire [32:0] _026_;
-  wire _027_;
-  wire [32:0] _028_;
-  wire _029_;
-  wire [32:0] _030_;
-  wire _031_;
-  wire _032_;
-  wire [32:0] _033_;
-  wire _034_;
-  wire [32:0] _035_;
-  wire _036_;
-  wire [32:0] _037_;
-  wire _038_;
-  wire _039_;
-  wire [31:0] _040_;
-  wire [7:0] _041_;
-  wire _042_;
-  wire [15:0] _043_;
-  wire _044_;
-  wire _045_;
-  wire [31:0] _046_;
-  wire _047_;
-  wire [31:0] _048_;
-  wire [31:0] _049_;
-  wire [31:0] _050_;
-  wire [31:0] _051_;
-  wire [31:0] _052_;
-  wire _053_;
-  wire [31:0] _054_;
-  wire [31:0] _055_;
-  wire [31:0] _056_;
-  wire _057_;
-  wire _058_;
-  wire _059_;
-  wire [31:0] _060_;
-  wire [31:0] _061_;
-  wire [31:0] _062_;
-  wire [31:0] _063_;
-  wire [31:0] _064_;
-  wire [31:0] _065_;
-  wire [31:0] _066_;
-  wire [31:0] _067_;
-  wire [31:0] _068_;
-  wire [31:0] _069_;
-  wire [31:0] _070_;
-  wire [31:0] _071_;
-  wire [31:0] _072_;
-  wire [31:0] _073_;
-  wire [31:0] _074_;
-  wire [31:0] _075_;
-  wire [31:0] _076_;
-  wire [31:0] _077_;
-  wire [31:0] _078_;
-  wire [31:0] _079_;
-  wire [31:0] _080_;
-  wire [31:0] _081_;
-  wire [31:0] _082_;
-  wire _083_;
-  wire _084_;
-  wire _085_;
-  wire _086_;
-  wire _087_;
-  wire [31:0] _088_;
-  wire [31:0] _089_;
-  wire [31:0] _090_;
-  wire [31:0] _091_;
-  wire [31:0] _092_;
-  wire _093_;
-  wire _094_;
-  wire _095_;
-  wire _096_;
-  wire [15:0] _097_;
-  wire [15:0] _098_;
-  wire [7:0] _099_;
-  wire [7:0] _100_;
-  wire [31:0] _101_;
-  wire _102_;
-  wire _103_;
-  wire _104_;
-  wire _105_;
-  wire _106_;
-  wire _107_;
-  wire _108_;
-  wire _109_;
-  wire _110_;
-  wire _111_;
-  wire _112_;
-  wire _113_;
-  wire _114_;
-  wire _115_;
-  wire _116_;
-  wire _117_;
-  wire _118_;
-  wire _119_;
-  wire _120_;
-  wire _121_;
-  wire _122_;
-  wire _123_;
-  wire _124_;
-  wire _125_;
-  wire _126_;
-  wire _127_;
-  wire [7:0] _128_;
-  wire [7:0] _129_;
-  wire [7:0] _130_;
-  wire [7:0] _131_;
-  wire _132_;
-  wire _133_;
-  wire _134_;
-  wire _135_;
-  wire \$signal ;
-  reg [7:0] \$signal$23  = 8'h00;
-  reg [31:0] cycles_array = 32'd0;
-  reg [31:0] cycles_image = 32'd0;
-  reg [31:0] cycles_input = 32'd0;
-  reg [31:0] cycles_output = 32'd0;
-  reg [31:0] cycles_overhead = 32'd0;
-  reg [31:0] cycles_parameters = 32'd0;
-  reg ended = 1'h0;
-  reg finished = 1'h0;
-  reg irq_enable = 1'h0;
-  wire [7:0] raised_code;
-  reg [15:0] step = 16'h0000;
-  reg [31:0] total = 32'd0;
-  reg word = 1'h0;
-  assign _028_ = cycles_image + 1'h1;
-  assign _029_ = cause == 2'h2;
-  assign _030_ = cycles_input + 1'h1;
-  assign _032_ = cause == 2'h3;
-  assign _033_ = cycles_output + 1'h1;
-  assign _034_ = cause == 3'h4;
-  assign _035_ = cycles_parameters + 1'h1;
-  assign _036_ = cause == 3'h5;
-  assign _037_ = cycles_overhead + 1'h1;
-  always @(posedge clk)
-    logits <= _038_;
-  always @(posedge clk)
-    irq_enable <= _039_;
-  always @(posedge clk)
-    \program  <= _040_;
-  always @(posedge clk)
-    \$signal$23  <= _041_;
-  always @(posedge clk)
-    step <= _043_;
-  always @(posedge clk)
-    finished <= _044_;
-  always @(posedge clk)
-    ended <= _045_;
-  always @(posedge clk)
-    load_address <= _046_;
-  always @(posedge clk)
-    word <= _047_;
-  always @(posedge clk)
-    lower <= _048_;
-  always @(posedge clk)
-    total <= _049_;
-  always @(posedge clk)
-    cycles_array <= _050_;
-  always @(posedge clk)
-    cycles_image <= _051_;
-  always @(posedge clk)
-    cycles_input <= _052_;
-  always @(posedge clk)
-    cycles_output <= _054_;
-  always @(posedge clk)
-    cycles_parameters <= _055_;
-  always @(posedge clk)
-    cycles_overhead <= _056_;
-  assign _000_ = port__write_index == 2'h2;
-  assign _010_ = port__write & _000_;
-  assign _021_ = ~ busy;
-  assign _031_ = port__write_data[0] & _021_;
-  assign _042_ = port__write_index == 2'h2;
-  assign _053_ = port__write & _042_;
-  assign _057_ = _053_ & port__write_data[0];
-  assign _058_ = _057_ & busy;
-  assign irq = irq_enable & ended;
-  assign _059_ = port__write_index == 3'h7;
-  assign _001_ = port__write & _059_;
-  assign _002_ = load_address >= 8'h95;
-  assign _003_ = | \$signal$23 ;
-  assign _004_ = port__write_index == 2'h2;
-  assign _005_ = port__write & _004_;
-  assign _006_ = busy ? logits : port__write_data[2];
-  assign _007_ = port__write_index == 3'h5;
-  assign _008_ = port__write & _007_;
-  assign _009_ = port__write_index == 3'h4;
-  assign _011_ = port__write & _009_;
-  assign _012_ = _011_ | start;
-  assign _013_ = ! \$signal$23 ;
-  assign _014_ = \$signal  & _013_;
-  assign _015_ = done | error;
-  assign _016_ = port__write_index == 3'h6;
-  assign _017_ = port__write & _016_;
-  assign _018_ = port__write_index == 3'h7;
-  assign _019_ = port__write & _018_;
-  assign _020_ = load_address >= 8'h95;
-  assign _022_ = word + 1'h1;
-  assign _023_ = load_address + 1'h1;
-  assign _024_ = total + 1'h1;
-  assign _025_ = ! cause;
-  assign _026_ = cycles_array + 1'h1;
-  assign _027_ = cause == 1'h1;
-  assign _060_ = _036_ ? _037_[31:0] : cycles_overhead;
-  assign _061_ = busy ? _060_ : cycles_overhead;
-  assign _062_ = start ? 32'd0 : _061_;
-  assign _056_ = rst ? 32'd0 : _062_;
-  assign _063_ = _034_ ? _035_[31:0] : cycles_parameters;
-  assign _064_ = busy ? _063_ : cycles_parameters;
-  assign _065_ = start ? 32'd0 : _064_;
-  assign _055_ = rst ? 32'd0 : _065_;
-  assign _066_ = _032_ ? _033_[31:0] : cycles_output;
-  assign _067_ = busy ? _066_ : cycles_output;
-  assign _068_ = start ? 32'd0 : _067_;
-  assign _054_ = rst ? 32'd0 : _068_;
-  assign _069_ = _029_ ? _030_[31:0] : cycles_input;
-  assign _070_ = busy ? _069_ : cycles_input;
-  assign _071_ = start ? 32'd0 : _070_;
-  assign _052_ = rst ? 32'd0 : _071_;
-  assign _072_ = _027_ ? _028_[31:0] : cycles_image;
-  assign _073_ = busy ? _072_ : cycles_image;
-  assign _074_ = start ? 32'd0 : _073_;
-  assign _051_ = rst ? 32'd0 : _074_;
-  assign _075_ = _025_ ? _026_[31:0] : cycles_array;
-  assign _076_ = busy ? _075_ : cycles_array;
-  assign _077_ = start ? 32'd0 : _076_;
-  assign _050_ = rst ? 32'd0 : _077_;
-  assign _078_ = busy ? _024_[31:0] : total;
-  assign _079_ = start ? 32'd0 : _078_;
-  assign _049_ = rst ? 32'd0 : _079_;
-  assign _080_ = _020_ ? lower : port__write_data;
-  assign _081_ = busy ? lower : _080_;
-  assign _082_ = _019_ ? _081_ : lower;
-  assign _048_ = rst ? 32'd0 : _082_;
-  assign _083_ = _017_ ? 1'h0 : word;
-  assign _084_ = word ? 1'h0 : _022_[0];
-  assign _085_ = _020_ ? _083_ : _084_;
-  assign _086_ = busy ? _083_ : _085_;
-  assign _087_ = _019_ ? _086_ : _083_;
-  assign _047_ = rst ? 1'h0 : _087_;
-  assign _088_ = _017_ ? port__write_data : load_address;
-  assign _089_ = word ? _023_[31:0] : _088_;
-  assign _090_ = _020_ ? _088_ : _089_;
-  assign _091_ = busy ? _088_ : _090_;
-  assign _092_ = _019_ ? _091_ : _088_;
-  assign _046_ = rst ? 32'd0 : _092_;
-  assign _093_ = _015_ ? 1'h1 : ended;
-  assign _094_ = start ? 1'h0 : _093_;
-  assign _045_ = rst ? 1'h0 : _094_;
-  assign _095_ = _015_ ? done : finished;
-  assign _096_ = start ? 1'h0 : _095_;
-  assign _044_ = rst ? 1'h0 : _096_;
-  assign _097_ = _014_ ? error_step : step;
-  assign _098_ = _012_ ? 16'h0000 : _097_;
-  assign _043_ = rst ? 16'h0000 : _098_;
-  assign _099_ = _014_ ? raised_code : \$signal$23 ;
-  assign _100_ = _012_ ? 8'h00 : _099_;
-  assign _041_ = rst ? 8'h00 : _100_;
-  assign _101_ = _008_ ? port__write_data : \program ;
-  assign _040_ = rst ? 32'd0 : _101_;
-  assign _102_ = _005_ ? port__write_data[3] : irq_enable;
-  assign _039_ = rst ? 1'h0 : _102_;
-  assign _103_ = _005_ ? _006_ : logits;
-  assign _038_ = rst ? 1'h0 : _103_;
-  function [31:0] _258_;
-    input [31:0] a;
-    input [671:0] b;
-    input [20:0] s;
-    casez (s) // synopsys parallel_case
-      21'b????????????????????1:
-        _258_ = b[31:0];
-      21'b???????????????????1?:
-        _258_ = b[63:32];
-      21'b??????????????????1??:
-        _258_ = b[95:64];
-      21'b?????????????????1???:
-        _258_ = b[127:96];
-      21'b????????????????1????:
-        _258_ = b[159:128];
-      21'b???????????????1?????:
-        _258_ = b[191:160];
-      21'b??????????????1??????:
-        _258_ = b[223:192];
-      21'b?????????????1???????:
-        _258_ = b[255:224];
-      21'b????????????1????????:
-        _258_ = b[287:256];
-      21'b???????????1?????????:
-        _258_ = b[319:288];
-      21'b??????????1??????????:
-        _258_ = b[351:320];
-      21'b?????????1???????????:
-        _258_ = b[383:352];
-      21'b????????1????????????:
-        _258_ = b[415:384];
-      21'b???????1?????????????:
-        _258_ = b[447:416];
-      21'b??????1??????????????:
-        _258_ = b[479:448];
-      21'b?????1???????????????:
-        _258_ = b[511:480];
-      21'b????1????????????????:
-        _258_ = b[543:512];
-      21'b???1?????????????????:
-        _258_ = b[575:544];
-      21'b??1??????????????????:
-        _258_ = b[607:576];
-      21'b?1???????????????????:
-        _258_ = b[639:608];
-      21'b1????????????????????:
-        _258_ = b[671:640];
-      default:
-        _258_ = a;
-    endcase
-  endfunction
-  assign port__read_data = _258_(32'd0, { 92'h66786877000100000000000, irq_enable, logits, 2'h0, running_step, 13'h0000, _003_, finished, busy, step, 8'h00, \$signal$23 , \program , load_address, 224'h3eabeac10808040401080202000c000a0000021c0000009500000040, total, cycles_array, cycles_image, cycles_input, cycles_output, cycles_parameters, cycles_overhead }, { _124_, _123_, _122_, _121_, _120_, _119_, _118_, _117_, _116_, _115_, _114_, _113_, _112_, _111_, _110_, _109_, _108_, _107_, _106_, _105_, _104_ });
-  assign _104_ = port__read_index == 6'h15;
-  assign _105_ = port__read_index == 6'h14;
-  assign _106_ = port__read_index == 6'h13;
-  assign _107_ = port__read_index == 6'h12;
-  assign _108_ = port__read_index == 6'h11;
-  assign _109_ = port__read_index == 6'h10;
-  assign _110_ = port__read_index == 6'h0f;
-  assign _111_ = port__read_index == 6'h0e;
-  assign _112_ = port__read_index == 6'h0d;
-  assign _113_ = port__read_index == 6'h0c;
-  assign _114_ = port__read_index == 6'h0b;
-  assign _115_ = port__read_index == 6'h0a;
-  assign _116_ = port__read_index == 6'h09;
-  assign _117_ = port__read_index == 6'h08;
-  assign _118_ = port__read_index == 6'h06;
-  assign _119_ = port__read_index == 6'h05;
-  assign _120_ = port__read_index == 6'h04;
-  assign _121_ = port__read_index == 6'h03;
-  assign _122_ = port__read_index == 6'h02;
-  assign _123_ = port__read_index == 6'h01;
-  assign _124_ = ! port__read_index;
-  assign _125_ = word ? 1'h1 : 1'h0;
-  assign _126_ = _002_ ? 1'h0 : _125_;
-  assign _127_ = busy ? 1'h0 : _126_;
-  assign load_enable = _001_ ? _127_ : 1'h0;
-  assign _128_ = _058_ ? 8'h0b : 8'h00;
-  assign _129_ = error ? error_code : _128_;
-  assign _130_ = _002_ ? 8'h0d : _129_;
-  assign _131_ = busy ? 8'h0c : _130_;
-  assign raised_code = _001_ ? _131_ : _129_;
-  assign _132_ = _058_ ? 1'h1 : 1'h0;
-  assign _133_ = error ? 1'h1 : _132_;
-  assign _134_ = _002_ ? 1'h1 : _133_;
-  assign _135_ = busy ? 1'h1 : _134_;
-  assign \$signal  = _001_ ? _135_ : _133_;
-  assign abort = _010_ ? port__write_data[1] : 1'h0;
-  assign start = _010_ ? _031_ : 1'h0;
-endmodule
-
-module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, preparing, memory__enable, error, error_code, done, front_start, layer_start, load__valid, load__second, load__bank, load__word, load__beat, target, index, memory__address
-, front, layer, running_step, start, abort, \program , clk);
-  input rst;
-  wire rst;
-  input layer_running;
-  wire layer_running;
-  input [63:0] load__data;
-  wire [63:0] load__data;
-  input [13:0] faults;
-  wire [13:0] faults;
-  output clear;
-  wire clear;
-  output busy;
-  wire busy;
-  output preparing;
-  wire preparing;
-  output memory__enable;
-  wire memory__enable;
-  output error;
-  wire error;
-  output [7:0] error_code;
-  wire [7:0] error_code;
-  output done;
-  wire done;
-  output front_start;
-  reg front_start = 1'h0;
-  output layer_start;
-  reg layer_start = 1'h0;
-  output load__valid;
-  reg load__valid = 1'h0;
-  output load__second;
-  reg load__second = 1'h0;
-  output load__bank;
-  reg load__bank = 1'h0;
-  output [15:0] load__word;
-  reg [15:0] load__word = 16'h0000;
-  output [15:0] load__beat;
-  reg [15:0] load__beat = 16'h0000;
-  output [3:0] target;
-  reg [3:0] target = 4'h0;
-  output [15:0] index;
-  reg [15:0] index = 16'h0000;
-  output [8:0] memory__address;
-  reg [8:0] memory__address = 9'h000;
-  output [80:0] front;
-  reg [80:0] front = 81'h000000000000000000000;
-  output [342:0] layer;
-  reg [342:0] layer = 343'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
-  output [15:0] running_step;
-  reg [15:0] running_step = 16'h0000;
-  input start;
-  wire start;
-  input abort;
-  wire abort;
-  input [31:0] \program ;
-  wire [31:0] \program ;
-  input clk;
-  wire clk;
-  wire _000_;
-  wire _001_;
-  wire [16:0] _002_;
-  wire _003_;
-  wire [15:0] _004_;
-  wire _005_;
-  wire [16:0] _006_;
-  wire [15:0] _007_;
-  wire [16:0] _008_;
-  wire _009_;
-  wire _010_;
-  wire [32:0] _011_;
-  wire _012_;
-  wire [32:0] _013_;
-  wire _014_;
-  wire [4:0] _015_;
-  wire [9:0] _016_;
+  wire [31:0] _014_;
+  wire [10:0] _015_;
+  wire [31:0] _016_;
   wire _017_;
   wire _018_;
   wire _019_;
@@ -5512,69 +6101,69 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _023_;
   wire _024_;
   wire _025_;
-  wire [9:0] _026_;
-  wire _027_;
+  wire _026_;
+  wire [3:0] _027_;
   wire _028_;
   wire _029_;
-  wire _030_;
-  wire [16:0] _031_;
-  wire _032_;
-  wire [16:0] _033_;
-  wire [9:0] _034_;
-  wire [9:0] _035_;
-  wire _036_;
-  wire _037_;
-  wire _038_;
+  wire [4:0] _030_;
+  wire [4:0] _031_;
+  wire [4:0] _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire [4:0] _036_;
+  wire [4:0] _037_;
+  wire [5:0] _038_;
   wire _039_;
   wire _040_;
-  wire _041_;
+  wire [10:0] _041_;
   wire _042_;
-  wire _043_;
-  wire [15:0] _044_;
-  wire [15:0] _045_;
+  wire [8:0] _043_;
+  wire _044_;
+  wire [2:0] _045_;
   wire _046_;
-  wire [3:0] _047_;
-  wire [15:0] _048_;
-  wire [15:0] _049_;
+  wire [1:0] _047_;
+  wire [3:0] _048_;
+  wire [3:0] _049_;
   wire _050_;
-  wire _051_;
-  wire [15:0] _052_;
+  wire [3:0] _051_;
+  wire _052_;
   wire [3:0] _053_;
-  wire _054_;
-  wire [8:0] _055_;
-  wire [8:0] _056_;
-  wire _057_;
-  wire [2:0] _058_;
-  wire [511:0] _059_;
-  wire [80:0] _060_;
-  wire [15:0] _061_;
-  wire [342:0] _062_;
-  wire [15:0] _063_;
+  wire [7:0] _054_;
+  wire _055_;
+  wire _056_;
+  wire [3:0] _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire [3:0] _063_;
   wire _064_;
-  wire _065_;
-  wire [15:0] _066_;
-  wire _067_;
-  wire _068_;
-  wire [15:0] _069_;
-  wire [15:0] _070_;
-  wire _071_;
-  wire [31:0] _072_;
+  wire [7:0] _065_;
+  wire [7:0] _066_;
+  wire [3:0] _067_;
+  wire [3:0] _068_;
+  wire _069_;
+  wire _070_;
+  wire [3:0] _071_;
+  wire _072_;
   wire _073_;
   wire _074_;
-  wire [31:0] _075_;
-  wire [31:0] _076_;
+  wire _075_;
+  wire _076_;
   wire _077_;
-  wire [15:0] _078_;
-  wire _079_;
-  wire _080_;
-  wire [15:0] _081_;
-  wire [15:0] _082_;
-  wire _083_;
-  wire [15:0] _084_;
+  wire [3:0] _078_;
+  wire [3:0] _079_;
+  wire [3:0] _080_;
+  wire [3:0] _081_;
+  wire [3:0] _082_;
+  wire [3:0] _083_;
+  wire _084_;
   wire _085_;
   wire _086_;
-  wire [15:0] _087_;
-  wire [15:0] _088_;
+  wire _087_;
+  wire _088_;
   wire _089_;
   wire _090_;
   wire _091_;
@@ -5586,9 +6175,9 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _097_;
   wire _098_;
   wire _099_;
-  wire _100_;
-  wire _101_;
-  wire _102_;
+  wire [2:0] _100_;
+  wire [2:0] _101_;
+  wire [1:0] _102_;
   wire _103_;
   wire _104_;
   wire _105_;
@@ -5596,1450 +6185,371 @@ module tiny_w4a4_sequencer(rst, layer_running, load__data, faults, clear, busy, 
   wire _107_;
   wire _108_;
   wire _109_;
-  wire _110_;
+  wire [1:0] _110_;
   wire _111_;
   wire _112_;
-  wire _113_;
-  wire _114_;
-  wire _115_;
-  wire _116_;
-  wire _117_;
-  wire _118_;
-  wire _119_;
-  wire [15:0] _120_;
-  wire _121_;
-  wire _122_;
-  wire [15:0] _123_;
-  wire [15:0] _124_;
-  wire _125_;
-  wire [31:0] _126_;
-  wire _127_;
-  wire _128_;
-  wire [31:0] _129_;
-  wire [31:0] _130_;
-  wire _131_;
-  wire [31:0] _132_;
-  wire _133_;
-  wire _134_;
-  wire [31:0] _135_;
-  wire [31:0] _136_;
-  wire _137_;
-  wire _138_;
-  wire _139_;
-  wire _140_;
-  wire _141_;
-  wire _142_;
-  wire _143_;
-  wire [15:0] _144_;
-  wire _145_;
-  wire _146_;
-  wire [15:0] _147_;
-  wire [15:0] _148_;
-  wire _149_;
-  wire [31:0] _150_;
-  wire _151_;
-  wire _152_;
-  wire [31:0] _153_;
-  wire [31:0] _154_;
-  wire _155_;
-  wire [31:0] _156_;
-  wire _157_;
-  wire _158_;
-  wire [31:0] _159_;
-  wire [31:0] _160_;
-  wire _161_;
-  wire _162_;
-  wire _163_;
-  wire _164_;
-  wire _165_;
-  wire _166_;
-  wire _167_;
-  wire [15:0] _168_;
-  wire _169_;
-  wire _170_;
-  wire [15:0] _171_;
-  wire [15:0] _172_;
-  wire _173_;
-  wire [15:0] _174_;
-  wire _175_;
-  wire _176_;
-  wire [15:0] _177_;
-  wire [15:0] _178_;
-  wire _179_;
-  wire [15:0] _180_;
-  wire _181_;
-  wire _182_;
-  wire [15:0] _183_;
-  wire [15:0] _184_;
-  wire _185_;
-  wire [15:0] _186_;
-  wire _187_;
-  wire _188_;
-  wire [15:0] _189_;
-  wire [15:0] _190_;
-  wire _191_;
-  wire [15:0] _192_;
-  wire _193_;
-  wire _194_;
-  wire [15:0] _195_;
-  wire [15:0] _196_;
-  wire _197_;
-  wire [31:0] _198_;
-  wire _199_;
-  wire _200_;
-  wire [31:0] _201_;
-  wire [31:0] _202_;
-  wire _203_;
-  wire [15:0] _204_;
-  wire _205_;
-  wire [15:0] _206_;
-  wire [15:0] _207_;
-  wire _208_;
-  wire [15:0] _209_;
-  wire _210_;
-  wire [15:0] _211_;
-  wire [15:0] _212_;
-  wire _213_;
-  wire [15:0] _214_;
-  wire _215_;
-  wire [15:0] _216_;
-  wire [15:0] _217_;
-  wire _218_;
-  wire [15:0] _219_;
-  wire _220_;
-  wire [15:0] _221_;
-  wire [15:0] _222_;
-  wire _223_;
-  wire [15:0] _224_;
-  wire _225_;
-  wire [15:0] _226_;
-  wire [15:0] _227_;
-  wire _228_;
-  wire [15:0] _229_;
-  wire _230_;
-  wire [15:0] _231_;
-  wire [15:0] _232_;
-  wire _233_;
-  wire [511:0] _234_;
-  wire [511:0] _235_;
-  wire _236_;
-  wire [2:0] _237_;
-  wire [2:0] _238_;
-  wire [2:0] _239_;
-  wire [2:0] _240_;
-  wire _241_;
-  wire [2:0] _242_;
-  wire [2:0] _243_;
-  wire [2:0] _244_;
-  wire [2:0] _245_;
-  wire _246_;
-  wire [2:0] _247_;
-  wire [2:0] _248_;
-  wire [2:0] _249_;
-  wire [2:0] _250_;
-  wire _251_;
-  wire [2:0] _252_;
-  wire [2:0] _253_;
-  wire [2:0] _254_;
-  wire [2:0] _255_;
-  wire _256_;
-  wire [2:0] _257_;
-  wire [2:0] _258_;
-  wire _259_;
-  wire [2:0] _260_;
-  wire [2:0] _261_;
-  wire [2:0] _262_;
-  wire [2:0] _263_;
-  wire _264_;
-  wire [2:0] _265_;
-  wire _266_;
-  wire [8:0] _267_;
-  wire [8:0] _268_;
-  wire _269_;
-  wire _270_;
-  wire [8:0] _271_;
-  wire [8:0] _272_;
-  wire _273_;
-  wire [8:0] _274_;
-  wire [8:0] _275_;
-  wire _276_;
-  wire _277_;
-  wire _278_;
-  wire _279_;
-  wire _280_;
-  wire _281_;
-  wire _282_;
-  wire _283_;
-  wire _284_;
-  wire _285_;
-  wire _286_;
-  wire [3:0] _287_;
-  wire _288_;
-  wire _289_;
-  wire _290_;
-  wire [15:0] _291_;
-  wire [15:0] _292_;
-  wire _293_;
-  wire _294_;
-  wire _295_;
-  wire _296_;
-  wire _297_;
-  wire _298_;
-  wire _299_;
-  wire _300_;
-  wire [15:0] _301_;
-  wire [15:0] _302_;
-  wire [15:0] _303_;
-  wire [15:0] _304_;
-  wire [15:0] _305_;
-  wire _306_;
-  wire _307_;
-  wire _308_;
-  wire _309_;
-  wire _310_;
-  wire _311_;
-  wire _312_;
-  wire _313_;
-  wire _314_;
-  wire _315_;
-  wire _316_;
-  wire _317_;
-  wire _318_;
-  wire _319_;
-  wire _320_;
-  wire _321_;
-  wire _322_;
-  wire _323_;
-  wire _324_;
-  wire [7:0] _325_;
-  wire [7:0] _326_;
-  wire _327_;
-  wire [7:0] _328_;
-  wire [7:0] _329_;
-  wire _330_;
-  wire [7:0] _331_;
-  wire [7:0] _332_;
-  wire [7:0] _333_;
-  wire [7:0] _334_;
-  wire _335_;
-  wire [7:0] _336_;
-  wire [7:0] _337_;
-  wire [7:0] _338_;
-  wire [7:0] _339_;
-  wire _340_;
-  wire [7:0] _341_;
-  wire [7:0] _342_;
-  wire _343_;
-  wire [7:0] _344_;
-  wire [7:0] _345_;
-  wire [7:0] _346_;
-  wire [7:0] _347_;
-  wire _348_;
-  wire _349_;
-  wire _350_;
-  wire _351_;
-  wire _352_;
-  wire _353_;
-  wire _354_;
-  wire _355_;
-  wire _356_;
-  wire _357_;
-  wire _358_;
-  wire _359_;
-  wire _360_;
-  wire _361_;
-  wire _362_;
-  wire _363_;
-  wire _364_;
-  wire _365_;
-  wire _366_;
-  wire _367_;
-  wire _368_;
-  wire _369_;
-  wire _370_;
-  wire _371_;
-  wire _372_;
-  wire _373_;
-  wire _374_;
-  wire _375_;
-  wire _376_;
-  wire _377_;
-  wire _378_;
-  wire _379_;
-  wire _380_;
-  wire _381_;
-  wire _382_;
-  wire _383_;
-  wire _384_;
-  wire _385_;
-  wire _386_;
-  wire _387_;
-  wire _388_;
-  wire _389_;
-  wire _390_;
-  wire _391_;
-  wire _392_;
-  wire _393_;
-  wire _394_;
-  wire _395_;
-  wire _396_;
-  wire _397_;
-  wire _398_;
-  wire _399_;
-  wire _400_;
-  wire _401_;
-  wire _402_;
-  wire _403_;
-  wire _404_;
-  wire _405_;
-  wire _406_;
-  wire _407_;
-  wire _408_;
-  wire _409_;
-  wire _410_;
-  wire _411_;
-  wire _412_;
-  wire _413_;
-  wire _414_;
-  wire [7:0] _415_;
-  wire [7:0] _416_;
-  wire [7:0] _417_;
-  wire [7:0] _418_;
-  wire [7:0] _419_;
-  wire [7:0] _420_;
-  wire [7:0] _421_;
-  wire [7:0] _422_;
-  wire [7:0] _423_;
-  wire [7:0] _424_;
-  wire [7:0] _425_;
-  wire [7:0] _426_;
-  wire [7:0] _427_;
-  wire \$signal ;
-  reg [15:0] \$signal$43  = 16'h0000;
-  reg bank = 1'h0;
-  reg [3:0] beat = 4'h0;
-  reg [15:0] \beat$45  = 16'h0000;
-  reg [511:0] bits = 512'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
-  wire \done$28 ;
-  wire [7:0] \error$29 ;
-  wire [7:0] fault;
-  reg [2:0] fsm_state = 3'h0;
-  reg [15:0] head_groups = 16'h0000;
-  wire [15:0] last_beat_0;
-  reg loaded = 1'h0;
-  reg [8:0] pc = 9'h000;
-  wire [15:0] row_words;
+  reg [3:0] \$like  = 4'h0;
+  reg \$signal  = 1'h0;
+  wire \$signal$12 ;
+  wire \$signal$17 ;
+  wire \$signal$20 ;
+  wire \$signal$23 ;
+  wire \$signal$25 ;
+  wire \$signal$26 ;
+  wire \$signal$27 ;
+  wire \$signal$28 ;
+  wire [10:0] \$signature__data ;
+  wire [7:0] \$signature__data$47 ;
+  wire [10:0] behind;
+  reg [3:0] \end  = 4'h0;
+  reg [8:0] following = 9'h000;
+  reg [2:0] group = 3'h1;
+  reg [3:0] held = 4'h0;
+  wire leaves;
+  reg left = 1'h0;
+  reg room = 1'h0;
   reg second = 1'h0;
-  wire \start$27 ;
-  assign _009_ = \$signal$43  == _008_;
-  assign _010_ = \program  < 8'h95;
-  assign _011_ = _010_ ? { 1'h0, \program  } : 33'h1ffffffff;
-  assign _012_ = \program  < 8'h95;
-  assign _013_ = _012_ ? { 1'h0, \program  } : 33'h1ffffffff;
-  assign _015_ = beat + 1'h1;
-  assign _016_ = memory__address + 1'h1;
-  assign _017_ = | beat;
-  assign _018_ = beat == 4'h8;
-  assign _019_ = memory__address >= 8'h95;
-  assign _020_ = | fault;
-  assign _021_ = | fault;
-  assign _022_ = | \error$29 ;
-  assign _023_ = | fault;
-  assign _024_ = memory__address >= 8'h95;
-  assign _026_ = memory__address + 1'h1;
-  assign _027_ = | fault;
-  assign _028_ = bits[11:8] != 2'h3;
-  assign _029_ = ~ layer_running;
-  assign _030_ = _028_ | _029_;
-  assign _031_ = bits[79:64] + bits[95:80];
-  assign _032_ = ~ bank;
-  assign _033_ = index + 1'h1;
-  assign _034_ = pc + 4'h8;
-  assign _035_ = pc + 4'h8;
-  assign _037_ = | fault;
-  assign _038_ = | fault;
+  reg [1:0] seen = 2'h0;
+  wire step;
+  reg two = 1'h0;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
+  reg [7:0] queue [15:0];
+  always @(posedge clk) begin
+    if (write__en)
+      queue[\end ] <= write__data;
+  end
+  assign \$signature__data$47  = queue[\$like ];
+  reg [10:0] starts [3:0];
+  always @(posedge clk) begin
+    if (following[6])
+      starts[following[8:7]] <= behind;
+  end
+  assign \$signature__data  = starts[following[5:4]];
+  assign _020_ = seen >> \$signal$26 ;
+  assign _021_ = ~ _020_;
+  assign _023_ = _019_ & _021_;
+  assign _024_ = step & \$signal$12 ;
+  assign _025_ = ~ \$signal$25 ;
+  assign _026_ = _024_ & _025_;
+  assign _027_ = group + 1'h1;
+  assign _028_ = ~ \$signal$25 ;
+  assign _029_ = \$signal$17  & _028_;
+  assign _030_ = x + 1'h1;
+  assign _031_ = y + 1'h1;
+  assign _032_ = \end  + write__en;
+  assign _034_ = ~ o__valid;
+  assign _035_ = _034_ | o__ready;
+  assign _036_ = \$like  + 1'h1;
+  assign _037_ = held + step;
+  assign _038_ = _037_ - left;
+  assign _039_ = held < 4'hc;
   always @(posedge clk)
-    front_start <= _039_;
+    overrun <= _040_;
   always @(posedge clk)
-    layer_start <= _040_;
+    address <= _041_;
   always @(posedge clk)
-    load__valid <= _041_;
+    two <= _042_;
   always @(posedge clk)
-    load__second <= _042_;
+    following <= _043_;
   always @(posedge clk)
-    load__bank <= _043_;
+    group <= _045_;
   always @(posedge clk)
-    load__word <= _044_;
+    second <= _046_;
   always @(posedge clk)
-    load__beat <= _045_;
+    seen <= _047_;
   always @(posedge clk)
-    target <= _047_;
+    x <= _048_;
   always @(posedge clk)
-    \beat$45  <= _048_;
+    y <= _049_;
   always @(posedge clk)
-    \$signal$43  <= _049_;
+    \$signal  <= _050_;
   always @(posedge clk)
-    second <= _050_;
+    \end  <= _051_;
   always @(posedge clk)
-    loaded <= _051_;
+    o__valid <= _052_;
   always @(posedge clk)
-    index <= _052_;
+    \$like  <= _053_;
   always @(posedge clk)
-    beat <= _053_;
+    o__payload <= _054_;
   always @(posedge clk)
-    bank <= _054_;
+    left <= _056_;
   always @(posedge clk)
-    memory__address <= _055_;
+    held <= _057_;
   always @(posedge clk)
-    pc <= _056_;
-  always @(posedge clk)
-    fsm_state <= _058_;
-  always @(posedge clk)
-    bits <= _059_;
-  always @(posedge clk)
-    front <= _060_;
-  always @(posedge clk)
-    head_groups <= _061_;
-  always @(posedge clk)
-    layer <= _062_;
-  always @(posedge clk)
-    running_step <= _063_;
-  assign _000_ = beat == 4'h8;
-  assign _003_ = memory__address >= 8'h95;
-  assign _014_ = | fault;
-  assign _025_ = | fault;
-  assign _036_ = | \error$29 ;
-  assign _046_ = | fault;
-  assign _057_ = memory__address >= 8'h95;
-  assign _064_ = | fault;
-  assign _065_ = | fault;
-  assign _001_ = | fault;
-  assign _002_ = \beat$45  + 1'h1;
-  assign _004_ = second ? 16'h0000 : last_beat_0;
-  assign _005_ = \beat$45  == _004_;
-  assign _006_ = \$signal$43  + 1'h1;
-  assign _007_ = second ? bits[191:176] : bits[175:160];
-  assign _008_ = _007_ - 1'h1;
-  function [15:0] _494_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _494_ = b[15:0];
-      2'b1?:
-        _494_ = b[31:16];
-      default:
-        _494_ = a;
-    endcase
-  endfunction
-  assign _066_ = _494_(index, { running_step, running_step }, { _068_, _067_ });
-  assign _067_ = bits[11:8] == 4'h2;
-  assign _068_ = bits[11:8] == 4'h1;
-  assign _069_ = _030_ ? _066_ : running_step;
-  assign _070_ = _071_ ? _069_ : running_step;
-  assign _071_ = fsm_state == 3'h5;
-  assign _063_ = rst ? 16'h0000 : _070_;
-  function [31:0] _501_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _501_ = b[31:0];
-      2'b1?:
-        _501_ = b[63:32];
-      default:
-        _501_ = a;
-    endcase
-  endfunction
-  assign _072_ = _501_(bits[383:352], { layer[342:311], layer[342:311] }, { _074_, _073_ });
-  assign _073_ = bits[11:8] == 4'h2;
-  assign _074_ = bits[11:8] == 4'h1;
-  assign _075_ = _030_ ? _072_ : layer[342:311];
-  assign _076_ = _077_ ? _075_ : layer[342:311];
-  assign _077_ = fsm_state == 3'h5;
-  assign _062_[342:311] = rst ? 32'd0 : _076_;
-  function [15:0] _508_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _508_ = b[15:0];
-      2'b1?:
-        _508_ = b[31:16];
-      default:
-        _508_ = a;
-    endcase
-  endfunction
-  assign _078_ = _508_(bits[399:384], { layer[278:263], layer[278:263] }, { _080_, _079_ });
-  assign _079_ = bits[11:8] == 4'h2;
-  assign _080_ = bits[11:8] == 4'h1;
-  assign _081_ = _030_ ? _078_ : layer[278:263];
-  assign _082_ = _083_ ? _081_ : layer[278:263];
-  assign _083_ = fsm_state == 3'h5;
-  assign _062_[278:263] = rst ? 16'h0000 : _082_;
-  function [15:0] _515_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _515_ = b[15:0];
-      2'b1?:
-        _515_ = b[31:16];
-      default:
-        _515_ = a;
-    endcase
-  endfunction
-  assign _084_ = _515_(bits[127:112], { layer[262:247], layer[262:247] }, { _086_, _085_ });
-  assign _085_ = bits[11:8] == 4'h2;
-  assign _086_ = bits[11:8] == 4'h1;
-  assign _087_ = _030_ ? _084_ : layer[262:247];
-  assign _088_ = _089_ ? _087_ : layer[262:247];
-  assign _089_ = fsm_state == 3'h5;
-  assign _062_[262:247] = rst ? 16'h0000 : _088_;
-  function [0:0] _522_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _522_ = b[0:0];
-      2'b1?:
-        _522_ = b[1:1];
-      default:
-        _522_ = a;
-    endcase
-  endfunction
-  assign _090_ = _522_(bits[22], { layer[246], layer[246] }, { _092_, _091_ });
-  assign _091_ = bits[11:8] == 4'h2;
-  assign _092_ = bits[11:8] == 4'h1;
-  assign _093_ = _030_ ? _090_ : layer[246];
-  assign _094_ = _095_ ? _093_ : layer[246];
-  assign _095_ = fsm_state == 3'h5;
-  assign _062_[246] = rst ? 1'h0 : _094_;
-  function [0:0] _529_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _529_ = b[0:0];
-      2'b1?:
-        _529_ = b[1:1];
-      default:
-        _529_ = a;
-    endcase
-  endfunction
-  assign _096_ = _529_(bits[21], { layer[245], layer[245] }, { _098_, _097_ });
-  assign _097_ = bits[11:8] == 4'h2;
-  assign _098_ = bits[11:8] == 4'h1;
-  assign _099_ = _030_ ? _096_ : layer[245];
-  assign _100_ = _101_ ? _099_ : layer[245];
-  assign _101_ = fsm_state == 3'h5;
-  assign _062_[245] = rst ? 1'h0 : _100_;
-  function [0:0] _536_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _536_ = b[0:0];
-      2'b1?:
-        _536_ = b[1:1];
-      default:
-        _536_ = a;
-    endcase
-  endfunction
-  assign _102_ = _536_(bits[20], { layer[244], layer[244] }, { _104_, _103_ });
-  assign _103_ = bits[11:8] == 4'h2;
-  assign _104_ = bits[11:8] == 4'h1;
-  assign _105_ = _030_ ? _102_ : layer[244];
-  assign _106_ = _107_ ? _105_ : layer[244];
-  assign _107_ = fsm_state == 3'h5;
-  assign _062_[244] = rst ? 1'h0 : _106_;
-  function [0:0] _543_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _543_ = b[0:0];
-      2'b1?:
-        _543_ = b[1:1];
-      default:
-        _543_ = a;
-    endcase
-  endfunction
-  assign _108_ = _543_(bits[17], { layer[243], layer[243] }, { _110_, _109_ });
-  assign _109_ = bits[11:8] == 4'h2;
-  assign _110_ = bits[11:8] == 4'h1;
-  assign _111_ = _030_ ? _108_ : layer[243];
-  assign _112_ = _113_ ? _111_ : layer[243];
-  assign _113_ = fsm_state == 3'h5;
-  assign _062_[243] = rst ? 1'h0 : _112_;
-  function [0:0] _550_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _550_ = b[0:0];
-      2'b1?:
-        _550_ = b[1:1];
-      default:
-        _550_ = a;
-    endcase
-  endfunction
-  assign _114_ = _550_(bits[19], { layer[242], layer[242] }, { _116_, _115_ });
-  assign _115_ = bits[11:8] == 4'h2;
-  assign _116_ = bits[11:8] == 4'h1;
-  assign _117_ = _030_ ? _114_ : layer[242];
-  assign _118_ = _119_ ? _117_ : layer[242];
-  assign _119_ = fsm_state == 3'h5;
-  assign _062_[242] = rst ? 1'h0 : _118_;
-  function [15:0] _557_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _557_ = b[15:0];
-      2'b1?:
-        _557_ = b[31:16];
-      default:
-        _557_ = a;
-    endcase
-  endfunction
-  assign _120_ = _557_(bits[95:80], { layer[241:226], layer[241:226] }, { _122_, _121_ });
-  assign _121_ = bits[11:8] == 4'h2;
-  assign _122_ = bits[11:8] == 4'h1;
-  assign _123_ = _030_ ? _120_ : layer[241:226];
-  assign _124_ = _125_ ? _123_ : layer[241:226];
-  assign _125_ = fsm_state == 3'h5;
-  assign _062_[241:226] = rst ? 16'h0000 : _124_;
-  function [31:0] _564_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _564_ = b[31:0];
-      2'b1?:
-        _564_ = b[63:32];
-      default:
-        _564_ = a;
-    endcase
-  endfunction
-  assign _126_ = _564_(bits[319:288], { layer[225:194], layer[225:194] }, { _128_, _127_ });
-  assign _127_ = bits[11:8] == 4'h2;
-  assign _128_ = bits[11:8] == 4'h1;
-  assign _129_ = _030_ ? _126_ : layer[225:194];
-  assign _130_ = _131_ ? _129_ : layer[225:194];
-  assign _131_ = fsm_state == 3'h5;
-  assign _062_[225:194] = rst ? 32'd0 : _130_;
-  function [31:0] _571_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _571_ = b[31:0];
-      2'b1?:
-        _571_ = b[63:32];
-      default:
-        _571_ = a;
-    endcase
-  endfunction
-  assign _132_ = _571_(bits[255:224], { layer[193:162], layer[193:162] }, { _134_, _133_ });
-  assign _133_ = bits[11:8] == 4'h2;
-  assign _134_ = bits[11:8] == 4'h1;
-  assign _135_ = _030_ ? _132_ : layer[193:162];
-  assign _136_ = _137_ ? _135_ : layer[193:162];
-  assign _137_ = fsm_state == 3'h5;
-  assign _062_[193:162] = rst ? 32'd0 : _136_;
-  function [0:0] _578_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _578_ = b[0:0];
-      2'b1?:
-        _578_ = b[1:1];
-      default:
-        _578_ = a;
-    endcase
-  endfunction
-  assign _138_ = _578_(bits[18], { layer[161], layer[161] }, { _140_, _139_ });
-  assign _139_ = bits[11:8] == 4'h2;
-  assign _140_ = bits[11:8] == 4'h1;
-  assign _141_ = _030_ ? _138_ : layer[161];
-  assign _142_ = _143_ ? _141_ : layer[161];
-  assign _143_ = fsm_state == 3'h5;
-  assign _062_[161] = rst ? 1'h0 : _142_;
-  function [15:0] _585_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _585_ = b[15:0];
-      2'b1?:
-        _585_ = b[31:16];
-      default:
-        _585_ = a;
-    endcase
-  endfunction
-  assign _144_ = _585_(bits[79:64], { layer[160:145], layer[160:145] }, { _146_, _145_ });
-  assign _145_ = bits[11:8] == 4'h2;
-  assign _146_ = bits[11:8] == 4'h1;
-  assign _147_ = _030_ ? _144_ : layer[160:145];
-  assign _148_ = _149_ ? _147_ : layer[160:145];
-  assign _149_ = fsm_state == 3'h5;
-  assign _062_[160:145] = rst ? 16'h0000 : _148_;
-  function [31:0] _592_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _592_ = b[31:0];
-      2'b1?:
-        _592_ = b[63:32];
-      default:
-        _592_ = a;
-    endcase
-  endfunction
-  assign _150_ = _592_(bits[287:256], { layer[144:113], layer[144:113] }, { _152_, _151_ });
-  assign _151_ = bits[11:8] == 4'h2;
-  assign _152_ = bits[11:8] == 4'h1;
-  assign _153_ = _030_ ? _150_ : layer[144:113];
-  assign _154_ = _155_ ? _153_ : layer[144:113];
-  assign _155_ = fsm_state == 3'h5;
-  assign _062_[144:113] = rst ? 32'd0 : _154_;
-  function [31:0] _599_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _599_ = b[31:0];
-      2'b1?:
-        _599_ = b[63:32];
-      default:
-        _599_ = a;
-    endcase
-  endfunction
-  assign _156_ = _599_(bits[223:192], { layer[112:81], layer[112:81] }, { _158_, _157_ });
-  assign _157_ = bits[11:8] == 4'h2;
-  assign _158_ = bits[11:8] == 4'h1;
-  assign _159_ = _030_ ? _156_ : layer[112:81];
-  assign _160_ = _161_ ? _159_ : layer[112:81];
-  assign _161_ = fsm_state == 3'h5;
-  assign _062_[112:81] = rst ? 32'd0 : _160_;
-  function [0:0] _606_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _606_ = b[0:0];
-      2'b1?:
-        _606_ = b[1:1];
-      default:
-        _606_ = a;
-    endcase
-  endfunction
-  assign _162_ = _606_(bank, { layer[80], layer[80] }, { _164_, _163_ });
-  assign _163_ = bits[11:8] == 4'h2;
-  assign _164_ = bits[11:8] == 4'h1;
-  assign _165_ = _030_ ? _162_ : layer[80];
-  assign _166_ = _167_ ? _165_ : layer[80];
-  assign _167_ = fsm_state == 3'h5;
-  assign _062_[80] = rst ? 1'h0 : _166_;
-  function [15:0] _613_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _613_ = b[15:0];
-      2'b1?:
-        _613_ = b[31:16];
-      default:
-        _613_ = a;
-    endcase
-  endfunction
-  assign _168_ = _613_(row_words, { layer[79:64], layer[79:64] }, { _170_, _169_ });
-  assign _169_ = bits[11:8] == 4'h2;
-  assign _170_ = bits[11:8] == 4'h1;
-  assign _171_ = _030_ ? _168_ : layer[79:64];
-  assign _172_ = _173_ ? _171_ : layer[79:64];
-  assign _173_ = fsm_state == 3'h5;
-  assign _062_[79:64] = rst ? 16'h0000 : _172_;
-  function [15:0] _620_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _620_ = b[15:0];
-      2'b1?:
-        _620_ = b[31:16];
-      default:
-        _620_ = a;
-    endcase
-  endfunction
-  assign _174_ = _620_(bits[111:96], { layer[63:48], layer[63:48] }, { _176_, _175_ });
-  assign _175_ = bits[11:8] == 4'h2;
-  assign _176_ = bits[11:8] == 4'h1;
-  assign _177_ = _030_ ? _174_ : layer[63:48];
-  assign _178_ = _179_ ? _177_ : layer[63:48];
-  assign _179_ = fsm_state == 3'h5;
-  assign _062_[63:48] = rst ? 16'h0000 : _178_;
-  function [15:0] _627_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _627_ = b[15:0];
-      2'b1?:
-        _627_ = b[31:16];
-      default:
-        _627_ = a;
-    endcase
-  endfunction
-  assign _180_ = _627_(_031_[15:0], { layer[47:32], layer[47:32] }, { _182_, _181_ });
-  assign _181_ = bits[11:8] == 4'h2;
-  assign _182_ = bits[11:8] == 4'h1;
-  assign _183_ = _030_ ? _180_ : layer[47:32];
-  assign _184_ = _185_ ? _183_ : layer[47:32];
-  assign _185_ = fsm_state == 3'h5;
-  assign _062_[47:32] = rst ? 16'h0000 : _184_;
-  function [15:0] _634_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _634_ = b[15:0];
-      2'b1?:
-        _634_ = b[31:16];
-      default:
-        _634_ = a;
-    endcase
-  endfunction
-  assign _186_ = _634_(bits[63:48], { layer[31:16], layer[31:16] }, { _188_, _187_ });
-  assign _187_ = bits[11:8] == 4'h2;
-  assign _188_ = bits[11:8] == 4'h1;
-  assign _189_ = _030_ ? _186_ : layer[31:16];
-  assign _190_ = _191_ ? _189_ : layer[31:16];
-  assign _191_ = fsm_state == 3'h5;
-  assign _062_[31:16] = rst ? 16'h0000 : _190_;
-  function [15:0] _641_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _641_ = b[15:0];
-      2'b1?:
-        _641_ = b[31:16];
-      default:
-        _641_ = a;
-    endcase
-  endfunction
-  assign _192_ = _641_(bits[47:32], { layer[15:0], layer[15:0] }, { _194_, _193_ });
-  assign _193_ = bits[11:8] == 4'h2;
-  assign _194_ = bits[11:8] == 4'h1;
-  assign _195_ = _030_ ? _192_ : layer[15:0];
-  assign _196_ = _197_ ? _195_ : layer[15:0];
-  assign _197_ = fsm_state == 3'h5;
-  assign _062_[15:0] = rst ? 16'h0000 : _196_;
-  function [31:0] _648_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _648_ = b[31:0];
-      2'b1?:
-        _648_ = b[63:32];
-      default:
-        _648_ = a;
-    endcase
-  endfunction
-  assign _198_ = _648_(bits[351:320], { layer[310:279], layer[310:279] }, { _200_, _199_ });
-  assign _199_ = bits[11:8] == 4'h2;
-  assign _200_ = bits[11:8] == 4'h1;
-  assign _201_ = _030_ ? _198_ : layer[310:279];
-  assign _202_ = _203_ ? _201_ : layer[310:279];
-  assign _203_ = fsm_state == 3'h5;
-  assign _062_[310:279] = rst ? 32'd0 : _202_;
-  assign _204_ = _205_ ? bits[79:64] : head_groups;
-  assign _205_ = bits[11:8] == 4'h2;
-  assign _206_ = _030_ ? _204_ : head_groups;
-  assign _207_ = _208_ ? _206_ : head_groups;
-  assign _208_ = fsm_state == 3'h5;
-  assign _061_ = rst ? 16'h0000 : _207_;
-  assign _060_[80] = rst ? 1'h0 : front[80];
-  assign _209_ = _210_ ? bits[111:96] : front[63:48];
-  assign _210_ = bits[11:8] == 4'h1;
-  assign _211_ = _030_ ? _209_ : front[63:48];
-  assign _212_ = _213_ ? _211_ : front[63:48];
-  assign _213_ = fsm_state == 3'h5;
-  assign _060_[63:48] = rst ? 16'h0000 : _212_;
-  assign _214_ = _215_ ? bits[79:64] : front[47:32];
-  assign _215_ = bits[11:8] == 4'h1;
-  assign _216_ = _030_ ? _214_ : front[47:32];
-  assign _217_ = _218_ ? _216_ : front[47:32];
-  assign _218_ = fsm_state == 3'h5;
-  assign _060_[47:32] = rst ? 16'h0000 : _217_;
-  assign _219_ = _220_ ? bits[63:48] : front[31:16];
-  assign _220_ = bits[11:8] == 4'h1;
-  assign _221_ = _030_ ? _219_ : front[31:16];
-  assign _222_ = _223_ ? _221_ : front[31:16];
-  assign _223_ = fsm_state == 3'h5;
-  assign _060_[31:16] = rst ? 16'h0000 : _222_;
-  assign _224_ = _225_ ? bits[47:32] : front[15:0];
-  assign _225_ = bits[11:8] == 4'h1;
-  assign _226_ = _030_ ? _224_ : front[15:0];
-  assign _227_ = _228_ ? _226_ : front[15:0];
-  assign _228_ = fsm_state == 3'h5;
-  assign _060_[15:0] = rst ? 16'h0000 : _227_;
-  assign _229_ = _230_ ? row_words : front[79:64];
-  assign _230_ = bits[11:8] == 4'h1;
-  assign _231_ = _030_ ? _229_ : front[79:64];
-  assign _232_ = _233_ ? _231_ : front[79:64];
-  assign _233_ = fsm_state == 3'h5;
-  assign _060_[79:64] = rst ? 16'h0000 : _232_;
-  assign _234_ = _017_ ? { load__data, bits[511:64] } : bits;
-  assign _235_ = _236_ ? _234_ : bits;
-  assign _236_ = fsm_state == 3'h1;
-  assign _059_ = rst ? 512'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 : _235_;
-  assign _237_ = layer_running ? fsm_state : 3'h0;
-  assign _238_ = _038_ ? 3'h0 : _237_;
-  assign _239_ = abort ? 3'h0 : _238_;
-  function [2:0] _699_;
-    input [2:0] a;
-    input [20:0] b;
-    input [6:0] s;
-    casez (s) // synopsys parallel_case
-      7'b??????1:
-        _699_ = b[2:0];
-      7'b?????1?:
-        _699_ = b[5:3];
-      7'b????1??:
-        _699_ = b[8:6];
-      7'b???1???:
-        _699_ = b[11:9];
-      7'b??1????:
-        _699_ = b[14:12];
-      7'b?1?????:
-        _699_ = b[17:15];
-      7'b1??????:
-        _699_ = b[20:18];
-      default:
-        _699_ = a;
-    endcase
-  endfunction
-  assign _240_ = _699_(fsm_state, { _265_, _263_, _258_, _255_, _250_, _245_, _239_ }, { _266_, _264_, _259_, _256_, _251_, _246_, _241_ });
-  assign _241_ = fsm_state == 3'h6;
-  assign _242_ = bits[16] ? 3'h6 : 3'h1;
-  assign _243_ = _030_ ? _242_ : fsm_state;
-  assign _244_ = _037_ ? 3'h0 : _243_;
-  assign _245_ = abort ? 3'h0 : _244_;
-  assign _246_ = fsm_state == 3'h5;
-  assign _247_ = _024_ ? 3'h0 : fsm_state;
-  assign _248_ = loaded ? 3'h5 : _247_;
-  assign _249_ = _027_ ? 3'h0 : _248_;
-  assign _250_ = abort ? 3'h0 : _249_;
-  assign _251_ = fsm_state == 3'h4;
-  assign _252_ = _022_ ? 3'h0 : 3'h4;
-  assign _253_ = \done$28  ? _252_ : fsm_state;
-  assign _254_ = _023_ ? 3'h0 : _253_;
-  assign _255_ = abort ? 3'h0 : _254_;
-  assign _256_ = fsm_state == 3'h3;
-  assign _257_ = _021_ ? 3'h0 : 3'h3;
-  assign _258_ = abort ? 3'h0 : _257_;
-  assign _259_ = fsm_state == 3'h2;
-  assign _260_ = _019_ ? 3'h0 : fsm_state;
-  assign _261_ = _018_ ? 3'h2 : _260_;
-  assign _262_ = _020_ ? 3'h0 : _261_;
-  assign _263_ = abort ? 3'h0 : _262_;
-  assign _264_ = fsm_state == 3'h1;
-  assign _265_ = start ? 3'h1 : fsm_state;
-  assign _266_ = ! fsm_state;
-  assign _058_ = rst ? 3'h0 : _240_;
-  assign _267_ = _030_ ? _035_[8:0] : pc;
-  function [8:0] _728_;
-    input [8:0] a;
-    input [17:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _728_ = b[8:0];
-      2'b1?:
-        _728_ = b[17:9];
-      default:
-        _728_ = a;
-    endcase
-  endfunction
-  assign _268_ = _728_(pc, { _013_[8:0], _267_ }, { _270_, _269_ });
-  assign _269_ = fsm_state == 3'h5;
-  assign _270_ = ! fsm_state;
-  assign _056_ = rst ? 9'h000 : _268_;
-  assign _271_ = _030_ ? _034_[8:0] : memory__address;
-  function [8:0] _733_;
-    input [8:0] a;
-    input [44:0] b;
-    input [4:0] s;
-    casez (s) // synopsys parallel_case
-      5'b????1:
-        _733_ = b[8:0];
-      5'b???1?:
-        _733_ = b[17:9];
-      5'b??1??:
-        _733_ = b[26:18];
-      5'b?1???:
-        _733_ = b[35:27];
-      5'b1????:
-        _733_ = b[44:36];
-      default:
-        _733_ = a;
-    endcase
-  endfunction
-  assign _272_ = _733_(memory__address, { _011_[8:0], _016_[8:0], bits[136:128], _275_, _271_ }, { _279_, _278_, _277_, _276_, _273_ });
-  assign _273_ = fsm_state == 3'h5;
-  assign _274_ = _024_ ? memory__address : _026_[8:0];
-  assign _275_ = loaded ? memory__address : _274_;
-  assign _276_ = fsm_state == 3'h4;
-  assign _277_ = fsm_state == 3'h3;
-  assign _278_ = fsm_state == 3'h1;
-  assign _279_ = ! fsm_state;
-  assign _055_ = rst ? 9'h000 : _272_;
-  function [0:0] _742_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _742_ = b[0:0];
-      2'b1?:
-        _742_ = b[1:1];
-      default:
-        _742_ = a;
-    endcase
-  endfunction
-  assign _280_ = _742_(_032_, { bank, bank }, { _282_, _281_ });
-  assign _281_ = bits[11:8] == 4'h2;
-  assign _282_ = bits[11:8] == 4'h1;
-  assign _283_ = _030_ ? _280_ : bank;
-  function [0:0] _746_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _746_ = b[0:0];
-      2'b1?:
-        _746_ = b[1:1];
-      default:
-        _746_ = a;
-    endcase
-  endfunction
-  assign _284_ = _746_(bank, { 1'h0, _283_ }, { _286_, _285_ });
-  assign _285_ = fsm_state == 3'h5;
-  assign _286_ = ! fsm_state;
-  assign _054_ = rst ? 1'h0 : _284_;
-  function [3:0] _750_;
-    input [3:0] a;
-    input [11:0] b;
-    input [2:0] s;
-    casez (s) // synopsys parallel_case
-      3'b??1:
-        _750_ = b[3:0];
-      3'b?1?:
-        _750_ = b[7:4];
-      3'b1??:
-        _750_ = b[11:8];
-      default:
-        _750_ = a;
-    endcase
-  endfunction
-  assign _287_ = _750_(beat, { 4'h0, _015_[3:0], 4'h0 }, { _290_, _289_, _288_ });
-  assign _288_ = fsm_state == 3'h3;
-  assign _289_ = fsm_state == 3'h1;
-  assign _290_ = ! fsm_state;
-  assign _053_ = rst ? 4'h0 : _287_;
-  assign _291_ = _030_ ? _033_[15:0] : index;
-  function [15:0] _756_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _756_ = b[15:0];
-      2'b1?:
-        _756_ = b[31:16];
-      default:
-        _756_ = a;
-    endcase
-  endfunction
-  assign _292_ = _756_(index, { 16'h0000, _291_ }, { _294_, _293_ });
-  assign _293_ = fsm_state == 3'h5;
-  assign _294_ = ! fsm_state;
-  assign _052_ = rst ? 16'h0000 : _292_;
-  assign _295_ = _009_ ? second : loaded;
-  assign _296_ = _005_ ? _295_ : loaded;
-  assign _297_ = \$signal  ? _296_ : 1'h0;
-  assign _051_ = rst ? 1'h0 : _297_;
-  assign _298_ = _009_ ? 1'h1 : second;
-  assign _299_ = _005_ ? _298_ : second;
-  assign _300_ = \$signal  ? _299_ : 1'h0;
-  assign _050_ = rst ? 1'h0 : _300_;
-  assign _301_ = _009_ ? 16'h0000 : _006_[15:0];
-  assign _302_ = _005_ ? _301_ : \$signal$43 ;
-  assign _303_ = \$signal  ? _302_ : 16'h0000;
-  assign _049_ = rst ? 16'h0000 : _303_;
-  assign _304_ = _005_ ? 16'h0000 : _002_[15:0];
-  assign _305_ = \$signal  ? _304_ : 16'h0000;
-  assign _048_ = rst ? 16'h0000 : _305_;
-  assign _047_ = rst ? 4'h0 : bits[11:8];
-  assign _045_ = rst ? 16'h0000 : \beat$45 ;
-  assign _044_ = rst ? 16'h0000 : \$signal$43 ;
-  assign _043_ = rst ? 1'h0 : bank;
-  assign _042_ = rst ? 1'h0 : second;
-  assign _041_ = rst ? 1'h0 : \$signal ;
-  function [0:0] _781_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _781_ = b[0:0];
-      2'b1?:
-        _781_ = b[1:1];
-      default:
-        _781_ = a;
-    endcase
-  endfunction
-  assign _306_ = _781_(1'h1, 2'h0, { _308_, _307_ });
-  assign _307_ = bits[11:8] == 4'h2;
-  assign _308_ = bits[11:8] == 4'h1;
-  assign _309_ = _030_ ? _306_ : 1'h0;
-  assign _310_ = _311_ ? _309_ : 1'h0;
-  assign _311_ = fsm_state == 3'h5;
-  assign _040_ = rst ? 1'h0 : _310_;
-  assign _312_ = _313_ ? 1'h1 : 1'h0;
-  assign _313_ = bits[11:8] == 4'h1;
-  assign _314_ = _030_ ? _312_ : 1'h0;
-  assign _315_ = _316_ ? _314_ : 1'h0;
-  assign _316_ = fsm_state == 3'h5;
-  assign _039_ = rst ? 1'h0 : _315_;
-  assign _317_ = _057_ ? 1'h0 : 1'h1;
-  assign _318_ = loaded ? 1'h0 : _317_;
-  assign \$signal  = _319_ ? _318_ : 1'h0;
-  assign _319_ = fsm_state == 3'h4;
-  assign \start$27  = _320_ ? 1'h1 : 1'h0;
-  assign _320_ = fsm_state == 3'h2;
-  assign _321_ = layer_running ? 1'h0 : 1'h1;
-  assign _322_ = _001_ ? 1'h0 : _321_;
-  assign _323_ = abort ? 1'h0 : _322_;
-  assign done = _324_ ? _323_ : 1'h0;
-  assign _324_ = fsm_state == 3'h6;
-  assign _325_ = _001_ ? fault : 8'h00;
-  assign _326_ = abort ? 8'h00 : _325_;
-  function [7:0] _807_;
-    input [7:0] a;
-    input [47:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _807_ = b[7:0];
-      6'b????1?:
-        _807_ = b[15:8];
-      6'b???1??:
-        _807_ = b[23:16];
-      6'b??1???:
-        _807_ = b[31:24];
-      6'b?1????:
-        _807_ = b[39:32];
-      6'b1?????:
-        _807_ = b[47:40];
-      default:
-        _807_ = a;
-    endcase
-  endfunction
-  assign error_code = _807_(8'h00, { _347_, _342_, _339_, _334_, _329_, _326_ }, { _348_, _343_, _340_, _335_, _330_, _327_ });
-  assign _327_ = fsm_state == 3'h6;
-  assign _328_ = _065_ ? fault : 8'h00;
-  assign _329_ = abort ? 8'h00 : _328_;
-  assign _330_ = fsm_state == 3'h5;
-  assign _331_ = _057_ ? 8'h08 : 8'h00;
-  assign _332_ = loaded ? 8'h00 : _331_;
-  assign _333_ = _064_ ? fault : _332_;
-  assign _334_ = abort ? _332_ : _333_;
-  assign _335_ = fsm_state == 3'h4;
-  assign _336_ = _036_ ? \error$29  : 8'h00;
-  assign _337_ = \done$28  ? _336_ : 8'h00;
-  assign _338_ = _046_ ? fault : _337_;
-  assign _339_ = abort ? _337_ : _338_;
-  assign _340_ = fsm_state == 3'h3;
-  assign _341_ = _025_ ? fault : 8'h00;
-  assign _342_ = abort ? 8'h00 : _341_;
-  assign _343_ = fsm_state == 3'h2;
-  assign _344_ = _003_ ? 8'h08 : 8'h00;
-  assign _345_ = _000_ ? 8'h00 : _344_;
-  assign _346_ = _014_ ? fault : _345_;
-  assign _347_ = abort ? _345_ : _346_;
-  assign _348_ = fsm_state == 3'h1;
-  assign _349_ = _001_ ? 1'h1 : 1'h0;
-  assign _350_ = abort ? 1'h0 : _349_;
-  function [0:0] _832_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _832_ = b[0:0];
-      6'b????1?:
-        _832_ = b[1:1];
-      6'b???1??:
-        _832_ = b[2:2];
-      6'b??1???:
-        _832_ = b[3:3];
-      6'b?1????:
-        _832_ = b[4:4];
-      6'b1?????:
-        _832_ = b[5:5];
-      default:
-        _832_ = a;
-    endcase
-  endfunction
-  assign error = _832_(1'h0, { _371_, _366_, _363_, _358_, _353_, _350_ }, { _372_, _367_, _364_, _359_, _354_, _351_ });
-  assign _351_ = fsm_state == 3'h6;
-  assign _352_ = _065_ ? 1'h1 : 1'h0;
-  assign _353_ = abort ? 1'h0 : _352_;
-  assign _354_ = fsm_state == 3'h5;
-  assign _355_ = _057_ ? 1'h1 : 1'h0;
-  assign _356_ = loaded ? 1'h0 : _355_;
-  assign _357_ = _064_ ? 1'h1 : _356_;
-  assign _358_ = abort ? 1'h0 : _357_;
-  assign _359_ = fsm_state == 3'h4;
-  assign _360_ = _036_ ? 1'h1 : 1'h0;
-  assign _361_ = \done$28  ? _360_ : 1'h0;
-  assign _362_ = _046_ ? 1'h1 : _361_;
-  assign _363_ = abort ? 1'h0 : _362_;
-  assign _364_ = fsm_state == 3'h3;
-  assign _365_ = _025_ ? 1'h1 : 1'h0;
-  assign _366_ = abort ? 1'h0 : _365_;
-  assign _367_ = fsm_state == 3'h2;
-  assign _368_ = _003_ ? 1'h1 : 1'h0;
-  assign _369_ = _000_ ? 1'h0 : _368_;
-  assign _370_ = _014_ ? 1'h1 : _369_;
-  assign _371_ = abort ? 1'h0 : _370_;
-  assign _372_ = fsm_state == 3'h1;
-  assign _373_ = _057_ ? 1'h0 : 1'h1;
-  assign _374_ = loaded ? 1'h0 : _373_;
-  function [0:0] _857_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _857_ = b[0:0];
-      2'b1?:
-        _857_ = b[1:1];
-      default:
-        _857_ = a;
-    endcase
-  endfunction
-  assign memory__enable = _857_(1'h0, { 1'h1, _374_ }, { _376_, _375_ });
-  assign _375_ = fsm_state == 3'h4;
-  assign _376_ = fsm_state == 3'h1;
-  function [0:0] _860_;
-    input [0:0] a;
-    input [3:0] b;
-    input [3:0] s;
-    casez (s) // synopsys parallel_case
-      4'b???1:
-        _860_ = b[0:0];
-      4'b??1?:
-        _860_ = b[1:1];
-      4'b?1??:
-        _860_ = b[2:2];
-      4'b1???:
-        _860_ = b[3:3];
-      default:
-        _860_ = a;
-    endcase
-  endfunction
-  assign preparing = _860_(1'h0, 4'hf, { _380_, _379_, _378_, _377_ });
-  assign _377_ = fsm_state == 3'h4;
-  assign _378_ = fsm_state == 3'h3;
-  assign _379_ = fsm_state == 3'h2;
-  assign _380_ = fsm_state == 3'h1;
-  function [0:0] _865_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _865_ = b[0:0];
-      6'b????1?:
-        _865_ = b[1:1];
-      6'b???1??:
-        _865_ = b[2:2];
-      6'b??1???:
-        _865_ = b[3:3];
-      6'b?1????:
-        _865_ = b[4:4];
-      6'b1?????:
-        _865_ = b[5:5];
-      default:
-        _865_ = a;
-    endcase
-  endfunction
-  assign busy = _865_(1'h0, 6'h3f, { _386_, _385_, _384_, _383_, _382_, _381_ });
-  assign _381_ = fsm_state == 3'h6;
-  assign _382_ = fsm_state == 3'h5;
-  assign _383_ = fsm_state == 3'h4;
-  assign _384_ = fsm_state == 3'h3;
-  assign _385_ = fsm_state == 3'h2;
-  assign _386_ = fsm_state == 3'h1;
-  assign _387_ = _001_ ? 1'h1 : 1'h0;
-  assign _388_ = abort ? 1'h1 : _387_;
-  function [0:0] _874_;
-    input [0:0] a;
-    input [6:0] b;
-    input [6:0] s;
-    casez (s) // synopsys parallel_case
-      7'b??????1:
-        _874_ = b[0:0];
-      7'b?????1?:
-        _874_ = b[1:1];
-      7'b????1??:
-        _874_ = b[2:2];
-      7'b???1???:
-        _874_ = b[3:3];
-      7'b??1????:
-        _874_ = b[4:4];
-      7'b?1?????:
-        _874_ = b[5:5];
-      7'b1??????:
-        _874_ = b[6:6];
-      default:
-        _874_ = a;
-    endcase
-  endfunction
-  assign clear = _874_(1'h0, { _411_, _409_, _404_, _401_, _396_, _391_, _388_ }, { _412_, _410_, _405_, _402_, _397_, _392_, _389_ });
-  assign _389_ = fsm_state == 3'h6;
-  assign _390_ = _065_ ? 1'h1 : 1'h0;
-  assign _391_ = abort ? 1'h1 : _390_;
-  assign _392_ = fsm_state == 3'h5;
-  assign _393_ = _057_ ? 1'h1 : 1'h0;
-  assign _394_ = loaded ? 1'h0 : _393_;
-  assign _395_ = _064_ ? 1'h1 : _394_;
-  assign _396_ = abort ? 1'h1 : _395_;
-  assign _397_ = fsm_state == 3'h4;
-  assign _398_ = _036_ ? 1'h1 : 1'h0;
-  assign _399_ = \done$28  ? _398_ : 1'h0;
-  assign _400_ = _046_ ? 1'h1 : _399_;
-  assign _401_ = abort ? 1'h1 : _400_;
-  assign _402_ = fsm_state == 3'h3;
-  assign _403_ = _025_ ? 1'h1 : 1'h0;
-  assign _404_ = abort ? 1'h1 : _403_;
-  assign _405_ = fsm_state == 3'h2;
-  assign _406_ = _003_ ? 1'h1 : 1'h0;
-  assign _407_ = _000_ ? 1'h0 : _406_;
-  assign _408_ = _014_ ? 1'h1 : _407_;
-  assign _409_ = abort ? 1'h1 : _408_;
-  assign _410_ = fsm_state == 3'h1;
-  assign _411_ = start ? 1'h1 : 1'h0;
-  assign _412_ = ! fsm_state;
-  function [15:0] _899_;
-    input [15:0] a;
-    input [31:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _899_ = b[15:0];
-      2'b1?:
-        _899_ = b[31:16];
-      default:
-        _899_ = a;
-    endcase
-  endfunction
-  assign last_beat_0 = _899_(16'h0000, 32'd131074, { _414_, _413_ });
-  assign _413_ = bits[11:8] == 4'h3;
-  assign _414_ = bits[11:8] == 4'h1;
-  assign _415_ = faults[13] ? 8'h0d : 8'h00;
-  assign _416_ = faults[12] ? 8'h0c : _415_;
-  assign _417_ = faults[11] ? 8'h0b : _416_;
-  assign _418_ = faults[10] ? 8'h0a : _417_;
-  assign _419_ = faults[9] ? 8'h09 : _418_;
-  assign _420_ = faults[8] ? 8'h08 : _419_;
-  assign _421_ = faults[7] ? 8'h07 : _420_;
-  assign _422_ = faults[6] ? 8'h06 : _421_;
-  assign _423_ = faults[5] ? 8'h05 : _422_;
-  assign _424_ = faults[4] ? 8'h04 : _423_;
-  assign _425_ = faults[3] ? 8'h03 : _424_;
-  assign _426_ = faults[2] ? 8'h02 : _425_;
-  assign _427_ = faults[1] ? 8'h01 : _426_;
-  assign fault = faults[0] ? 8'h00 : _427_;
-  tiny_w4a4_sequencer_check check (
-    .clk(clk),
-    .descriptor(bits),
-    .done(\done$28 ),
-    .error(\error$29 ),
-    .front(front),
-    .head_groups(head_groups),
-    .index(index),
-    .row_words(row_words),
-    .rst(rst),
-    .start(\start$27 )
-  );
+    room <= _058_;
+  assign { _000_[11], behind } = address + 1'h1;
+  assign step = \$signal  & room;
+  assign _011_ = second ? \port$2192$81 [160:145] : \port$2192$81 [79:64];
+  assign \$signal$12  = group == _011_[2:0];
+  assign \$signal$17  = x == width;
+  assign \$signal$20  = y == height;
+  assign _022_ = ~ two;
+  assign _033_ = second | _022_;
+  assign \$signal$23  = \$signal$12  & _033_;
+  assign _044_ = second ? \port$2192$81 [161] : \port$2192$81 [80];
+  assign _055_ = \$signal$17  ? y[0] : x[0];
+  assign \$signal$25  = _044_ & _055_;
+  assign _059_ = ~ second;
+  assign \$signal$26  = two & _059_;
+  assign _060_ = two | \$signal$25 ;
+  assign \$signal$27  = \$signal$12  & _060_;
+  assign _061_ = x == 1'h1;
+  assign _001_ = x == 2'h2;
+  assign _002_ = \port$2192$81 [161] & _001_;
+  assign _003_ = _061_ | _002_;
+  assign _004_ = x == 1'h1;
+  assign _005_ = \port$2192$81 [80] & _004_;
+  assign _006_ = \$signal$17  | _005_;
+  assign \$signal$28  = \$signal$26  ? _003_ : _006_;
+  assign _007_ = \$like  != \end ;
+  assign _008_ = ~ o__valid;
+  assign _009_ = _008_ | o__ready;
+  assign leaves = _007_ & _009_;
+  assign _010_ = address >= 10'h21c;
+  assign _012_ = following[0] & _010_;
+  assign _013_ = following[0] | following[1];
+  assign _014_ = following[3] ? \port$2192$81 [112:81] : \port$2192$81 [31:0];
+  assign _015_ = following[2] ? \$signature__data  : behind;
+  assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
+  assign _017_ = | \port$2192$81 [160:145];
+  assign _018_ = step & \$signal$27 ;
+  assign _019_ = _018_ & \$signal$28 ;
+  assign _062_ = clear ? 1'h0 : _039_;
+  assign _058_ = rst ? 1'h0 : _062_;
+  assign _063_ = clear ? 4'h0 : _038_[3:0];
+  assign _057_ = rst ? 4'h0 : _063_;
+  assign _064_ = clear ? 1'h0 : leaves;
+  assign _056_ = rst ? 1'h0 : _064_;
+  assign _065_ = leaves ? \$signature__data$47  : o__payload;
+  assign _066_ = clear ? 8'h00 : _065_;
+  assign _054_ = rst ? 8'h00 : _066_;
+  assign _067_ = leaves ? _036_[3:0] : \$like ;
+  assign _068_ = clear ? 4'h0 : _067_;
+  assign _053_ = rst ? 4'h0 : _068_;
+  assign _069_ = _035_ ? leaves : o__valid;
+  assign _070_ = clear ? 1'h0 : _069_;
+  assign _052_ = rst ? 1'h0 : _070_;
+  assign _071_ = clear ? 4'h0 : _032_[3:0];
+  assign _051_ = rst ? 4'h0 : _071_;
+  assign _072_ = \$signal$20  ? 1'h0 : \$signal ;
+  assign _073_ = \$signal$17  ? _072_ : \$signal ;
+  assign _074_ = \$signal$23  ? _073_ : \$signal ;
+  assign _075_ = step ? _074_ : \$signal ;
+  assign _076_ = start ? 1'h1 : _075_;
+  assign _077_ = clear ? 1'h0 : _076_;
+  assign _050_ = rst ? 1'h0 : _077_;
+  assign _078_ = \$signal$17  ? _031_[3:0] : y;
+  assign _079_ = \$signal$23  ? _078_ : y;
+  assign _080_ = step ? _079_ : y;
+  assign _049_ = start ? 4'h1 : _080_;
+  assign _081_ = \$signal$17  ? 4'h1 : _030_[3:0];
+  assign _082_ = \$signal$23  ? _081_ : x;
+  assign _083_ = step ? _082_ : x;
+  assign _048_ = start ? 4'h1 : _083_;
+  assign _084_ = second ? 1'h1 : seen[1];
+  assign _085_ = _029_ ? _084_ : seen[1];
+  assign _086_ = \$signal$12  ? _085_ : seen[1];
+  assign _087_ = step ? _086_ : seen[1];
+  assign _088_ = start ? 1'h0 : _087_;
+  assign _089_ = clear ? 1'h0 : _088_;
+  assign _047_[1] = rst ? 1'h0 : _089_;
+  assign _090_ = second ? seen[0] : 1'h1;
+  assign _091_ = _029_ ? _090_ : seen[0];
+  assign _092_ = \$signal$12  ? _091_ : seen[0];
+  assign _093_ = step ? _092_ : seen[0];
+  assign _094_ = start ? 1'h0 : _093_;
+  assign _095_ = clear ? 1'h0 : _094_;
+  assign _047_[0] = rst ? 1'h0 : _095_;
+  assign _096_ = \$signal$12  ? \$signal$26  : second;
+  assign _097_ = step ? _096_ : second;
+  assign _098_ = start ? 1'h0 : _097_;
+  assign _099_ = clear ? 1'h0 : _098_;
+  assign _046_ = rst ? 1'h0 : _099_;
+  assign _100_ = \$signal$12  ? 3'h1 : _027_[2:0];
+  assign _101_ = step ? _100_ : group;
+  assign _045_ = start ? 3'h1 : _101_;
+  assign _102_ = clear ? 2'h0 : { \$signal$17 , second };
+  assign _043_[8:7] = rst ? 2'h0 : _102_;
+  assign _103_ = start ? 1'h0 : \$signal$26 ;
+  assign _104_ = clear ? 1'h0 : _103_;
+  assign _043_[3] = rst ? 1'h0 : _104_;
+  assign _105_ = clear ? 1'h0 : \$signal$27 ;
+  assign _043_[2] = rst ? 1'h0 : _105_;
+  assign _106_ = start ? 1'h1 : _023_;
+  assign _107_ = clear ? 1'h0 : _106_;
+  assign _043_[1] = rst ? 1'h0 : _107_;
+  assign _108_ = clear ? 1'h0 : step;
+  assign _043_[0] = rst ? 1'h0 : _108_;
+  assign _109_ = clear ? 1'h0 : _026_;
+  assign _043_[6] = rst ? 1'h0 : _109_;
+  assign _110_ = clear ? 2'h0 : { \$signal$28 , \$signal$26  };
+  assign _043_[5:4] = rst ? 2'h0 : _110_;
+  assign _111_ = clear ? 1'h0 : _017_;
+  assign _042_ = rst ? 1'h0 : _111_;
+  assign _041_ = _013_ ? _016_[10:0] : address;
+  assign _112_ = clear ? 1'h0 : _012_;
+  assign _040_ = rst ? 1'h0 : _112_;
+  assign _000_[10:0] = behind;
+  assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_sequencer_check(rst, start, index, descriptor, front, head_groups, done, error, row_words, clk);
+module tiny_w4a4_parameter_memory(rst, read__enable, write__payload, read__address, write__valid, word_0, read__valid, clk);
   input rst;
   wire rst;
-  input start;
-  wire start;
-  input [15:0] index;
-  wire [15:0] index;
-  input [511:0] descriptor;
-  wire [511:0] descriptor;
-  input [80:0] front;
-  wire [80:0] front;
-  input [15:0] head_groups;
-  wire [15:0] head_groups;
-  output done;
-  wire done;
-  output [7:0] error;
-  wire [7:0] error;
-  output [15:0] row_words;
-  reg [15:0] row_words = 16'h0000;
+  input read__enable;
+  wire read__enable;
+  input [72:0] write__payload;
+  wire [72:0] write__payload;
+  input [8:0] read__address;
+  wire [8:0] read__address;
+  input write__valid;
+  wire write__valid;
+  output [63:0] word_0;
+  reg [63:0] word_0 = 64'h0000000000000000;
+  output read__valid;
+  wire read__valid;
   input clk;
   wire clk;
-  wire [16:0] _000_;
-  wire [31:0] _001_;
+  wire _00_;
+  wire [72:0] _01_;
+  wire _02_;
+  wire [7:0] _03_;
+  wire _04_;
+  wire [7:0] _05_;
+  wire [2:0] _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  reg [7:0] \$signature__addr  = 8'h00;
+  reg [63:0] \$signature__data  = 64'h0000000000000000;
+  reg \$signature__en  = 1'h0;
+  reg [7:0] \address_0$12  = 8'h00;
+  reg [2:0] coming = 3'h0;
+  reg \enable_0$9  = 1'h0;
+  wire [63:0] read__data;
+  reg [72:0] request = 73'h0000000000000000000;
+  reg writing = 1'h0;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [63:0] parameters [148:0];
+  initial $readmemh("parameters.mem", parameters);
+  always @(posedge clk) begin
+    if (\$signature__en )
+      parameters[\$signature__addr ] <= \$signature__data ;
+  end
+  reg [63:0] _39_;
+  always @(posedge clk) begin
+    if (\enable_0$9 ) begin
+      _39_ <= parameters[\address_0$12 ];
+    end
+  end
+  assign read__data = _39_;
+  assign _00_ = ! request[8];
+  assign _07_ = writing & _00_;
+  assign _08_ = ! request[8];
+  assign _09_ = writing & _08_;
+  assign _10_ = ! read__address[8];
+  assign _11_ = read__enable & _10_;
+  assign _12_ = ! read__address[8];
+  assign _13_ = read__enable & _12_;
+  always @(posedge clk)
+    writing <= _14_;
+  always @(posedge clk)
+    \$signature__data  <= request[72:9];
+  always @(posedge clk)
+    request <= _01_;
+  always @(posedge clk)
+    \$signature__en  <= _02_;
+  always @(posedge clk)
+    \$signature__addr  <= _03_;
+  always @(posedge clk)
+    \enable_0$9  <= _04_;
+  always @(posedge clk)
+    \address_0$12  <= _05_;
+  always @(posedge clk)
+    word_0 <= read__data;
+  always @(posedge clk)
+    coming <= _06_;
+  assign _06_ = rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _05_ = _13_ ? read__address[7:0] : \address_0$12 ;
+  assign _04_ = rst ? 1'h0 : _11_;
+  assign _03_ = _09_ ? request[7:0] : \$signature__addr ;
+  assign _02_ = rst ? 1'h0 : _07_;
+  assign _01_ = write__valid ? write__payload : request;
+  assign _14_ = rst ? 1'h0 : write__valid;
+  assign read__valid = coming[2];
+endmodule
+
+module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$35 , error_code, \port$2174$0 , busy, running_step, done, error, word, start, abort, logits, \program , load_address, lower, port__read_done, port__read_data
+, load_enable, port__read, port__read_index, clk);
+  input [5:0] port__write_index;
+  wire [5:0] port__write_index;
+  input [31:0] port__write_data;
+  wire [31:0] port__write_data;
+  input rst;
+  wire rst;
+  output irq;
+  wire irq;
+  input port__write;
+  wire port__write;
+  input [2:0] \cause$35 ;
+  wire [2:0] \cause$35 ;
+  input [3:0] error_code;
+  wire [3:0] error_code;
+  input [4:0] \port$2174$0 ;
+  wire [4:0] \port$2174$0 ;
+  input busy;
+  wire busy;
+  input [15:0] running_step;
+  wire [15:0] running_step;
+  input done;
+  wire done;
+  input error;
+  wire error;
+  output [31:0] word;
+  reg [31:0] word = 32'd0;
+  output start;
+  reg start = 1'h0;
+  output abort;
+  reg abort = 1'h0;
+  output logits;
+  reg logits = 1'h0;
+  output [31:0] \program ;
+  reg [31:0] \program  = 32'd0;
+  output [31:0] load_address;
+  reg [31:0] load_address = 32'd0;
+  output [31:0] lower;
+  reg [31:0] lower = 32'd0;
+  output port__read_done;
+  reg port__read_done = 1'h0;
+  output [31:0] port__read_data;
+  reg [31:0] port__read_data = 32'd0;
+  output load_enable;
+  wire load_enable;
+  input port__read;
+  wire port__read;
+  input [5:0] port__read_index;
+  wire [5:0] port__read_index;
+  input clk;
+  wire clk;
+  wire _000_;
+  wire _001_;
   wire _002_;
   wire _003_;
   wire _004_;
   wire _005_;
   wire _006_;
-  wire [1:0] _007_;
-  wire [1:0] _008_;
-  wire [2:0] _009_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
   wire _010_;
   wire _011_;
-  wire [31:0] _012_;
+  wire _012_;
   wire _013_;
   wire _014_;
   wire _015_;
@@ -7048,69 +6558,69 @@ module tiny_w4a4_sequencer_check(rst, start, index, descriptor, front, head_grou
   wire _018_;
   wire _019_;
   wire _020_;
-  wire [31:0] _021_;
+  wire _021_;
   wire _022_;
   wire _023_;
   wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
+  wire [31:0] _025_;
+  wire [31:0] _026_;
+  wire [3:0] _027_;
   wire _028_;
-  wire _029_;
+  wire [31:0] _029_;
   wire _030_;
   wire _031_;
   wire [31:0] _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire _036_;
-  wire _037_;
-  wire _038_;
+  wire [31:0] _033_;
+  wire [31:0] _034_;
+  wire [31:0] _035_;
+  wire [31:0] _036_;
+  wire [31:0] _037_;
+  wire [31:0] _038_;
   wire _039_;
-  wire _040_;
+  wire [31:0] _040_;
   wire _041_;
   wire _042_;
-  wire [31:0] _043_;
-  wire [17:0] _044_;
-  wire [18:0] _045_;
-  wire [17:0] _046_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
   wire _047_;
-  wire [17:0] _048_;
-  wire [18:0] _049_;
-  wire [17:0] _050_;
+  wire _048_;
+  wire _049_;
+  wire [31:0] _050_;
   wire _051_;
   wire _052_;
   wire _053_;
-  wire [31:0] _054_;
+  wire _054_;
   wire _055_;
   wire _056_;
   wire _057_;
   wire _058_;
   wire _059_;
   wire _060_;
-  wire _061_;
-  wire _062_;
-  wire [31:0] _063_;
+  wire [31:0] _061_;
+  wire [3:0] _062_;
+  wire [15:0] _063_;
   wire _064_;
-  wire [31:0] _065_;
-  wire [31:0] _066_;
+  wire [1:0] _065_;
+  wire _066_;
   wire [31:0] _067_;
-  wire [31:0] _068_;
-  wire [31:0] _069_;
+  wire _068_;
+  wire [3:0] _069_;
   wire [31:0] _070_;
-  wire [31:0] _071_;
-  wire [31:0] _072_;
-  wire [31:0] _073_;
-  wire [31:0] _074_;
-  wire [31:0] _075_;
-  wire [31:0] _076_;
-  wire [31:0] _077_;
-  wire [31:0] _078_;
-  wire [31:0] _079_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire [2:0] _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire [4:0] _079_;
   wire [31:0] _080_;
-  wire [31:0] _081_;
-  wire _082_;
-  wire [31:0] _083_;
+  wire _081_;
+  wire [31:0] _082_;
+  wire [8:0] _083_;
   wire _084_;
   wire _085_;
   wire _086_;
@@ -7193,21 +6703,946 @@ module tiny_w4a4_sequencer_check(rst, start, index, descriptor, front, head_grou
   wire _163_;
   wire _164_;
   wire _165_;
-  wire _166_;
-  wire _167_;
+  wire [31:0] _166_;
+  wire [31:0] _167_;
   wire _168_;
   wire _169_;
   wire _170_;
   wire _171_;
   wire _172_;
   wire _173_;
+  wire [31:0] _174_;
+  wire [31:0] _175_;
+  wire [31:0] _176_;
+  wire [3:0] _177_;
+  wire [3:0] _178_;
+  wire [3:0] _179_;
+  wire [3:0] _180_;
+  wire [3:0] _181_;
+  wire _182_;
+  wire _183_;
+  wire _184_;
+  wire _185_;
+  wire _186_;
+  wire [23:0] _187_;
+  wire [7:0] _188_;
+  wire [7:0] _189_;
+  wire [7:0] _190_;
+  wire [7:0] _191_;
+  wire [7:0] _192_;
+  wire _193_;
+  wire _194_;
+  wire _195_;
+  wire _196_;
+  wire _197_;
+  wire [15:0] _198_;
+  wire [15:0] _199_;
+  wire [3:0] _200_;
+  wire [3:0] _201_;
+  wire [31:0] _202_;
+  wire _203_;
+  wire _204_;
+  wire _205_;
+  reg [3:0] \$like  = 4'h0;
+  reg \$signal  = 1'h0;
+  reg \$signal$32  = 1'h0;
+  reg \$signal$33  = 1'h0;
+  reg \$signal$36  = 1'h0;
+  reg at_hand = 1'h0;
+  reg [2:0] cause = 3'h0;
+  reg [31:0] constant = 32'd0;
+  wire [7:0] count;
+  reg counter = 1'h0;
+  reg ended = 1'h0;
+  reg finished = 1'h0;
+  reg irq_enable = 1'h0;
+  reg outside = 1'h0;
+  reg [3:0] raised_code = 4'h0;
+  reg [4:0] selects = 5'h00;
+  wire settled;
+  wire [2:0] slot;
+  wire starting;
+  reg [15:0] step = 16'h0000;
+  wire [31:0] value;
+  reg \word$25  = 1'h0;
+  reg written_control = 1'h0;
+  reg written_error = 1'h0;
+  reg written_load_address = 1'h0;
+  reg written_load_data = 1'h0;
+  reg written_program = 1'h0;
+  assign _000_ = port__write_index == 2'h2;
+  assign _084_ = port__write & _000_;
+  assign _095_ = port__write_index == 3'h4;
+  assign _106_ = port__write & _095_;
+  assign _117_ = port__write_index == 3'h5;
+  assign _127_ = port__write & _117_;
+  assign _136_ = port__write_index == 3'h6;
+  assign _145_ = port__write & _136_;
+  assign _154_ = port__write_index == 3'h7;
+  assign _001_ = port__write & _154_;
+  assign _010_ = written_control & word[1];
+  assign _028_ = written_error | starting;
+  assign _039_ = ! \$like ;
+  assign _046_ = \$signal  & _039_;
+  assign _054_ = load_address >= 8'h95;
+  assign _065_ = \word$25  + 1'h1;
+  assign _083_ = load_address[7:0] + 1'h1;
+  assign _085_ = written_control & word[0];
+  assign _086_ = _085_ & busy;
+  assign _087_ = done | error;
+  assign _088_ = port__read_index >= 4'hf;
+  assign _089_ = port__read_index < 5'h16;
+  assign _090_ = _088_ & _089_;
+  assign _091_ = slot == port__read_index[2:0];
+  assign _092_ = port__read_index == 2'h2;
+  assign _093_ = port__read_index == 2'h3;
+  assign _094_ = port__read_index == 3'h4;
+  assign _096_ = port__read_index == 3'h5;
+  assign _097_ = port__read_index == 3'h6;
+  assign _098_ = ! port__read_index;
+  assign _099_ = port__read_index == 4'h8;
+  assign _100_ = port__read_index == 4'hd;
+  assign _101_ = | { _100_, _099_, _098_ };
+  assign _102_ = ! port__read_index;
+  assign _103_ = port__read_index == 4'ha;
+  assign _104_ = port__read_index == 4'hb;
+  assign _105_ = | { _104_, _103_, _102_ };
+  assign _107_ = ! port__read_index;
+  assign _108_ = port__read_index == 4'h9;
+  assign _109_ = port__read_index == 4'hc;
+  assign _110_ = port__read_index == 4'hd;
+  assign _111_ = | { _110_, _109_, _108_, _107_ };
+  assign _112_ = port__read_index == 4'hb;
+  assign _113_ = port__read_index == 4'hc;
+  assign _114_ = | { _113_, _112_ };
+  assign _115_ = ! port__read_index;
+  assign _116_ = port__read_index == 4'hc;
+  assign _118_ = port__read_index == 4'hd;
+  assign _119_ = | { _118_, _116_, _115_ };
+  assign _120_ = ! port__read_index;
+  assign _121_ = ! port__read_index;
+  assign _122_ = port__read_index == 4'h8;
+  assign _123_ = port__read_index == 4'he;
+  assign _124_ = | { _123_, _122_, _121_ };
+  assign _125_ = port__read_index == 4'h8;
+  assign _126_ = port__read_index == 4'hd;
+  assign _128_ = | { _126_, _125_ };
+  assign _129_ = port__read_index == 4'h8;
+  assign _130_ = port__read_index == 4'ha;
+  assign _131_ = port__read_index == 4'hc;
+  assign _132_ = | { _131_, _130_, _129_ };
+  assign _133_ = port__read_index == 4'h9;
+  assign _134_ = ! port__read_index;
+  assign _135_ = port__read_index == 4'h8;
+  assign _137_ = | { _135_, _134_ };
+  assign _138_ = ! port__read_index;
+  assign _139_ = port__read_index == 4'h8;
+  assign _140_ = | { _139_, _138_ };
+  assign _141_ = ! port__read_index;
+  assign _142_ = port__read_index == 4'h8;
+  assign _143_ = | { _142_, _141_ };
+  assign _144_ = port__read_index == 4'h8;
+  assign _146_ = port__read_index == 1'h1;
+  assign _147_ = port__read_index == 4'h8;
+  assign _148_ = | { _147_, _146_ };
+  assign _149_ = port__read_index == 4'h8;
+  assign _150_ = port__read_index == 4'hb;
+  assign _151_ = ! port__read_index;
+  assign _152_ = port__read_index == 4'h8;
+  assign _153_ = port__read_index == 4'h9;
+  assign _155_ = port__read_index == 4'ha;
+  assign _156_ = port__read_index == 4'hb;
+  assign _157_ = | { _156_, _155_, _153_, _152_, _151_ };
+  assign _158_ = ! port__read_index;
+  assign _159_ = ! port__read_index;
+  assign _160_ = port__read_index == 4'h8;
+  assign _161_ = | { _160_, _159_ };
+  assign _162_ = ! port__read_index;
+  assign _002_ = port__read_index == 4'h8;
+  assign _003_ = port__read_index == 4'ha;
+  assign _004_ = ! port__read_index;
+  assign _005_ = port__read_index == 4'h8;
+  assign _006_ = | { _005_, _004_ };
+  assign _007_ = ! port__read_index;
+  assign _008_ = port__read_index == 4'h8;
+  assign _009_ = | { _008_, _007_ };
+  assign _011_ = port__read_index == 4'h8;
+  assign _012_ = port__read_index == 4'h9;
+  assign _013_ = | { _012_, _011_ };
+  assign _014_ = port__read_index == 4'h8;
+  assign _015_ = ! port__read_index;
+  assign _016_ = port__read_index == 4'h8;
+  assign _017_ = | { _016_, _015_ };
+  assign _018_ = ! port__read_index;
+  assign _019_ = port__read & \$signal$36 ;
+  assign _020_ = ~ port__read_done;
+  assign _021_ = _019_ & _020_;
+  assign _022_ = ~ counter;
+  assign _023_ = at_hand & settled;
+  assign _024_ = _022_ | _023_;
+  assign _025_ = counter ? value : 32'd0;
+  assign _026_ = constant | _025_;
+  assign _027_ = selects[0] ? { irq_enable, logits, 2'h0 } : 4'h0;
+  assign _029_ = _026_ | { 28'h0000000, _027_ };
+  assign _030_ = busy | \$signal ;
+  assign _031_ = | \$like ;
+  assign _032_ = selects[1] ? { running_step, 13'h0000, _031_, finished, _030_ } : 32'd0;
+  assign _033_ = _029_ | _032_;
+  assign _034_ = selects[2] ? { step, 12'h000, \$like  } : 32'd0;
+  assign _035_ = _033_ | _034_;
+  assign _036_ = selects[3] ? \program  : 32'd0;
+  assign _037_ = _035_ | _036_;
+  assign _038_ = selects[4] ? load_address : 32'd0;
+  assign _040_ = _037_ | _038_;
+  assign _041_ = written_control & word[0];
+  assign _042_ = ~ busy;
+  assign starting = _041_ & _042_;
+  assign irq = irq_enable & ended;
+  assign _043_ = ! cause;
+  assign count[0] = \$signal$33  & _043_;
+  assign _044_ = cause == 1'h1;
+  assign count[1] = \$signal$33  & _044_;
+  assign _045_ = cause == 2'h2;
+  assign count[2] = \$signal$33  & _045_;
+  assign _047_ = cause == 2'h3;
+  assign count[3] = \$signal$33  & _047_;
+  assign _048_ = cause == 3'h4;
+  assign count[4] = \$signal$33  & _048_;
+  assign _049_ = cause == 3'h5;
+  assign count[5] = \$signal$33  & _049_;
+  always @(posedge clk)
+    word <= _050_;
+  always @(posedge clk)
+    written_control <= _051_;
+  always @(posedge clk)
+    written_error <= _052_;
+  always @(posedge clk)
+    written_program <= _053_;
+  always @(posedge clk)
+    written_load_address <= _055_;
+  always @(posedge clk)
+    written_load_data <= _056_;
+  always @(posedge clk)
+    start <= _057_;
+  always @(posedge clk)
+    abort <= _058_;
+  always @(posedge clk)
+    irq_enable <= _059_;
+  always @(posedge clk)
+    logits <= _060_;
+  always @(posedge clk)
+    \program  <= _061_;
+  always @(posedge clk)
+    \$like  <= _062_;
+  always @(posedge clk)
+    step <= _063_;
+  always @(posedge clk)
+    \$signal  <= _064_;
+  always @(posedge clk)
+    outside <= _066_;
+  always @(posedge clk)
+    load_address <= _067_;
+  always @(posedge clk)
+    \word$25  <= _068_;
+  always @(posedge clk)
+    raised_code <= _069_;
+  always @(posedge clk)
+    lower <= _070_;
+  always @(posedge clk)
+    finished <= _071_;
+  always @(posedge clk)
+    ended <= _072_;
+  always @(posedge clk)
+    \$signal$32  <= _073_;
+  always @(posedge clk)
+    \$signal$33  <= _074_;
+  always @(posedge clk)
+    cause <= _075_;
+  always @(posedge clk)
+    \$signal$36  <= _076_;
+  always @(posedge clk)
+    counter <= _077_;
+  always @(posedge clk)
+    at_hand <= _078_;
+  always @(posedge clk)
+    selects <= _079_;
+  always @(posedge clk)
+    constant <= { 1'h0, _080_[30:13], 1'h0, _080_[11:9], 1'h0, _080_[7:0] };
+  always @(posedge clk)
+    port__read_done <= _081_;
+  always @(posedge clk)
+    port__read_data <= _082_;
+  assign _163_ = \word$25  ? 1'h1 : 1'h0;
+  assign _164_ = outside ? 1'h0 : _163_;
+  assign _165_ = busy ? 1'h0 : _164_;
+  assign load_enable = written_load_data ? _165_ : 1'h0;
+  assign _166_ = _024_ ? _040_ : port__read_data;
+  assign _167_ = _021_ ? _166_ : port__read_data;
+  assign _082_ = rst ? 32'd0 : _167_;
+  assign _168_ = _024_ ? 1'h1 : 1'h0;
+  assign _169_ = _021_ ? _168_ : 1'h0;
+  assign _081_ = rst ? 1'h0 : _169_;
+  assign _080_[29] = rst ? 1'h0 : _017_;
+  assign _080_[28] = rst ? 1'h0 : _014_;
+  assign _080_[27] = rst ? 1'h0 : _013_;
+  assign _080_[26] = rst ? 1'h0 : _009_;
+  assign _080_[25] = rst ? 1'h0 : _006_;
+  assign _080_[24] = rst ? 1'h0 : _003_;
+  assign _080_[23] = rst ? 1'h0 : _002_;
+  assign _080_[22] = rst ? 1'h0 : _162_;
+  assign _080_[21] = rst ? 1'h0 : _161_;
+  assign _080_[20] = rst ? 1'h0 : _158_;
+  assign _080_[19] = rst ? 1'h0 : _157_;
+  assign _080_[18] = rst ? 1'h0 : _150_;
+  assign _080_[17] = rst ? 1'h0 : _149_;
+  assign _080_[16] = rst ? 1'h0 : _148_;
+  assign _080_[15] = rst ? 1'h0 : _144_;
+  assign _080_[14] = rst ? 1'h0 : _143_;
+  assign _080_[13] = rst ? 1'h0 : _140_;
+  assign _080_[11] = rst ? 1'h0 : _137_;
+  assign _080_[10] = rst ? 1'h0 : _133_;
+  assign _080_[9] = rst ? 1'h0 : _132_;
+  assign _080_[7] = rst ? 1'h0 : _128_;
+  assign _080_[6] = rst ? 1'h0 : _124_;
+  assign _080_[5] = rst ? 1'h0 : _120_;
+  assign _080_[4] = rst ? 1'h0 : _119_;
+  assign _080_[3] = rst ? 1'h0 : _114_;
+  assign _080_[2] = rst ? 1'h0 : _111_;
+  assign _080_[1] = rst ? 1'h0 : _105_;
+  assign _080_[0] = rst ? 1'h0 : _101_;
+  assign _080_[30] = rst ? 1'h0 : _018_;
+  assign _079_[4] = rst ? 1'h0 : _097_;
+  assign _079_[2] = rst ? 1'h0 : _094_;
+  assign _079_[1] = rst ? 1'h0 : _093_;
+  assign _079_[0] = rst ? 1'h0 : _092_;
+  assign _079_[3] = rst ? 1'h0 : _096_;
+  assign _078_ = rst ? 1'h0 : _091_;
+  assign _077_ = rst ? 1'h0 : _090_;
+  assign _076_ = rst ? 1'h0 : port__read;
+  assign _075_ = rst ? 3'h0 : \cause$35 ;
+  assign _074_ = rst ? 1'h0 : \$signal$32 ;
+  assign _073_ = rst ? 1'h0 : busy;
+  assign _170_ = _087_ ? 1'h1 : ended;
+  assign _171_ = starting ? 1'h0 : _170_;
+  assign _072_ = rst ? 1'h0 : _171_;
+  assign _172_ = _087_ ? done : finished;
+  assign _173_ = starting ? 1'h0 : _172_;
+  assign _071_ = rst ? 1'h0 : _173_;
+  assign _174_ = outside ? lower : word;
+  assign _175_ = busy ? lower : _174_;
+  assign _176_ = written_load_data ? _175_ : lower;
+  assign _070_ = rst ? 32'd0 : _176_;
+  assign _177_ = outside ? 4'hd : raised_code;
+  assign _178_ = busy ? 4'hc : _177_;
+  assign _179_ = written_load_data ? _178_ : raised_code;
+  assign _180_ = _086_ ? 4'hb : _179_;
+  assign _181_ = error ? error_code : _180_;
+  assign _069_ = rst ? 4'h0 : _181_;
+  assign _182_ = written_load_address ? 1'h0 : \word$25 ;
+  assign _183_ = \word$25  ? 1'h0 : _065_[0];
+  assign _184_ = outside ? _182_ : _183_;
+  assign _185_ = busy ? _182_ : _184_;
+  assign _186_ = written_load_data ? _185_ : _182_;
+  assign _068_ = rst ? 1'h0 : _186_;
+  assign _187_ = written_load_address ? word[31:8] : load_address[31:8];
+  assign _067_[31:8] = rst ? 24'h000000 : _187_;
+  assign _188_ = written_load_address ? word[7:0] : load_address[7:0];
+  assign _189_ = \word$25  ? _083_[7:0] : _188_;
+  assign _190_ = outside ? _188_ : _189_;
+  assign _191_ = busy ? _188_ : _190_;
+  assign _192_ = written_load_data ? _191_ : _188_;
+  assign _067_[7:0] = rst ? 8'h00 : _192_;
+  assign _066_ = rst ? 1'h0 : _054_;
+  assign _193_ = outside ? 1'h1 : 1'h0;
+  assign _194_ = busy ? 1'h1 : _193_;
+  assign _195_ = written_load_data ? _194_ : 1'h0;
+  assign _196_ = _086_ ? 1'h1 : _195_;
+  assign _197_ = error ? 1'h1 : _196_;
+  assign _064_ = rst ? 1'h0 : _197_;
+  assign _198_ = _046_ ? { 11'h000, \port$2174$0  } : step;
+  assign _199_ = _028_ ? 16'h0000 : _198_;
+  assign _063_ = rst ? 16'h0000 : _199_;
+  assign _200_ = _046_ ? raised_code : \$like ;
+  assign _201_ = _028_ ? 4'h0 : _200_;
+  assign _062_ = rst ? 4'h0 : _201_;
+  assign _202_ = written_program ? word : \program ;
+  assign _061_ = rst ? 32'd0 : _202_;
+  assign _203_ = busy ? logits : word[2];
+  assign _204_ = written_control ? _203_ : logits;
+  assign _060_ = rst ? 1'h0 : _204_;
+  assign _205_ = written_control ? word[3] : irq_enable;
+  assign _059_ = rst ? 1'h0 : _205_;
+  assign _058_ = rst ? 1'h0 : _010_;
+  assign _057_ = rst ? 1'h0 : starting;
+  assign _056_ = rst ? 1'h0 : _001_;
+  assign _055_ = rst ? 1'h0 : _145_;
+  assign _053_ = rst ? 1'h0 : _127_;
+  assign _052_ = rst ? 1'h0 : _106_;
+  assign _051_ = rst ? 1'h0 : _084_;
+  assign _050_ = rst ? 32'd0 : port__write_data;
+  tiny_w4a4_registers_counters counters (
+    .clear(start),
+    .clk(clk),
+    .count({ \$signal$33 , 1'h0, count[5:0] }),
+    .low(value[3:0]),
+    .\port$2356$0 (value[31:4]),
+    .rst(rst),
+    .settled(settled),
+    .slot(slot)
+  );
+  assign { _080_[31], _080_[12], _080_[8] } = 3'h0;
+  assign count[7:6] = { \$signal$33 , 1'h0 };
+endmodule
+
+module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2356$0 , low, clk);
+  input rst;
+  wire rst;
+  output settled;
+  wire settled;
+  input clear;
+  wire clear;
+  input [7:0] count;
+  wire [7:0] count;
+  output [2:0] slot;
+  reg [2:0] slot = 3'h0;
+  output [27:0] \port$2356$0 ;
+  reg [27:0] \port$2356$0  = 28'h0000000;
+  output [3:0] low;
+  reg [3:0] low = 4'h0;
+  input clk;
+  wire clk;
+  wire [3:0] _000_;
+  wire [4:0] _001_;
+  wire _002_;
+  wire _003_;
+  wire [4:0] _004_;
+  wire _005_;
+  wire _006_;
+  wire [4:0] _007_;
+  wire _008_;
+  wire _009_;
+  wire [4:0] _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire [4:0] _014_;
+  wire _015_;
+  wire _016_;
+  wire [4:0] _017_;
+  wire _018_;
+  wire _019_;
+  wire [4:0] _020_;
+  wire _021_;
+  wire [27:0] _022_;
+  wire _023_;
+  wire [4:0] _024_;
+  wire [28:0] _025_;
+  wire [2:0] _026_;
+  wire [2:0] _027_;
+  wire [27:0] _028_;
+  wire _029_;
+  wire [3:0] _030_;
+  wire [7:0] _031_;
+  wire [3:0] _032_;
+  wire _033_;
+  wire [3:0] _034_;
+  wire [3:0] _035_;
+  wire [3:0] _036_;
+  wire [3:0] _037_;
+  wire [3:0] _038_;
+  wire [3:0] _039_;
+  wire [3:0] _040_;
+  wire [3:0] _041_;
+  wire [3:0] _042_;
+  wire _043_;
+  wire [4:0] _044_;
+  wire _045_;
+  wire _046_;
+  wire [3:0] _047_;
+  wire [3:0] _048_;
+  wire [3:0] _049_;
+  wire [3:0] _050_;
+  wire [3:0] _051_;
+  wire [3:0] _052_;
+  wire [3:0] _053_;
+  wire [3:0] _054_;
+  wire [3:0] _055_;
+  wire [3:0] _056_;
+  wire [3:0] _057_;
+  wire [3:0] _058_;
+  wire [3:0] _059_;
+  wire [3:0] _060_;
+  wire [3:0] _061_;
+  wire [3:0] _062_;
+  wire [3:0] _063_;
+  wire [3:0] _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire _085_;
+  wire _086_;
+  wire _087_;
+  wire _088_;
+  wire _089_;
+  wire _090_;
+  wire _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire _100_;
+  wire _101_;
+  wire _102_;
+  wire _103_;
+  wire _104_;
+  reg [2:0] \$signature__addr  = 3'h0;
+  wire [27:0] \$signature__data ;
+  reg [7:0] carries = 8'h00;
+  reg carry = 1'h0;
+  reg [3:0] clearing = 4'h8;
+  reg [3:0] low_0 = 4'h0;
+  reg [3:0] low_1 = 4'h0;
+  reg [3:0] low_2 = 4'h0;
+  reg [3:0] low_3 = 4'h0;
+  reg [3:0] low_4 = 4'h0;
+  reg [3:0] low_5 = 4'h0;
+  reg [3:0] low_6 = 4'h0;
+  reg [3:0] low_7 = 4'h0;
+  wire [27:0] read__data;
+  reg [27:0] upper [7:0];
+  always @(posedge clk) begin
+    upper[\$signature__addr ] <= \$signature__data ;
+  end
+  assign read__data = upper[slot];
+  always @(posedge clk)
+    low_2 <= _035_;
+  always @(posedge clk)
+    low_3 <= _036_;
+  always @(posedge clk)
+    low_4 <= _037_;
+  always @(posedge clk)
+    low_5 <= _038_;
+  always @(posedge clk)
+    low_6 <= _039_;
+  always @(posedge clk)
+    low_7 <= _040_;
+  always @(posedge clk)
+    clearing <= _041_;
+  assign _000_ = slot + 1'h1;
+  assign _011_ = | clearing;
+  assign _022_ = _011_ ? 28'h0000000 : read__data;
+  assign _033_ = carries >> slot;
+  assign _043_ = ! slot;
+  assign _044_ = low_0 + 1'h1;
+  assign _045_ = & low_0;
+  assign _046_ = slot == 1'h1;
+  assign _001_ = low_1 + 1'h1;
+  assign _002_ = & low_1;
+  assign _003_ = slot == 2'h2;
+  assign _004_ = low_2 + 1'h1;
+  assign _005_ = & low_2;
+  assign _006_ = slot == 2'h3;
+  assign _007_ = low_3 + 1'h1;
+  assign _008_ = & low_3;
+  assign _009_ = slot == 3'h4;
+  assign _010_ = low_4 + 1'h1;
+  assign _012_ = & low_4;
+  assign _013_ = slot == 3'h5;
+  assign _014_ = low_5 + 1'h1;
+  assign _015_ = & low_5;
+  assign _016_ = slot == 3'h6;
+  assign _017_ = low_6 + 1'h1;
+  assign _018_ = & low_6;
+  assign _019_ = slot == 3'h7;
+  assign _020_ = low_7 + 1'h1;
+  assign _021_ = & low_7;
+  assign _023_ = | clearing;
+  assign _024_ = clearing - 1'h1;
+  assign { _025_[28], \$signature__data  } = \port$2356$0  + carry;
+  assign settled = ~ carry;
+  always @(posedge clk)
+    slot <= _026_;
+  always @(posedge clk)
+    \$signature__addr  <= _027_;
+  always @(posedge clk)
+    \port$2356$0  <= _028_;
+  always @(posedge clk)
+    carry <= _029_;
+  always @(posedge clk)
+    low <= _030_;
+  always @(posedge clk)
+    carries <= _031_;
+  always @(posedge clk)
+    low_0 <= _032_;
+  always @(posedge clk)
+    low_1 <= _034_;
+  assign _047_ = _023_ ? _024_[3:0] : clearing;
+  assign _048_ = clear ? 4'h8 : _047_;
+  assign _041_ = rst ? 4'h8 : _048_;
+  assign _049_ = count[7] ? _020_[3:0] : low_7;
+  assign _050_ = clear ? 4'h0 : _049_;
+  assign _040_ = rst ? 4'h0 : _050_;
+  assign _051_ = count[6] ? _017_[3:0] : low_6;
+  assign _052_ = clear ? 4'h0 : _051_;
+  assign _039_ = rst ? 4'h0 : _052_;
+  assign _053_ = count[5] ? _014_[3:0] : low_5;
+  assign _054_ = clear ? 4'h0 : _053_;
+  assign _038_ = rst ? 4'h0 : _054_;
+  assign _055_ = count[4] ? _010_[3:0] : low_4;
+  assign _056_ = clear ? 4'h0 : _055_;
+  assign _037_ = rst ? 4'h0 : _056_;
+  assign _057_ = count[3] ? _007_[3:0] : low_3;
+  assign _058_ = clear ? 4'h0 : _057_;
+  assign _036_ = rst ? 4'h0 : _058_;
+  assign _059_ = count[2] ? _004_[3:0] : low_2;
+  assign _060_ = clear ? 4'h0 : _059_;
+  assign _035_ = rst ? 4'h0 : _060_;
+  assign _061_ = count[1] ? _001_[3:0] : low_1;
+  assign _062_ = clear ? 4'h0 : _061_;
+  assign _034_ = rst ? 4'h0 : _062_;
+  assign _063_ = count[0] ? _044_[3:0] : low_0;
+  assign _064_ = clear ? 4'h0 : _063_;
+  assign _032_ = rst ? 4'h0 : _064_;
+  assign _065_ = _019_ ? 1'h0 : carries[7];
+  assign _066_ = _021_ ? 1'h1 : _065_;
+  assign _067_ = count[7] ? _066_ : _065_;
+  assign _068_ = clear ? 1'h0 : _067_;
+  assign _031_[7] = rst ? 1'h0 : _068_;
+  assign _069_ = _009_ ? 1'h0 : carries[4];
+  assign _070_ = _012_ ? 1'h1 : _069_;
+  assign _071_ = count[4] ? _070_ : _069_;
+  assign _072_ = clear ? 1'h0 : _071_;
+  assign _031_[4] = rst ? 1'h0 : _072_;
+  assign _073_ = _006_ ? 1'h0 : carries[3];
+  assign _074_ = _008_ ? 1'h1 : _073_;
+  assign _075_ = count[3] ? _074_ : _073_;
+  assign _076_ = clear ? 1'h0 : _075_;
+  assign _031_[3] = rst ? 1'h0 : _076_;
+  assign _077_ = _003_ ? 1'h0 : carries[2];
+  assign _078_ = _005_ ? 1'h1 : _077_;
+  assign _079_ = count[2] ? _078_ : _077_;
+  assign _080_ = clear ? 1'h0 : _079_;
+  assign _031_[2] = rst ? 1'h0 : _080_;
+  assign _081_ = _046_ ? 1'h0 : carries[1];
+  assign _082_ = _002_ ? 1'h1 : _081_;
+  assign _083_ = count[1] ? _082_ : _081_;
+  assign _084_ = clear ? 1'h0 : _083_;
+  assign _031_[1] = rst ? 1'h0 : _084_;
+  assign _085_ = _043_ ? 1'h0 : carries[0];
+  assign _086_ = _045_ ? 1'h1 : _085_;
+  assign _087_ = count[0] ? _086_ : _085_;
+  assign _088_ = clear ? 1'h0 : _087_;
+  assign _031_[0] = rst ? 1'h0 : _088_;
+  assign _089_ = _016_ ? 1'h0 : carries[6];
+  assign _090_ = _018_ ? 1'h1 : _089_;
+  assign _091_ = count[6] ? _090_ : _089_;
+  assign _092_ = clear ? 1'h0 : _091_;
+  assign _031_[6] = rst ? 1'h0 : _092_;
+  assign _093_ = _013_ ? 1'h0 : carries[5];
+  assign _094_ = _015_ ? 1'h1 : _093_;
+  assign _095_ = count[5] ? _094_ : _093_;
+  assign _096_ = clear ? 1'h0 : _095_;
+  assign _031_[5] = rst ? 1'h0 : _096_;
+  assign _030_ = rst ? 4'h0 : _042_;
+  assign _029_ = rst ? 1'h0 : _033_;
+  assign _028_ = rst ? 28'h0000000 : _022_;
+  assign _027_ = rst ? 3'h0 : slot;
+  assign _026_ = rst ? 3'h0 : _000_[2:0];
+  function [3:0] _224_;
+    input [3:0] a;
+    input [31:0] b;
+    input [7:0] s;
+    casez (s) // synopsys parallel_case
+      8'b???????1:
+        _224_ = b[3:0];
+      8'b??????1?:
+        _224_ = b[7:4];
+      8'b?????1??:
+        _224_ = b[11:8];
+      8'b????1???:
+        _224_ = b[15:12];
+      8'b???1????:
+        _224_ = b[19:16];
+      8'b??1?????:
+        _224_ = b[23:20];
+      8'b?1??????:
+        _224_ = b[27:24];
+      8'b1???????:
+        _224_ = b[31:28];
+      default:
+        _224_ = a;
+    endcase
+  endfunction
+  assign _042_ = _224_(4'hx, { low_0, low_1, low_2, low_3, low_4, low_5, low_6, low_7 }, { _104_, _103_, _102_, _101_, _100_, _099_, _098_, _097_ });
+  assign _097_ = slot == 3'h7;
+  assign _098_ = slot == 3'h6;
+  assign _099_ = slot == 3'h5;
+  assign _100_ = slot == 3'h4;
+  assign _101_ = slot == 3'h3;
+  assign _102_ = slot == 3'h2;
+  assign _103_ = slot == 3'h1;
+  assign _104_ = ! slot;
+  assign _025_[27:0] = \$signature__data ;
+endmodule
+
+module tiny_w4a4_sequencer(rst, memory__enable, load__valid, layer_running, faults, failure, front_start, layer_start, address, step, busy, preparing, front, layer, running_step, clear, \done$73 , \error$74 , \port$2278$1 , targets, load__beat
+, load__word, start, abort, \program , load__data, clk);
+  input rst;
+  wire rst;
+  output memory__enable;
+  wire memory__enable;
+  output load__valid;
+  wire load__valid;
+  input layer_running;
+  wire layer_running;
+  input [13:0] faults;
+  wire [13:0] faults;
+  output [3:0] failure;
+  reg [3:0] failure = 4'h0;
+  output front_start;
+  reg front_start = 1'h0;
+  output layer_start;
+  reg layer_start = 1'h0;
+  output [8:0] address;
+  reg [8:0] address = 9'h000;
+  output [4:0] step;
+  reg [4:0] step = 5'h00;
+  output busy;
+  reg busy = 1'h0;
+  output preparing;
+  reg preparing = 1'h0;
+  output [80:0] front;
+  reg [80:0] front = 81'h000000000000000000000;
+  output [342:0] layer;
+  reg [342:0] layer = 343'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [15:0] running_step;
+  reg [15:0] running_step = 16'h0000;
+  output clear;
+  wire clear;
+  output \done$73 ;
+  wire \done$73 ;
+  output \error$74 ;
+  wire \error$74 ;
+  output [1:0] \port$2278$1 ;
+  wire [1:0] \port$2278$1 ;
+  output [3:0] targets;
+  wire [3:0] targets;
+  output [15:0] load__beat;
+  wire [15:0] load__beat;
+  output [15:0] load__word;
+  wire [15:0] load__word;
+  input start;
+  wire start;
+  input abort;
+  wire abort;
+  input [31:0] \program ;
+  wire [31:0] \program ;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input clk;
+  wire clk;
+  wire _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire [9:0] _006_;
+  wire [3:0] _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
+  wire _017_;
+  wire _018_;
+  wire [5:0] _019_;
+  wire _020_;
+  wire _021_;
+  wire [2:0] _022_;
+  wire _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire [3:0] _035_;
+  wire _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire [2:0] _041_;
+  wire _042_;
+  wire [8:0] _043_;
+  wire _044_;
+  wire _045_;
+  wire [8:0] _046_;
+  wire [4:0] _047_;
+  wire [1:0] _048_;
+  wire _049_;
+  wire [2:0] _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire [2:0] _054_;
+  wire [80:0] _055_;
+  wire _056_;
+  wire [342:0] _057_;
+  wire [15:0] _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire _085_;
+  wire _086_;
+  wire _087_;
+  wire _088_;
+  wire _089_;
+  wire _090_;
+  wire _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire [3:0] _098_;
+  wire [3:0] _099_;
+  wire [3:0] _100_;
+  wire [3:0] _101_;
+  wire [3:0] _102_;
+  wire [3:0] _103_;
+  wire [3:0] _104_;
+  wire [3:0] _105_;
+  wire [3:0] _106_;
+  wire [3:0] _107_;
+  wire [3:0] _108_;
+  wire [3:0] _109_;
+  wire [3:0] _110_;
+  wire [15:0] _111_;
+  wire [15:0] _112_;
+  wire _113_;
+  wire [95:0] _114_;
+  wire [95:0] _115_;
+  wire _116_;
+  wire _117_;
+  wire _118_;
+  wire _119_;
+  wire _120_;
+  wire _121_;
+  wire _122_;
+  wire _123_;
+  wire _124_;
+  wire _125_;
+  wire [79:0] _126_;
+  wire [79:0] _127_;
+  wire _128_;
+  wire _129_;
+  wire _130_;
+  wire _131_;
+  wire _132_;
+  wire _133_;
+  wire _134_;
+  wire [79:0] _135_;
+  wire [79:0] _136_;
+  wire _137_;
+  wire _138_;
+  wire _139_;
+  wire _140_;
+  wire [79:0] _141_;
+  wire [79:0] _142_;
+  wire _143_;
+  wire _144_;
+  wire _145_;
+  wire _146_;
+  wire [80:0] _147_;
+  wire [80:0] _148_;
+  wire _149_;
+  wire [2:0] _150_;
+  wire [2:0] _151_;
+  wire [2:0] _152_;
+  wire [2:0] _153_;
+  wire _154_;
+  wire [2:0] _155_;
+  wire [2:0] _156_;
+  wire [2:0] _157_;
+  wire _158_;
+  wire [2:0] _159_;
+  wire [2:0] _160_;
+  wire [2:0] _161_;
+  wire _162_;
+  wire [2:0] _163_;
+  wire [2:0] _164_;
+  wire [2:0] _165_;
+  wire _166_;
+  wire [2:0] _167_;
+  wire [2:0] _168_;
+  wire [2:0] _169_;
+  wire _170_;
+  wire [2:0] _171_;
+  wire _172_;
+  wire _173_;
   wire _174_;
   wire _175_;
   wire _176_;
   wire _177_;
-  wire [1:0] _178_;
-  wire [1:0] _179_;
-  wire [2:0] _180_;
+  wire _178_;
+  wire _179_;
+  wire _180_;
   wire _181_;
   wire _182_;
   wire _183_;
@@ -7234,632 +7669,1594 @@ module tiny_w4a4_sequencer_check(rst, start, index, descriptor, front, head_grou
   wire _204_;
   wire _205_;
   wire _206_;
-  wire [17:0] _207_;
+  wire _207_;
   wire _208_;
-  wire [32:0] _209_;
-  wire [32:0] _210_;
+  wire _209_;
+  wire _210_;
   wire _211_;
-  wire [32:0] _212_;
-  wire [31:0] _213_;
+  wire _212_;
+  wire _213_;
   wire _214_;
   wire _215_;
   wire _216_;
   wire _217_;
   wire _218_;
   wire _219_;
-  wire [16:0] _220_;
-  wire [31:0] _221_;
+  wire _220_;
+  wire _221_;
   wire _222_;
-  wire [31:0] _223_;
-  wire [31:0] _224_;
-  wire [1:0] _225_;
-  wire [15:0] _226_;
+  wire _223_;
+  wire _224_;
+  wire _225_;
+  wire _226_;
   wire _227_;
   wire _228_;
   wire _229_;
   wire _230_;
   wire _231_;
   wire _232_;
-  wire [31:0] _233_;
-  wire _234_;
+  wire _233_;
+  wire [2:0] _234_;
   wire _235_;
   wire _236_;
   wire _237_;
   wire _238_;
   wire _239_;
   wire _240_;
-  wire _241_;
+  wire [1:0] _241_;
   wire _242_;
   wire _243_;
-  wire [31:0] _244_;
+  wire [4:0] _244_;
   wire _245_;
   wire _246_;
-  wire _247_;
-  wire _248_;
-  wire _249_;
+  wire [8:0] _247_;
+  wire [8:0] _248_;
+  wire [8:0] _249_;
   wire _250_;
-  wire _251_;
-  wire _252_;
+  wire [8:0] _251_;
+  wire [8:0] _252_;
   wire _253_;
   wire _254_;
-  wire [31:0] _255_;
+  wire _255_;
   wire _256_;
   wire _257_;
-  wire _258_;
-  wire _259_;
-  wire _260_;
-  wire _261_;
+  wire [3:0] _258_;
+  wire [3:0] _259_;
+  wire [3:0] _260_;
+  wire [3:0] _261_;
   wire _262_;
-  wire _263_;
-  wire _264_;
-  wire _265_;
-  wire [31:0] _266_;
-  wire _267_;
-  wire _268_;
-  wire _269_;
-  wire _270_;
-  wire _271_;
-  wire _272_;
-  wire _273_;
-  wire _274_;
-  wire _275_;
-  wire _276_;
-  wire [31:0] _277_;
-  wire _278_;
-  wire _279_;
-  wire _280_;
-  wire _281_;
-  wire _282_;
-  wire _283_;
-  wire _284_;
-  wire _285_;
-  wire _286_;
-  wire _287_;
-  wire [31:0] _288_;
-  wire _289_;
-  wire _290_;
-  wire _291_;
-  wire _292_;
-  wire _293_;
-  wire _294_;
-  wire _295_;
-  wire _296_;
-  wire _297_;
-  wire _298_;
-  wire [15:0] _299_;
-  wire _300_;
-  wire [1:0] _301_;
-  wire _302_;
-  wire [1:0] _303_;
-  wire _304_;
-  wire [1:0] _305_;
-  wire [1:0] _306_;
-  wire [1:0] _307_;
-  wire [1:0] _308_;
-  wire [1:0] _309_;
-  wire [1:0] _310_;
-  wire [1:0] _311_;
-  wire [1:0] _312_;
-  wire [1:0] _313_;
-  wire _314_;
-  wire [1:0] _315_;
-  wire _316_;
-  wire [31:0] _317_;
-  wire [31:0] _318_;
-  wire _319_;
-  wire _320_;
-  wire [31:0] _321_;
-  wire [31:0] _322_;
-  wire _323_;
-  wire _324_;
-  wire [31:0] _325_;
-  wire [31:0] _326_;
-  wire _327_;
-  wire _328_;
-  wire [16:0] _329_;
-  wire _330_;
-  wire _331_;
-  wire [7:0] _332_;
-  wire [7:0] _333_;
-  wire [7:0] _334_;
-  wire _335_;
-  wire [7:0] _336_;
-  wire [7:0] _337_;
-  wire [7:0] _338_;
-  wire [7:0] _339_;
-  wire [7:0] _340_;
-  wire [7:0] _341_;
-  wire [7:0] _342_;
-  wire [7:0] _343_;
-  wire _344_;
-  wire _345_;
-  wire _346_;
-  wire _347_;
-  wire _348_;
-  wire _349_;
-  wire _350_;
-  wire _351_;
-  wire _352_;
-  wire _353_;
-  wire _354_;
-  reg [31:0] \$signal  = 32'd0;
-  reg [31:0] \$signal$10  = 32'd0;
-  reg [1:0] fsm_state = 2'h0;
-  reg [16:0] group = 17'h00000;
-  wire [16:0] groups_in;
-  wire [15:0] half_width;
-  reg [31:0] pooled = 32'd0;
-  assign groups_in = descriptor[79:64] + descriptor[95:80];
-  assign { half_width, _000_[0] } = descriptor[47:32] + 1'h1;
-  assign _105_ = descriptor[7:0] != 8'hf7;
-  assign _233_ = { descriptor[31], _213_[30:29], descriptor[28:27], _213_[26:25], descriptor[24:23], _213_[22:19], descriptor[18:15], _213_[14:13], descriptor[12], _213_[11], descriptor[10:7], _213_[6:4], descriptor[3], _213_[2:0] } ^ descriptor[63:32];
-  assign _244_ = _233_ ^ descriptor[95:64];
-  assign _255_ = _244_ ^ descriptor[127:96];
-  assign _266_ = _255_ ^ descriptor[159:128];
-  assign _277_ = _266_ ^ descriptor[191:160];
-  assign _288_ = _277_ ^ descriptor[223:192];
-  assign _001_ = _288_ ^ descriptor[255:224];
-  assign _012_ = _001_ ^ descriptor[287:256];
-  assign _021_ = _012_ ^ descriptor[319:288];
-  assign _032_ = _021_ ^ descriptor[351:320];
-  assign _043_ = _032_ ^ descriptor[383:352];
-  assign _054_ = _043_ ^ descriptor[415:384];
-  assign _063_ = _054_ ^ descriptor[447:416];
-  assign _072_ = _063_ ^ descriptor[479:448];
-  assign _083_ = _072_ ^ descriptor[511:480];
-  assign _094_ = | _083_;
-  assign _106_ = _105_ | _094_;
-  assign _117_ = descriptor[11:8] == 1'h1;
-  assign _128_ = descriptor[11:8] == 2'h2;
-  assign _139_ = _117_ | _128_;
-  assign _150_ = descriptor[11:8] == 2'h3;
-  assign _161_ = _139_ | _150_;
-  assign _172_ = ~ _161_;
-  assign _183_ = | descriptor[15:12];
-  assign _192_ = _172_ | _183_;
-  assign _203_ = descriptor[11:8] == 2'h3;
-  assign _214_ = descriptor[20] | descriptor[21];
-  assign _218_ = ~ _214_;
-  assign _219_ = _203_ & _218_;
-  assign _222_ = ~ descriptor[22];
-  assign _227_ = _219_ & _222_;
-  assign _228_ = _192_ | _227_;
-  assign _229_ = descriptor[11:8] == 1'h1;
-  assign _230_ = ! index;
-  assign _231_ = _229_ != _230_;
-  assign _232_ = descriptor[11:8] == 2'h2;
-  assign _234_ = index == 1'h1;
-  assign _235_ = _232_ != _234_;
-  assign _236_ = _231_ | _235_;
-  assign _237_ = descriptor[11:8] == 2'h3;
-  assign _238_ = index == 2'h2;
-  assign _239_ = descriptor[17] != _238_;
-  assign _240_ = _237_ & _239_;
-  assign _241_ = _236_ | _240_;
-  assign _242_ = descriptor[22] != descriptor[16];
-  assign _243_ = _241_ | _242_;
-  assign _245_ = descriptor[11:8] == 2'h3;
-  assign _246_ = ~ _245_;
-  assign _247_ = _246_ & descriptor[16];
-  assign _248_ = _243_ | _247_;
-  assign _249_ = descriptor[423:416] != 3'h4;
-  assign _250_ = descriptor[431:424] != 3'h4;
-  assign _251_ = _249_ | _250_;
-  assign _252_ = ! descriptor[47:32];
-  assign _253_ = ! descriptor[63:48];
-  assign _254_ = _252_ | _253_;
-  assign _256_ = ! descriptor[79:64];
-  assign _257_ = _254_ | _256_;
-  assign _258_ = descriptor[11:8] == 2'h2;
-  assign _259_ = ~ _258_;
-  assign _260_ = ! descriptor[111:96];
-  assign _261_ = _259_ & _260_;
-  assign _262_ = _257_ | _261_;
-  assign _263_ = descriptor[20] | descriptor[21];
-  assign _264_ = ! descriptor[127:112];
-  assign _265_ = _263_ & _264_;
-  assign _267_ = _262_ | _265_;
-  assign _268_ = descriptor[11:8] == 2'h3;
-  assign _269_ = descriptor[191:176] != descriptor[111:96];
-  assign _270_ = _268_ & _269_;
-  assign _271_ = _267_ | _270_;
-  assign _272_ = descriptor[11:8] == 2'h2;
-  assign _273_ = descriptor[175:160] != descriptor[79:64];
-  assign _274_ = descriptor[191:176] != 1'h1;
-  assign _275_ = _273_ | _274_;
-  assign _276_ = _272_ & _275_;
-  assign _278_ = _271_ | _276_;
-  assign _279_ = descriptor[11:8] == 1'h1;
-  assign _280_ = descriptor[191:176] != descriptor[111:96];
-  assign _281_ = _279_ & _280_;
-  assign _282_ = _278_ | _281_;
-  assign _283_ = descriptor[17] | descriptor[22];
-  assign _284_ = descriptor[47:32] != front[15:0];
-  assign _285_ = descriptor[63:48] != front[31:16];
-  assign _286_ = _284_ | _285_;
-  assign _287_ = _283_ & _286_;
-  assign _289_ = _282_ | _287_;
-  assign _290_ = descriptor[79:64] != front[63:48];
-  assign _291_ = | descriptor[95:80];
-  assign _292_ = _290_ | _291_;
-  assign _293_ = descriptor[17] & _292_;
-  assign _294_ = _289_ | _293_;
-  assign _295_ = descriptor[111:96] != head_groups;
-  assign _296_ = descriptor[22] & _295_;
-  assign _297_ = _294_ | _296_;
-  assign _298_ = descriptor[47:32] > 4'ha;
-  assign _002_ = descriptor[63:48] > 4'hc;
-  assign _003_ = _298_ | _002_;
-  assign _004_ = descriptor[11:8] == 2'h3;
-  assign _005_ = descriptor[11:8] == 1'h1;
-  assign _006_ = descriptor[11:8] == 2'h2;
-  assign _007_ = _006_ ? 2'h2 : 2'h0;
-  assign _008_ = _005_ ? 2'h1 : _007_;
-  assign _009_ = _004_ ? 3'h4 : { 1'h0, _008_ };
-  assign _010_ = groups_in > _009_;
-  assign _011_ = _003_ | _010_;
-  assign _013_ = descriptor[11:8] == 2'h2;
-  assign _014_ = ~ _013_;
-  assign _015_ = descriptor[111:96] > 2'h2;
-  assign _016_ = _014_ & _015_;
-  assign _017_ = _011_ | _016_;
-  assign _018_ = descriptor[11:8] == 2'h3;
-  assign _019_ = descriptor[223:192] >= 10'h21c;
-  assign _020_ = descriptor[287:256] > 10'h21c;
-  assign _022_ = _019_ | _020_;
-  assign _023_ = descriptor[255:224] >= 10'h21c;
-  assign _024_ = _022_ | _023_;
-  assign _025_ = descriptor[319:288] > 10'h21c;
-  assign _026_ = _024_ | _025_;
-  assign _027_ = descriptor[351:320] >= 10'h21c;
-  assign _028_ = _026_ | _027_;
-  assign _029_ = descriptor[383:352] >= 10'h21c;
-  assign _030_ = _028_ | _029_;
-  assign _031_ = descriptor[399:384] > 10'h21c;
-  assign _033_ = _030_ | _031_;
-  assign _034_ = _018_ & _033_;
-  assign _035_ = descriptor[159:128] >= 8'h95;
-  assign _036_ = descriptor[11:8] == 2'h2;
-  assign _037_ = ~ _036_;
-  assign _038_ = \$signal  != descriptor[175:160];
-  assign _039_ = _037_ & _038_;
-  assign _040_ = descriptor[11:8] == 2'h3;
-  assign _041_ = descriptor[20] | descriptor[21];
-  assign _042_ = _040_ & _041_;
-  assign _044_ = descriptor[127:112] * 2'h2;
-  assign _045_ = _044_ + 2'h2;
-  assign _046_ = descriptor[111:96] * 2'h2;
-  assign _047_ = _045_ <= _046_;
-  assign _048_ = descriptor[111:96] * 2'h2;
-  assign _049_ = _048_ + 2'h2;
-  assign _050_ = descriptor[127:112] * 2'h2;
-  assign _051_ = _049_ <= _050_;
-  assign _052_ = _047_ | _051_;
-  assign _053_ = _042_ & _052_;
-  assign _055_ = descriptor[11:8] == 2'h3;
-  assign _056_ = \$signal$10  > 6'h28;
-  assign _057_ = \$signal  > 4'h8;
-  assign _058_ = _056_ | _057_;
-  assign _059_ = pooled > 4'ha;
-  assign _060_ = descriptor[21] & _059_;
-  assign _061_ = _058_ | _060_;
-  assign _062_ = _055_ & _061_;
-  assign _064_ = descriptor[7:0] != 8'hf7;
-  assign _066_ = { descriptor[31], _065_[30:29], descriptor[28:27], _065_[26:25], descriptor[24:23], _065_[22:19], descriptor[18:15], _065_[14:13], descriptor[12], _065_[11], descriptor[10:7], _065_[6:4], descriptor[3], _065_[2:0] } ^ descriptor[63:32];
-  assign _067_ = _066_ ^ descriptor[95:64];
-  assign _068_ = _067_ ^ descriptor[127:96];
-  assign _069_ = _068_ ^ descriptor[159:128];
-  assign _070_ = _069_ ^ descriptor[191:160];
-  assign _071_ = _070_ ^ descriptor[223:192];
-  assign _073_ = _071_ ^ descriptor[255:224];
-  assign _074_ = _073_ ^ descriptor[287:256];
-  assign _075_ = _074_ ^ descriptor[319:288];
-  assign _076_ = _075_ ^ descriptor[351:320];
-  assign _077_ = _076_ ^ descriptor[383:352];
-  assign _078_ = _077_ ^ descriptor[415:384];
-  assign _079_ = _078_ ^ descriptor[447:416];
-  assign _080_ = _079_ ^ descriptor[479:448];
-  assign _081_ = _080_ ^ descriptor[511:480];
-  assign _082_ = | _081_;
-  assign _084_ = _064_ | _082_;
-  assign _085_ = descriptor[11:8] == 1'h1;
-  assign _086_ = descriptor[11:8] == 2'h2;
-  assign _087_ = _085_ | _086_;
-  assign _088_ = descriptor[11:8] == 2'h3;
-  assign _089_ = _087_ | _088_;
-  assign _090_ = ~ _089_;
-  assign _091_ = | descriptor[15:12];
-  assign _092_ = _090_ | _091_;
-  assign _093_ = descriptor[11:8] == 2'h3;
-  assign _095_ = descriptor[20] | descriptor[21];
-  assign _096_ = ~ _095_;
-  assign _097_ = _093_ & _096_;
-  assign _098_ = ~ descriptor[22];
-  assign _099_ = _097_ & _098_;
-  assign _100_ = _092_ | _099_;
-  assign _101_ = descriptor[11:8] == 1'h1;
-  assign _102_ = ! index;
-  assign _103_ = _101_ != _102_;
-  assign _104_ = descriptor[11:8] == 2'h2;
-  assign _107_ = index == 1'h1;
-  assign _108_ = _104_ != _107_;
-  assign _109_ = _103_ | _108_;
-  assign _110_ = descriptor[11:8] == 2'h3;
-  assign _111_ = index == 2'h2;
-  assign _112_ = descriptor[17] != _111_;
-  assign _113_ = _110_ & _112_;
-  assign _114_ = _109_ | _113_;
-  assign _115_ = descriptor[22] != descriptor[16];
-  assign _116_ = _114_ | _115_;
-  assign _118_ = descriptor[11:8] == 2'h3;
-  assign _119_ = ~ _118_;
-  assign _120_ = _119_ & descriptor[16];
-  assign _121_ = _116_ | _120_;
-  assign _122_ = descriptor[423:416] != 3'h4;
-  assign _123_ = descriptor[431:424] != 3'h4;
-  assign _124_ = _122_ | _123_;
-  assign _125_ = ! descriptor[47:32];
-  assign _126_ = ! descriptor[63:48];
-  assign _127_ = _125_ | _126_;
-  assign _129_ = ! descriptor[79:64];
-  assign _130_ = _127_ | _129_;
-  assign _131_ = descriptor[11:8] == 2'h2;
-  assign _132_ = ~ _131_;
-  assign _133_ = ! descriptor[111:96];
-  assign _134_ = _132_ & _133_;
-  assign _135_ = _130_ | _134_;
-  assign _136_ = descriptor[20] | descriptor[21];
-  assign _137_ = ! descriptor[127:112];
-  assign _138_ = _136_ & _137_;
-  assign _140_ = _135_ | _138_;
-  assign _141_ = descriptor[11:8] == 2'h3;
-  assign _142_ = descriptor[191:176] != descriptor[111:96];
-  assign _143_ = _141_ & _142_;
-  assign _144_ = _140_ | _143_;
-  assign _145_ = descriptor[11:8] == 2'h2;
-  assign _146_ = descriptor[175:160] != descriptor[79:64];
-  assign _147_ = descriptor[191:176] != 1'h1;
-  assign _148_ = _146_ | _147_;
-  assign _149_ = _145_ & _148_;
-  assign _151_ = _144_ | _149_;
-  assign _152_ = descriptor[11:8] == 1'h1;
-  assign _153_ = descriptor[191:176] != descriptor[111:96];
-  assign _154_ = _152_ & _153_;
-  assign _155_ = _151_ | _154_;
-  assign _156_ = descriptor[17] | descriptor[22];
-  assign _157_ = descriptor[47:32] != front[15:0];
-  assign _158_ = descriptor[63:48] != front[31:16];
-  assign _159_ = _157_ | _158_;
-  assign _160_ = _156_ & _159_;
-  assign _162_ = _155_ | _160_;
-  assign _163_ = descriptor[79:64] != front[63:48];
-  assign _164_ = | descriptor[95:80];
-  assign _165_ = _163_ | _164_;
-  assign _166_ = descriptor[17] & _165_;
-  assign _167_ = _162_ | _166_;
-  assign _168_ = descriptor[111:96] != head_groups;
-  assign _169_ = descriptor[22] & _168_;
-  assign _170_ = _167_ | _169_;
-  assign _171_ = descriptor[47:32] > 4'ha;
-  assign _173_ = descriptor[63:48] > 4'hc;
-  assign _174_ = _171_ | _173_;
-  assign _175_ = descriptor[11:8] == 2'h3;
-  assign _176_ = descriptor[11:8] == 1'h1;
-  assign _177_ = descriptor[11:8] == 2'h2;
-  assign _178_ = _177_ ? 2'h2 : 2'h0;
-  assign _179_ = _176_ ? 2'h1 : _178_;
-  assign _180_ = _175_ ? 3'h4 : { 1'h0, _179_ };
-  assign _181_ = groups_in > _180_;
-  assign _182_ = _174_ | _181_;
-  assign _184_ = descriptor[11:8] == 2'h2;
-  assign _185_ = ~ _184_;
-  assign _186_ = descriptor[111:96] > 2'h2;
-  assign _187_ = _185_ & _186_;
-  assign _188_ = _182_ | _187_;
-  assign _189_ = descriptor[11:8] == 2'h3;
-  assign _190_ = descriptor[223:192] >= 10'h21c;
-  assign _191_ = descriptor[287:256] > 10'h21c;
-  assign _193_ = _190_ | _191_;
-  assign _194_ = descriptor[255:224] >= 10'h21c;
-  assign _195_ = _193_ | _194_;
-  assign _196_ = descriptor[319:288] > 10'h21c;
-  assign _197_ = _195_ | _196_;
-  assign _198_ = descriptor[351:320] >= 10'h21c;
-  assign _199_ = _197_ | _198_;
-  assign _200_ = descriptor[383:352] >= 10'h21c;
-  assign _201_ = _199_ | _200_;
-  assign _202_ = descriptor[399:384] > 10'h21c;
-  assign _204_ = _201_ | _202_;
-  assign _205_ = _189_ & _204_;
-  assign _206_ = descriptor[159:128] >= 8'h95;
-  assign _207_ = group + 1'h1;
-  assign _208_ = group < groups_in;
-  assign _209_ = \$signal$10  + descriptor[47:32];
-  assign _210_ = \$signal  + descriptor[111:96];
-  assign _211_ = group < descriptor[111:96];
-  assign _212_ = pooled + half_width;
-  assign _215_ = group >= groups_in;
-  assign _216_ = group >= descriptor[111:96];
-  assign _217_ = _215_ & _216_;
+  reg \$signal  = 1'h0;
+  wire \$signal$16 ;
+  reg \$signal$17  = 1'h0;
+  reg \$signal$21  = 1'h0;
+  reg \$signal$22  = 1'h0;
+  reg \$signal$25  = 1'h0;
+  reg [2:0] arriving = 3'h0;
+  reg astray = 1'h0;
+  reg bank = 1'h0;
+  reg [2:0] beat = 3'h0;
+  reg conv = 1'h0;
+  wire done;
+  wire [3:0] error;
+  wire [3:0] fault;
+  wire [6:0] flags;
+  reg [8:0] following = 9'h000;
+  reg [2:0] fsm_state = 3'h0;
+  wire [1:0] kind;
+  wire [2:0] last_word;
+  wire load;
+  wire [7:0] load_address;
+  wire loaded;
+  reg past = 1'h0;
+  reg [1:0] place = 2'h0;
+  wire read;
+  reg running = 1'h0;
+  wire section;
+  wire [342:0] \step$37 ;
+  wire stop;
+  assign _017_ = _015_ | _016_;
+  assign _018_ = | failure;
+  assign _019_ = step + 1'h1;
+  assign _021_ = place != 2'h3;
+  assign _022_ = place + _021_;
+  assign _023_ = | failure;
+  assign _024_ = | failure;
+  assign stop = ~ preparing;
+  assign memory__enable = \$signal$21  | read;
+  assign load__valid = | targets;
+  assign _025_ = | failure;
+  assign _026_ = | failure;
+  assign _027_ = | failure;
+  assign _028_ = | failure;
+  assign _030_ = | failure;
   always @(posedge clk)
-    group <= _220_;
+    astray <= _031_;
   always @(posedge clk)
-    \$signal$10  <= _221_;
+    \$signal  <= _032_;
   always @(posedge clk)
-    \$signal  <= _223_;
+    past <= _033_;
   always @(posedge clk)
-    pooled <= _224_;
+    failure <= _035_;
   always @(posedge clk)
-    fsm_state <= _225_;
+    front_start <= _036_;
   always @(posedge clk)
-    row_words <= _226_;
-  assign { _213_[30:29], _213_[26:25], _213_[22:19], _213_[14:13], _213_[11], _213_[6:4], _213_[2:0] } = ~ { descriptor[30:29], descriptor[26:25], descriptor[22:19], descriptor[14:13], descriptor[11], descriptor[6:4], descriptor[2:0] };
-  assign { _065_[30:29], _065_[26:25], _065_[22:19], _065_[14:13], _065_[11], _065_[6:4], _065_[2:0] } = ~ { descriptor[30:29], descriptor[26:25], descriptor[22:19], descriptor[14:13], descriptor[11], descriptor[6:4], descriptor[2:0] };
-  assign _299_ = _300_ ? \$signal$10 [15:0] : row_words;
-  assign _300_ = fsm_state == 2'h3;
-  assign _226_ = rst ? 16'h0000 : _299_;
-  function [1:0] _658_;
-    input [1:0] a;
-    input [7:0] b;
-    input [3:0] s;
+    layer_start <= _037_;
+  always @(posedge clk)
+    running <= _038_;
+  always @(posedge clk)
+    \$signal$17  <= _039_;
+  always @(posedge clk)
+    conv <= _040_;
+  always @(posedge clk)
+    arriving <= _041_;
+  always @(posedge clk)
+    \$signal$22  <= _042_;
+  always @(posedge clk)
+    following <= _043_;
+  always @(posedge clk)
+    \$signal$25  <= _044_;
+  always @(posedge clk)
+    address <= _046_;
+  always @(posedge clk)
+    step <= _047_;
+  always @(posedge clk)
+    place <= _048_;
+  always @(posedge clk)
+    bank <= _049_;
+  always @(posedge clk)
+    beat <= _050_;
+  always @(posedge clk)
+    busy <= _051_;
+  always @(posedge clk)
+    preparing <= _052_;
+  always @(posedge clk)
+    \$signal$21  <= _053_;
+  always @(posedge clk)
+    fsm_state <= _054_;
+  always @(posedge clk)
+    front <= _055_;
+  always @(posedge clk)
+    layer <= _057_;
+  always @(posedge clk)
+    running_step <= _058_;
+  assign _000_ = | \program [31:9];
+  assign _009_ = ! place;
+  assign _020_ = astray & _009_;
+  assign _029_ = address >= 8'h95;
+  assign _034_ = _020_ | _029_;
+  assign _045_ = | fault;
+  assign _056_ = \$signal  & past;
+  assign _059_ = | error;
+  assign _060_ = layer_running | \$signal$16 ;
+  assign _001_ = kind == 1'h1;
+  assign _002_ = kind == 2'h3;
+  assign _003_ = ~ \$signal$21 ;
+  assign _004_ = \$signal$22  & _003_;
+  assign _005_ = \$signal$25  | load;
+  assign _006_ = address + 1'h1;
+  assign _007_ = beat + 1'h1;
+  assign _008_ = beat == 3'h7;
+  assign _010_ = | failure;
+  assign _011_ = | failure;
+  assign _012_ = ~ running;
+  assign _013_ = conv & _012_;
+  assign _014_ = ~ bank;
+  assign _015_ = ~ conv;
+  assign _016_ = ~ running;
+  assign \$signal$16  = _061_ ? conv : 1'h0;
+  assign _061_ = fsm_state == 3'h4;
+  assign _062_ = _030_ ? 1'h1 : 1'h0;
+  assign _063_ = abort ? 1'h0 : _062_;
+  function [0:0] _331_;
+    input [0:0] a;
+    input [4:0] b;
+    input [4:0] s;
     casez (s) // synopsys parallel_case
-      4'b???1:
-        _658_ = b[1:0];
-      4'b??1?:
-        _658_ = b[3:2];
-      4'b?1??:
-        _658_ = b[5:4];
-      4'b1???:
-        _658_ = b[7:6];
+      5'b????1:
+        _331_ = b[0:0];
+      5'b???1?:
+        _331_ = b[1:1];
+      5'b??1??:
+        _331_ = b[2:2];
+      5'b?1???:
+        _331_ = b[3:3];
+      5'b1????:
+        _331_ = b[4:4];
       default:
-        _658_ = a;
+        _331_ = a;
     endcase
   endfunction
-  assign _301_ = _658_(fsm_state, { _315_, _313_, _303_, 2'h0 }, { _316_, _314_, _304_, _302_ });
-  assign _302_ = fsm_state == 2'h3;
-  assign _303_ = _217_ ? 2'h3 : fsm_state;
-  assign _304_ = fsm_state == 2'h2;
-  assign _305_ = _206_ ? 2'h0 : fsm_state;
-  assign _306_ = _205_ ? 2'h0 : _305_;
-  assign _307_ = _188_ ? 2'h0 : _306_;
-  assign _308_ = _170_ ? 2'h0 : _307_;
-  assign _309_ = _124_ ? 2'h0 : _308_;
-  assign _310_ = _121_ ? 2'h0 : _309_;
-  assign _311_ = _100_ ? 2'h0 : _310_;
-  assign _312_ = _084_ ? 2'h0 : _311_;
-  assign _313_ = done ? _312_ : 2'h2;
-  assign _314_ = fsm_state == 2'h1;
-  assign _315_ = start ? 2'h1 : fsm_state;
-  assign _316_ = ! fsm_state;
-  assign _225_ = rst ? 2'h0 : _301_;
-  assign _317_ = _211_ ? _212_[31:0] : pooled;
-  function [31:0] _676_;
-    input [31:0] a;
-    input [63:0] b;
+  assign \error$74  = _331_(1'h0, { _075_, _072_, _069_, _066_, _063_ }, { _076_, _073_, _070_, _067_, _064_ });
+  assign _064_ = fsm_state == 3'h5;
+  assign _065_ = _028_ ? 1'h1 : 1'h0;
+  assign _066_ = abort ? 1'h0 : _065_;
+  assign _067_ = fsm_state == 3'h4;
+  assign _068_ = _027_ ? 1'h1 : 1'h0;
+  assign _069_ = abort ? 1'h0 : _068_;
+  assign _070_ = fsm_state == 3'h3;
+  assign _071_ = _026_ ? 1'h1 : 1'h0;
+  assign _072_ = abort ? 1'h0 : _071_;
+  assign _073_ = fsm_state == 3'h2;
+  assign _074_ = _025_ ? 1'h1 : 1'h0;
+  assign _075_ = abort ? 1'h0 : _074_;
+  assign _076_ = fsm_state == 3'h1;
+  assign _077_ = running ? 1'h0 : 1'h1;
+  assign _078_ = _030_ ? 1'h0 : _077_;
+  assign _079_ = abort ? 1'h0 : _078_;
+  assign \done$73  = _080_ ? _079_ : 1'h0;
+  assign _080_ = fsm_state == 3'h5;
+  assign _081_ = _030_ ? 1'h1 : 1'h0;
+  assign _082_ = abort ? 1'h1 : _081_;
+  function [0:0] _352_;
+    input [0:0] a;
+    input [5:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _352_ = b[0:0];
+      6'b????1?:
+        _352_ = b[1:1];
+      6'b???1??:
+        _352_ = b[2:2];
+      6'b??1???:
+        _352_ = b[3:3];
+      6'b?1????:
+        _352_ = b[4:4];
+      6'b1?????:
+        _352_ = b[5:5];
+      default:
+        _352_ = a;
+    endcase
+  endfunction
+  assign clear = _352_(1'h0, { _096_, _094_, _091_, _088_, _085_, _082_ }, { _097_, _095_, _092_, _089_, _086_, _083_ });
+  assign _083_ = fsm_state == 3'h5;
+  assign _084_ = _028_ ? 1'h1 : 1'h0;
+  assign _085_ = abort ? 1'h1 : _084_;
+  assign _086_ = fsm_state == 3'h4;
+  assign _087_ = _027_ ? 1'h1 : 1'h0;
+  assign _088_ = abort ? 1'h1 : _087_;
+  assign _089_ = fsm_state == 3'h3;
+  assign _090_ = _026_ ? 1'h1 : 1'h0;
+  assign _091_ = abort ? 1'h1 : _090_;
+  assign _092_ = fsm_state == 3'h2;
+  assign _093_ = _025_ ? 1'h1 : 1'h0;
+  assign _094_ = abort ? 1'h1 : _093_;
+  assign _095_ = fsm_state == 3'h1;
+  assign _096_ = start ? 1'h1 : 1'h0;
+  assign _097_ = ! fsm_state;
+  assign _098_ = faults[13] ? 4'hd : 4'h0;
+  assign _099_ = faults[12] ? 4'hc : _098_;
+  assign _100_ = faults[11] ? 4'hb : _099_;
+  assign _101_ = faults[10] ? 4'ha : _100_;
+  assign _102_ = faults[9] ? 4'h9 : _101_;
+  assign _103_ = faults[8] ? 4'h8 : _102_;
+  assign _104_ = faults[7] ? 4'h7 : _103_;
+  assign _105_ = faults[6] ? 4'h6 : _104_;
+  assign _106_ = faults[5] ? 4'h5 : _105_;
+  assign _107_ = faults[4] ? 4'h4 : _106_;
+  assign _108_ = faults[3] ? 4'h3 : _107_;
+  assign _109_ = faults[2] ? 4'h2 : _108_;
+  assign _110_ = faults[1] ? 4'h1 : _109_;
+  assign fault = faults[0] ? 4'h0 : _110_;
+  assign _111_ = _013_ ? { 11'h000, step } : running_step;
+  assign _112_ = _113_ ? _111_ : running_step;
+  assign _113_ = fsm_state == 3'h3;
+  assign _058_ = rst ? 16'h0000 : _112_;
+  assign _114_ = _013_ ? \step$37 [342:247] : layer[342:247];
+  assign _115_ = _116_ ? _114_ : layer[342:247];
+  assign _116_ = fsm_state == 3'h3;
+  assign _057_[342:247] = rst ? 96'h000000000000000000000000 : _115_;
+  assign _117_ = _013_ ? flags[4] : layer[244];
+  assign _118_ = _119_ ? _117_ : layer[244];
+  assign _119_ = fsm_state == 3'h3;
+  assign _057_[244] = rst ? 1'h0 : _118_;
+  assign _120_ = _013_ ? flags[1] : layer[243];
+  assign _121_ = _122_ ? _120_ : layer[243];
+  assign _122_ = fsm_state == 3'h3;
+  assign _057_[243] = rst ? 1'h0 : _121_;
+  assign _123_ = _013_ ? flags[3] : layer[242];
+  assign _124_ = _125_ ? _123_ : layer[242];
+  assign _125_ = fsm_state == 3'h3;
+  assign _057_[242] = rst ? 1'h0 : _124_;
+  assign _126_ = _013_ ? \step$37 [241:162] : layer[241:162];
+  assign _127_ = _128_ ? _126_ : layer[241:162];
+  assign _128_ = fsm_state == 3'h3;
+  assign _057_[241:162] = rst ? 80'h00000000000000000000 : _127_;
+  assign _129_ = _013_ ? flags[6] : layer[246];
+  assign _130_ = _131_ ? _129_ : layer[246];
+  assign _131_ = fsm_state == 3'h3;
+  assign _057_[246] = rst ? 1'h0 : _130_;
+  assign _132_ = _013_ ? flags[2] : layer[161];
+  assign _133_ = _134_ ? _132_ : layer[161];
+  assign _134_ = fsm_state == 3'h3;
+  assign _057_[161] = rst ? 1'h0 : _133_;
+  assign _135_ = _013_ ? \step$37 [160:81] : layer[160:81];
+  assign _136_ = _137_ ? _135_ : layer[160:81];
+  assign _137_ = fsm_state == 3'h3;
+  assign _057_[160:81] = rst ? 80'h00000000000000000000 : _136_;
+  assign _138_ = _013_ ? bank : layer[80];
+  assign _139_ = _140_ ? _138_ : layer[80];
+  assign _140_ = fsm_state == 3'h3;
+  assign _057_[80] = rst ? 1'h0 : _139_;
+  assign _141_ = _013_ ? \step$37 [79:0] : layer[79:0];
+  assign _142_ = _143_ ? _141_ : layer[79:0];
+  assign _143_ = fsm_state == 3'h3;
+  assign _057_[79:0] = rst ? 80'h00000000000000000000 : _142_;
+  assign _144_ = _013_ ? flags[5] : layer[245];
+  assign _145_ = _146_ ? _144_ : layer[245];
+  assign _146_ = fsm_state == 3'h3;
+  assign _057_[245] = rst ? 1'h0 : _145_;
+  assign _147_ = \$signal$17  ? \step$37 [80:0] : front;
+  assign _148_ = _149_ ? _147_ : front;
+  assign _149_ = fsm_state == 3'h3;
+  assign _055_ = rst ? 81'h000000000000000000000 : _148_;
+  assign _150_ = running ? fsm_state : 3'h0;
+  assign _151_ = _024_ ? 3'h0 : _150_;
+  assign _152_ = abort ? 3'h0 : _151_;
+  function [2:0] _437_;
+    input [2:0] a;
+    input [17:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _437_ = b[2:0];
+      6'b????1?:
+        _437_ = b[5:3];
+      6'b???1??:
+        _437_ = b[8:6];
+      6'b??1???:
+        _437_ = b[11:9];
+      6'b?1????:
+        _437_ = b[14:12];
+      6'b1?????:
+        _437_ = b[17:15];
+      default:
+        _437_ = a;
+    endcase
+  endfunction
+  assign _153_ = _437_(fsm_state, { _171_, _169_, _165_, _161_, _157_, _152_ }, { _172_, _170_, _166_, _162_, _158_, _154_ });
+  assign _154_ = fsm_state == 3'h5;
+  assign _155_ = flags[0] ? 3'h5 : 3'h1;
+  assign _156_ = _023_ ? 3'h0 : _155_;
+  assign _157_ = abort ? 3'h0 : _156_;
+  assign _158_ = fsm_state == 3'h4;
+  assign _159_ = _017_ ? 3'h4 : fsm_state;
+  assign _160_ = _018_ ? 3'h0 : _159_;
+  assign _161_ = abort ? 3'h0 : _160_;
+  assign _162_ = fsm_state == 3'h3;
+  assign _163_ = done ? 3'h3 : fsm_state;
+  assign _164_ = _011_ ? 3'h0 : _163_;
+  assign _165_ = abort ? 3'h0 : _164_;
+  assign _166_ = fsm_state == 3'h2;
+  assign _167_ = _008_ ? 3'h2 : fsm_state;
+  assign _168_ = _010_ ? 3'h0 : _167_;
+  assign _169_ = abort ? 3'h0 : _168_;
+  assign _170_ = fsm_state == 3'h1;
+  assign _171_ = start ? 3'h1 : fsm_state;
+  assign _172_ = ! fsm_state;
+  assign _054_ = rst ? 3'h0 : _153_;
+  assign _173_ = running ? \$signal$21  : 1'h0;
+  assign _174_ = _024_ ? 1'h0 : _173_;
+  assign _175_ = abort ? 1'h0 : _174_;
+  function [0:0] _461_;
+    input [0:0] a;
+    input [5:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _461_ = b[0:0];
+      6'b????1?:
+        _461_ = b[1:1];
+      6'b???1??:
+        _461_ = b[2:2];
+      6'b??1???:
+        _461_ = b[3:3];
+      6'b?1????:
+        _461_ = b[4:4];
+      6'b1?????:
+        _461_ = b[5:5];
+      default:
+        _461_ = a;
+    endcase
+  endfunction
+  assign _176_ = _461_(\$signal$21 , { _192_, _190_, _186_, _183_, _180_, _175_ }, { _193_, _191_, _187_, _184_, _181_, _177_ });
+  assign _177_ = fsm_state == 3'h5;
+  assign _178_ = flags[0] ? \$signal$21  : 1'h1;
+  assign _179_ = _023_ ? 1'h0 : _178_;
+  assign _180_ = abort ? 1'h0 : _179_;
+  assign _181_ = fsm_state == 3'h4;
+  assign _182_ = _018_ ? 1'h0 : \$signal$21 ;
+  assign _183_ = abort ? 1'h0 : _182_;
+  assign _184_ = fsm_state == 3'h3;
+  assign _185_ = _011_ ? 1'h0 : \$signal$21 ;
+  assign _186_ = abort ? 1'h0 : _185_;
+  assign _187_ = fsm_state == 3'h2;
+  assign _188_ = _008_ ? 1'h0 : \$signal$21 ;
+  assign _189_ = _010_ ? 1'h0 : _188_;
+  assign _190_ = abort ? 1'h0 : _189_;
+  assign _191_ = fsm_state == 3'h1;
+  assign _192_ = start ? 1'h1 : \$signal$21 ;
+  assign _193_ = ! fsm_state;
+  assign _053_ = rst ? 1'h0 : _176_;
+  assign _194_ = running ? preparing : 1'h0;
+  assign _195_ = _024_ ? 1'h0 : _194_;
+  assign _196_ = abort ? 1'h0 : _195_;
+  function [0:0] _483_;
+    input [0:0] a;
+    input [5:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _483_ = b[0:0];
+      6'b????1?:
+        _483_ = b[1:1];
+      6'b???1??:
+        _483_ = b[2:2];
+      6'b??1???:
+        _483_ = b[3:3];
+      6'b?1????:
+        _483_ = b[4:4];
+      6'b1?????:
+        _483_ = b[5:5];
+      default:
+        _483_ = a;
+    endcase
+  endfunction
+  assign _197_ = _483_(preparing, { _213_, _211_, _208_, _204_, _201_, _196_ }, { _214_, _212_, _209_, _205_, _202_, _198_ });
+  assign _198_ = fsm_state == 3'h5;
+  assign _199_ = flags[0] ? preparing : 1'h1;
+  assign _200_ = _023_ ? 1'h0 : _199_;
+  assign _201_ = abort ? 1'h0 : _200_;
+  assign _202_ = fsm_state == 3'h4;
+  assign _203_ = _018_ ? 1'h0 : preparing;
+  assign _204_ = abort ? 1'h0 : _203_;
+  assign _205_ = fsm_state == 3'h3;
+  assign _206_ = done ? 1'h0 : preparing;
+  assign _207_ = _011_ ? 1'h0 : _206_;
+  assign _208_ = abort ? 1'h0 : _207_;
+  assign _209_ = fsm_state == 3'h2;
+  assign _210_ = _010_ ? 1'h0 : preparing;
+  assign _211_ = abort ? 1'h0 : _210_;
+  assign _212_ = fsm_state == 3'h1;
+  assign _213_ = start ? 1'h1 : preparing;
+  assign _214_ = ! fsm_state;
+  assign _052_ = rst ? 1'h0 : _197_;
+  assign _215_ = running ? busy : 1'h0;
+  assign _216_ = _024_ ? 1'h0 : _215_;
+  assign _217_ = abort ? 1'h0 : _216_;
+  function [0:0] _505_;
+    input [0:0] a;
+    input [5:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _505_ = b[0:0];
+      6'b????1?:
+        _505_ = b[1:1];
+      6'b???1??:
+        _505_ = b[2:2];
+      6'b??1???:
+        _505_ = b[3:3];
+      6'b?1????:
+        _505_ = b[4:4];
+      6'b1?????:
+        _505_ = b[5:5];
+      default:
+        _505_ = a;
+    endcase
+  endfunction
+  assign _218_ = _505_(busy, { _232_, _230_, _227_, _224_, _221_, _217_ }, { _233_, _231_, _228_, _225_, _222_, _219_ });
+  assign _219_ = fsm_state == 3'h5;
+  assign _220_ = _023_ ? 1'h0 : busy;
+  assign _221_ = abort ? 1'h0 : _220_;
+  assign _222_ = fsm_state == 3'h4;
+  assign _223_ = _018_ ? 1'h0 : busy;
+  assign _224_ = abort ? 1'h0 : _223_;
+  assign _225_ = fsm_state == 3'h3;
+  assign _226_ = _011_ ? 1'h0 : busy;
+  assign _227_ = abort ? 1'h0 : _226_;
+  assign _228_ = fsm_state == 3'h2;
+  assign _229_ = _010_ ? 1'h0 : busy;
+  assign _230_ = abort ? 1'h0 : _229_;
+  assign _231_ = fsm_state == 3'h1;
+  assign _232_ = start ? 1'h1 : busy;
+  assign _233_ = ! fsm_state;
+  assign _051_ = rst ? 1'h0 : _218_;
+  function [2:0] _522_;
+    input [2:0] a;
+    input [5:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _676_ = b[31:0];
+        _522_ = b[2:0];
       2'b1?:
-        _676_ = b[63:32];
+        _522_ = b[5:3];
       default:
-        _676_ = a;
+        _522_ = a;
     endcase
   endfunction
-  assign _318_ = _676_(pooled, { 32'h00000000, _317_ }, { _320_, _319_ });
-  assign _319_ = fsm_state == 2'h2;
-  assign _320_ = ! fsm_state;
-  assign _224_ = rst ? 32'd0 : _318_;
-  assign _321_ = _208_ ? _210_[31:0] : \$signal ;
-  function [31:0] _681_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _681_ = b[31:0];
-      2'b1?:
-        _681_ = b[63:32];
-      default:
-        _681_ = a;
-    endcase
-  endfunction
-  assign _322_ = _681_(\$signal , { 32'h00000000, _321_ }, { _324_, _323_ });
-  assign _323_ = fsm_state == 2'h2;
-  assign _324_ = ! fsm_state;
-  assign _223_ = rst ? 32'd0 : _322_;
-  assign _325_ = _208_ ? _209_[31:0] : \$signal$10 ;
-  function [31:0] _686_;
-    input [31:0] a;
-    input [63:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _686_ = b[31:0];
-      2'b1?:
-        _686_ = b[63:32];
-      default:
-        _686_ = a;
-    endcase
-  endfunction
-  assign _326_ = _686_(\$signal$10 , { 32'h00000000, _325_ }, { _328_, _327_ });
-  assign _327_ = fsm_state == 2'h2;
-  assign _328_ = ! fsm_state;
-  assign _221_ = rst ? 32'd0 : _326_;
-  function [16:0] _690_;
-    input [16:0] a;
-    input [33:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _690_ = b[16:0];
-      2'b1?:
-        _690_ = b[33:17];
-      default:
-        _690_ = a;
-    endcase
-  endfunction
-  assign _329_ = _690_(group, { 17'h00000, _207_[16:0] }, { _331_, _330_ });
-  assign _330_ = fsm_state == 2'h2;
-  assign _331_ = ! fsm_state;
-  assign _220_ = rst ? 17'h00000 : _329_;
-  assign _332_ = _062_ ? 8'h06 : 8'h00;
-  assign _333_ = _053_ ? 8'h05 : _332_;
-  assign _334_ = _039_ ? 8'h05 : _333_;
-  function [7:0] _697_;
-    input [7:0] a;
-    input [15:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _697_ = b[7:0];
-      2'b1?:
-        _697_ = b[15:8];
-      default:
-        _697_ = a;
-    endcase
-  endfunction
-  assign error = _697_(8'h00, { _343_, _334_ }, { _344_, _335_ });
-  assign _335_ = fsm_state == 2'h3;
-  assign _336_ = _035_ ? 8'h08 : 8'h00;
-  assign _337_ = _034_ ? 8'h07 : _336_;
-  assign _338_ = _017_ ? 8'h06 : _337_;
-  assign _339_ = _297_ ? 8'h05 : _338_;
-  assign _340_ = _251_ ? 8'h04 : _339_;
-  assign _341_ = _248_ ? 8'h03 : _340_;
-  assign _342_ = _228_ ? 8'h02 : _341_;
-  assign _343_ = _106_ ? 8'h01 : _342_;
-  assign _344_ = fsm_state == 2'h1;
-  function [0:0] _708_;
+  assign _234_ = _522_(beat, { 3'h0, _007_[2:0] }, { _236_, _235_ });
+  assign _235_ = fsm_state == 3'h1;
+  assign _236_ = ! fsm_state;
+  assign _050_ = rst ? 3'h0 : _234_;
+  assign _237_ = _013_ ? _014_ : bank;
+  function [0:0] _527_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _708_ = b[0:0];
+        _527_ = b[0:0];
       2'b1?:
-        _708_ = b[1:1];
+        _527_ = b[1:1];
       default:
-        _708_ = a;
+        _527_ = a;
     endcase
   endfunction
-  assign done = _708_(1'h0, { _353_, 1'h1 }, { _354_, _345_ });
-  assign _345_ = fsm_state == 2'h3;
-  assign _346_ = _035_ ? 1'h1 : 1'h0;
-  assign _347_ = _034_ ? 1'h1 : _346_;
-  assign _348_ = _017_ ? 1'h1 : _347_;
-  assign _349_ = _297_ ? 1'h1 : _348_;
-  assign _350_ = _251_ ? 1'h1 : _349_;
-  assign _351_ = _248_ ? 1'h1 : _350_;
-  assign _352_ = _228_ ? 1'h1 : _351_;
-  assign _353_ = _106_ ? 1'h1 : _352_;
-  assign _354_ = fsm_state == 2'h1;
-  assign { _065_[31], _065_[28:27], _065_[24:23], _065_[18:15], _065_[12], _065_[10:7], _065_[3] } = { descriptor[31], descriptor[28:27], descriptor[24:23], descriptor[18:15], descriptor[12], descriptor[10:7], descriptor[3] };
-  assign { _213_[31], _213_[28:27], _213_[24:23], _213_[18:15], _213_[12], _213_[10:7], _213_[3] } = { descriptor[31], descriptor[28:27], descriptor[24:23], descriptor[18:15], descriptor[12], descriptor[10:7], descriptor[3] };
-  assign _000_[16:1] = half_width;
+  assign _238_ = _527_(bank, { 1'h0, _237_ }, { _240_, _239_ });
+  assign _239_ = fsm_state == 3'h3;
+  assign _240_ = ! fsm_state;
+  assign _049_ = rst ? 1'h0 : _238_;
+  function [1:0] _531_;
+    input [1:0] a;
+    input [3:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _531_ = b[1:0];
+      2'b1?:
+        _531_ = b[3:2];
+      default:
+        _531_ = a;
+    endcase
+  endfunction
+  assign _241_ = _531_(place, { 2'h0, _022_[1:0] }, { _243_, _242_ });
+  assign _242_ = fsm_state == 3'h4;
+  assign _243_ = ! fsm_state;
+  assign _048_ = rst ? 2'h0 : _241_;
+  function [4:0] _535_;
+    input [4:0] a;
+    input [9:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _535_ = b[4:0];
+      2'b1?:
+        _535_ = b[9:5];
+      default:
+        _535_ = a;
+    endcase
+  endfunction
+  assign _244_ = _535_(step, { 5'h00, _019_[4:0] }, { _246_, _245_ });
+  assign _245_ = fsm_state == 3'h4;
+  assign _246_ = ! fsm_state;
+  assign _047_ = rst ? 5'h00 : _244_;
+  assign _247_ = \$signal$25  ? address : { 1'h0, load_address };
+  assign _248_ = memory__enable ? _006_[8:0] : _247_;
+  assign _249_ = preparing ? _248_ : following;
+  assign _046_ = rst ? 9'h000 : _249_;
+  assign _250_ = preparing ? _005_ : 1'h0;
+  assign _044_ = rst ? 1'h0 : _250_;
+  assign _251_ = _004_ ? address : following;
+  assign _252_ = _253_ ? \program [8:0] : _251_;
+  assign _253_ = ! fsm_state;
+  assign _043_ = rst ? 9'h000 : _252_;
+  assign _042_ = rst ? 1'h0 : \$signal$21 ;
+  assign _041_ = rst ? 3'h0 : { arriving[1:0], \$signal$21  };
+  assign _040_ = rst ? 1'h0 : _002_;
+  assign _039_ = rst ? 1'h0 : _001_;
+  assign _038_ = rst ? 1'h0 : _060_;
+  assign _254_ = _255_ ? conv : 1'h0;
+  assign _255_ = fsm_state == 3'h4;
+  assign _037_ = rst ? 1'h0 : _254_;
+  assign _256_ = _257_ ? \$signal$17  : 1'h0;
+  assign _257_ = fsm_state == 3'h4;
+  assign _036_ = rst ? 1'h0 : _256_;
+  assign _258_ = _059_ ? error : failure;
+  assign _259_ = _056_ ? 4'h8 : _258_;
+  assign _260_ = _045_ ? fault : _259_;
+  assign _261_ = _262_ ? 4'h0 : _260_;
+  assign _262_ = ! fsm_state;
+  assign _035_ = rst ? 4'h0 : _261_;
+  assign _033_ = rst ? 1'h0 : _034_;
+  assign _032_ = rst ? 1'h0 : memory__enable;
+  assign _031_ = rst ? 1'h0 : _000_;
+  tiny_w4a4_sequencer_check check (
+    .clk(clk),
+    .data(load__data),
+    .done(done),
+    .\error$62 (error),
+    .flags(flags),
+    .kind(kind),
+    .last_word(last_word),
+    .load_address(load_address),
+    .loaded(loaded),
+    .place(place),
+    .\port$2219$27 ({ section, load }),
+    .rst(rst),
+    .step(\step$37 ),
+    .stop(stop),
+    .valid(arriving[2])
+  );
+  tiny_w4a4_sequencer_loader loader (
+    .bank(bank),
+    .\beat$19 (load__beat),
+    .clk(clk),
+    .kind(kind),
+    .last_word(last_word),
+    .loaded(loaded),
+    .\port$2219$27 ({ section, load }),
+    .\port$2278$1 (\port$2278$1 ),
+    .read(read),
+    .rst(rst),
+    .targets(targets),
+    .\word$20 (load__word)
+  );
 endmodule
 
-module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, read, registers__read_data, bus__bvalid, bus__bresp, bus__rvalid, bus__rdata, bus__rresp, clk);
+module tiny_w4a4_sequencer_check(rst, stop, valid, place, kind, flags, \port$2219$27 , last_word, step, load_address, done, \error$62 , loaded, data, clk);
+  input rst;
+  wire rst;
+  input stop;
+  wire stop;
+  input valid;
+  wire valid;
+  input [1:0] place;
+  wire [1:0] place;
+  output [1:0] kind;
+  reg [1:0] kind = 2'h0;
+  output [6:0] flags;
+  reg [6:0] flags = 7'h00;
+  output [1:0] \port$2219$27 ;
+  wire [1:0] \port$2219$27 ;
+  output [2:0] last_word;
+  wire [2:0] last_word;
+  output [342:0] step;
+  reg [342:0] step = 343'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [7:0] load_address;
+  reg [7:0] load_address = 8'h00;
+  output done;
+  wire done;
+  output [3:0] \error$62 ;
+  wire [3:0] \error$62 ;
+  input loaded;
+  wire loaded;
+  input [63:0] data;
+  wire [63:0] data;
+  input clk;
+  wire clk;
+  wire [3:0] _000_;
+  wire _001_;
+  wire [39:0] _002_;
+  wire [69:0] _003_;
+  wire [12:0] _004_;
+  wire [15:0] _005_;
+  wire [16:0] _006_;
+  wire _007_;
+  wire [2:0] _008_;
+  wire [342:0] _009_;
+  wire [7:0] _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire [4:0] _016_;
+  wire [7:0] _017_;
+  wire [7:0] _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire [6:0] _025_;
+  wire _026_;
+  wire [31:0] _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire [31:0] _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire [15:0] _051_;
+  wire [15:0] _052_;
+  wire [16:0] _053_;
+  wire [16:0] _054_;
+  wire [18:0] _055_;
+  wire [3:0] _056_;
+  wire _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire _085_;
+  wire _086_;
+  wire _087_;
+  wire _088_;
+  wire [4:0] _089_;
+  wire _090_;
+  wire _091_;
+  wire [31:0] _092_;
+  wire [4:0] _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire _100_;
+  wire _101_;
+  wire [2:0] _102_;
+  wire [31:0] _103_;
+  wire [1:0] _104_;
+  wire [6:0] _105_;
+  wire [3:0] _106_;
+  wire _107_;
+  wire [5:0] _108_;
+  wire [39:0] _109_;
+  wire _110_;
+  wire _111_;
+  wire _112_;
+  wire _113_;
+  wire [4:0] _114_;
+  wire [4:0] _115_;
+  wire [4:0] _116_;
+  wire _117_;
+  wire _118_;
+  wire _119_;
+  wire _120_;
+  wire _121_;
+  wire _122_;
+  wire _123_;
+  wire _124_;
+  wire _125_;
+  wire [22:0] _126_;
+  wire [22:0] _127_;
+  wire [16:0] _128_;
+  wire _129_;
+  wire _130_;
+  wire _131_;
+  wire _132_;
+  wire _133_;
+  wire _134_;
+  wire _135_;
+  wire _136_;
+  wire _137_;
+  wire _138_;
+  wire _139_;
+  wire _140_;
+  wire _141_;
+  wire [16:0] _142_;
+  wire _143_;
+  wire _144_;
+  wire _145_;
+  wire _146_;
+  wire _147_;
+  wire [2:0] _148_;
+  wire _149_;
+  wire [3:0] _150_;
+  wire [1:0] _151_;
+  wire [3:0] _152_;
+  wire [1:0] _153_;
+  wire _154_;
+  wire _155_;
+  wire _156_;
+  wire [1:0] _157_;
+  wire [3:0] _158_;
+  wire [39:0] _159_;
+  wire [7:0] _160_;
+  wire _161_;
+  wire _162_;
+  wire [3:0] _163_;
+  wire [1:0] _164_;
+  wire [7:0] _165_;
+  wire [1:0] _166_;
+  wire [3:0] _167_;
+  wire [1:0] _168_;
+  wire [9:0] _169_;
+  wire [9:0] _170_;
+  wire [9:0] _171_;
+  wire [9:0] _172_;
+  wire [2:0] _173_;
+  wire [2:0] _174_;
+  wire [9:0] _175_;
+  wire [9:0] _176_;
+  wire [2:0] _177_;
+  wire [9:0] _178_;
+  wire [3:0] _179_;
+  wire [5:0] _180_;
+  wire [2:0] _181_;
+  wire _182_;
+  wire [16:0] _183_;
+  wire [15:0] _184_;
+  wire [69:0] _185_;
+  wire [69:0] _186_;
+  wire [39:0] _187_;
+  wire [39:0] _188_;
+  wire _189_;
+  wire _190_;
+  wire _191_;
+  wire _192_;
+  wire _193_;
+  wire _194_;
+  wire _195_;
+  wire _196_;
+  wire _197_;
+  wire _198_;
+  wire _199_;
+  wire _200_;
+  wire _201_;
+  wire _202_;
+  wire _203_;
+  wire _204_;
+  wire _205_;
+  wire _206_;
+  wire [6:0] _207_;
+  wire [1:0] _208_;
+  wire [31:0] _209_;
+  wire [31:0] _210_;
+  wire [2:0] _211_;
+  wire [2:0] _212_;
+  reg \$signal  = 1'h0;
+  reg [39:0] \$signal$13  = 40'h0000000000;
+  reg \$signal$24  = 1'h0;
+  reg \$signal$39  = 1'h0;
+  wire [3:0] \$signature__addr ;
+  reg [2:0] \$signature__addr$47  = 3'h0;
+  wire [15:0] \$signature__data ;
+  wire \$signature__en ;
+  reg [31:0] _checksum = 32'd1719167095;
+  reg [3:0] _wrong = 4'h0;
+  reg [16:0] accumulator = 17'h00000;
+  wire applies;
+  reg [12:0] bits = 13'h0000;
+  reg carried = 1'h0;
+  wire carry_in;
+  reg [2:0] count = 3'h0;
+  wire [39:0] entry;
+  wire \entry$16.accumulate ;
+  wire [1:0] \entry$16.carry ;
+  wire [3:0] \entry$16.code ;
+  wire [1:0] \entry$16.column ;
+  wire [16:0] \entry$16.constant ;
+  wire \entry$16.count ;
+  wire \entry$16.end ;
+  wire [1:0] \entry$16.fails ;
+  wire \entry$16.invert ;
+  wire \entry$16.load ;
+  wire \entry$16.no_operand ;
+  wire [22:0] \entry$16.outputs ;
+  wire [2:0] \entry$16.place ;
+  wire \entry$16.repeat ;
+  wire [3:0] \entry$16.row ;
+  wire \entry$16.section ;
+  wire \entry$16.store ;
+  wire [3:0] \entry$16.when ;
+  reg [4:0] error = 5'h00;
+  wire [4:0] first;
+  wire hold;
+  reg [7:0] judged = 8'h00;
+  reg [5:0] number = 6'h00;
+  reg [15:0] operand = 16'h0000;
+  reg [69:0] operation = 70'h000000000000000000;
+  wire [15:0] read__data;
+  wire [15:0] \read__data$20 ;
+  wire [15:0] \read__data$21 ;
+  wire [15:0] \read__data$22 ;
+  reg [7:0] summed = 8'h00;
+  wire wrong;
+  reg wrong_checksum = 1'h0;
+  reg wrong_format = 1'h0;
+  reg wrong_kind = 1'h0;
+  reg wrong_order = 1'h0;
+  reg [39:0] _324_ [63:0];
+  initial begin
+    _324_[0] = 40'h0000001020;
+    _324_[1] = 40'h80000b0830;
+    _324_[2] = 40'h84002b0831;
+    _324_[3] = 40'h88006b5001;
+    _324_[4] = 40'h8c004b0822;
+    _324_[5] = 40'h0c00eba3a1;
+    _324_[6] = 40'h9000cb3132;
+    _324_[7] = 40'h1000abb3b2;
+    _324_[8] = 40'h13408ba108;
+    _324_[9] = 40'h10008b8120;
+    _324_[10] = 40'h10008bcb89;
+    _324_[11] = 40'h10008b8130;
+    _324_[12] = 40'h10008bcb8a;
+    _324_[13] = 40'h10008b8101;
+    _324_[14] = 40'h10008bbb91;
+    _324_[15] = 40'h94008bb90b;
+    _324_[16] = 40'h14008b8121;
+    _324_[17] = 40'h14008bc3a0;
+    _324_[18] = 40'h16008c8930;
+    _324_[19] = 40'h15c08c8901;
+    _324_[20] = 40'h17008c9911;
+    _324_[21] = 40'h17008c9881;
+    _324_[22] = 40'h16c08ca011;
+    _324_[23] = 40'h16c08ca081;
+    _324_[24] = 40'h16808ca811;
+    _324_[25] = 40'h16808ca8a1;
+    _324_[26] = 40'h16c08c9821;
+    _324_[27] = 40'h16c08ca803;
+    _324_[28] = 40'h98c08c8013;
+    _324_[29] = 40'h9f408eac23;
+    _324_[30] = 40'ha0c08e8033;
+    _324_[31] = 40'ha7408eac04;
+    _324_[32] = 40'ha8808e8014;
+    _324_[33] = 40'haf408eac24;
+    _324_[34] = 40'hb0808e8034;
+    _324_[35] = 40'hb7408eac05;
+    _324_[36] = 40'hb8c08e8015;
+    _324_[37] = 40'hbf408eac25;
+    _324_[38] = 40'hc0c08e8035;
+    _324_[39] = 40'hc7408eac06;
+    _324_[40] = 40'hc8808ea802;
+    _324_[41] = 40'hcd008e8012;
+    _324_[42] = 40'hd340908c01;
+    _324_[43] = 40'h5000908011;
+    _324_[44] = 40'h50009080d1;
+    _324_[45] = 40'hd402908021;
+    _324_[46] = 40'h54048ab0a2;
+    _324_[47] = 40'h54008bb3a1;
+    _324_[48] = 40'h54008b8131;
+    _324_[49] = 40'h54008bdb81;
+    _324_[50] = 40'h54008b8111;
+    _324_[51] = 40'h54008b80d1;
+    _324_[52] = 40'h54428b8020;
+    _324_[53] = 40'h54448ca8a2;
+    _324_[54] = 40'hda412ca821;
+    _324_[55] = 40'h58010c8061;
+    _324_[56] = 40'h59830c8020;
+    _324_[57] = 40'h59850ce68c;
+    _324_[58] = 40'h59410ca822;
+    _324_[59] = 40'h5b410c8062;
+    _324_[60] = 40'h58090c8032;
+    _324_[61] = 40'h5b410c8072;
+    _324_[62] = 40'h58190c8072;
+    _324_[63] = 40'h58310c8072;
+  end
+  assign _109_ = _324_[number];
+  reg [15:0] column_0 [12:0];
+  always @(posedge clk) begin
+    if (\$signature__en )
+      column_0[\$signature__addr ] <= \$signature__data ;
+  end
+  assign read__data = column_0[operation[3:0]];
+  reg [15:0] column_1 [7:0];
+  always @(posedge clk) begin
+    if (valid)
+      column_1[\$signature__addr$47 ] <= data[31:16];
+  end
+  assign \read__data$20  = column_1[operation[2:0]];
+  reg [15:0] column_2 [7:0];
+  always @(posedge clk) begin
+    if (valid)
+      column_2[\$signature__addr$47 ] <= data[47:32];
+  end
+  assign \read__data$21  = column_2[operation[2:0]];
+  reg [15:0] column_3 [7:0];
+  always @(posedge clk) begin
+    if (valid)
+      column_3[\$signature__addr$47 ] <= data[63:48];
+  end
+  assign \read__data$22  = column_3[operation[2:0]];
+  assign _000_ = \$signature__addr$47  + 1'h1;
+  assign _027_ = _checksum ^ data[31:0];
+  assign _037_ = _027_ ^ data[63:32];
+  assign _048_ = ! \$signature__addr$47 ;
+  assign _057_ = valid & _048_;
+  assign _068_ = data[7:0] != 8'hf7;
+  assign _079_ = ! data[11:8];
+  assign _090_ = data[11:8] > 2'h3;
+  assign _098_ = _079_ | _090_;
+  assign _001_ = | data[15:12];
+  assign _012_ = \$signature__addr$47  == 3'h6;
+  assign _021_ = valid & _012_;
+  assign _022_ = data[47:32] != 11'h404;
+  assign _023_ = \$signature__addr$47  == 3'h7;
+  assign _024_ = valid & _023_;
+  assign _028_ = number[1] ^ number[0];
+  assign _029_ = & { number[1:0], 1'h1 };
+  assign _030_ = number[2] ^ _029_;
+  assign _031_ = & { number[2:0], 1'h1 };
+  assign _032_ = number[3] ^ _031_;
+  assign _033_ = & { number[3:0], 1'h1 };
+  assign _034_ = number[4] ^ _033_;
+  assign _035_ = & { number[4:0], 1'h1 };
+  assign _036_ = number[5] ^ _035_;
+  assign _038_ = kind == 1'h1;
+  assign _039_ = kind == 2'h2;
+  assign _040_ = kind == 2'h3;
+  assign _041_ = kind == 2'h2;
+  assign _042_ = ~ _041_;
+  assign _043_ = flags[1] | flags[6];
+  assign _044_ = flags[4] | flags[5];
+  assign _045_ = kind == 2'h3;
+  assign _046_ = flags[4] | flags[5];
+  assign _047_ = _045_ & _046_;
+  assign _049_ = kind == 2'h3;
+  assign _050_ = _049_ & flags[5];
+  assign _025_ = operation[5:4] * 5'h10;
+  assign _051_ = { \read__data$22 , \read__data$21 , \read__data$20 , read__data } >> _025_;
+  assign _052_ = operation[6] ? 16'h0000 : _051_;
+  assign _053_ = accumulator ^ { operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8] };
+  assign _054_ = operation[7] ? _053_ : operation[46:30];
+  assign _055_ = { operand, 1'h1 } + { _054_, carry_in };
+  assign _056_ = count - 1'h1;
+  assign _058_ = kind == 1'h1;
+  assign _059_ = ! place;
+  assign _060_ = _058_ != _059_;
+  assign _061_ = kind == 2'h2;
+  assign _062_ = place == 1'h1;
+  assign _063_ = _061_ != _062_;
+  assign _064_ = _060_ | _063_;
+  assign _065_ = kind == 2'h3;
+  assign _066_ = place == 2'h2;
+  assign _067_ = flags[1] != _066_;
+  assign _069_ = _065_ & _067_;
+  assign _070_ = _064_ | _069_;
+  assign _071_ = flags[6] != flags[0];
+  assign _072_ = _070_ | _071_;
+  assign _073_ = kind == 2'h3;
+  assign _074_ = ~ _073_;
+  assign _075_ = _074_ & flags[0];
+  assign _076_ = _072_ | _075_;
+  assign _077_ = _wrong[1] | _wrong[2];
+  assign _078_ = kind == 2'h3;
+  assign _080_ = flags[4] | flags[5];
+  assign _081_ = ~ _080_;
+  assign _082_ = _078_ & _081_;
+  assign _083_ = ~ flags[6];
+  assign _084_ = _082_ & _083_;
+  assign _085_ = _077_ | _084_;
+  assign _086_ = | _checksum;
+  assign _087_ = _wrong[0] | _086_;
+  assign _088_ = ! operation[20:17];
+  assign _089_ = _088_ ? error : { 1'h0, operation[20:17] };
+  assign _091_ = ! accumulator;
+  assign _092_ = 1'h1 << \$signal$13 [38:34];
+  assign applies = bits >> operation[14:11];
+  assign _093_ = 4'h8 + operation[24:22];
+  assign _094_ = | count[2:1];
+  assign _095_ = operation[26] & _094_;
+  assign _096_ = ~ loaded;
+  assign _097_ = operation[27] & _096_;
+  assign hold = _095_ | _097_;
+  assign _099_ = ~ \$signal$39 ;
+  assign _100_ = \$signal  & judged[0];
+  assign _101_ = _100_ & wrong;
+  always @(posedge clk)
+    \$signature__addr$47  <= _102_;
+  always @(posedge clk)
+    _checksum <= _103_;
+  always @(posedge clk)
+    kind <= _104_;
+  always @(posedge clk)
+    flags <= _105_;
+  always @(posedge clk)
+    _wrong <= _106_;
+  always @(posedge clk)
+    \$signal  <= _107_;
+  always @(posedge clk)
+    number <= _108_;
+  always @(posedge clk)
+    \$signal$13  <= _002_;
+  always @(posedge clk)
+    operation <= _003_;
+  always @(posedge clk)
+    bits <= _004_;
+  always @(posedge clk)
+    operand <= _005_;
+  always @(posedge clk)
+    accumulator <= _006_;
+  always @(posedge clk)
+    \$signal$24  <= _007_;
+  always @(posedge clk)
+    count <= _008_;
+  always @(posedge clk)
+    step <= _009_;
+  always @(posedge clk)
+    load_address <= _010_;
+  always @(posedge clk)
+    wrong_format <= _011_;
+  always @(posedge clk)
+    wrong_order <= _013_;
+  always @(posedge clk)
+    wrong_kind <= _014_;
+  always @(posedge clk)
+    wrong_checksum <= _015_;
+  always @(posedge clk)
+    error <= _016_;
+  always @(posedge clk)
+    summed <= _017_;
+  always @(posedge clk)
+    judged <= _018_;
+  always @(posedge clk)
+    \$signal$39  <= _019_;
+  always @(posedge clk)
+    carried <= _020_;
+  assign _026_ = ~ number[0];
+  assign \error$62  = _101_ ? judged[6:3] : 4'h0;
+  function [0:0] _326_;
+    input [0:0] a;
+    input [3:0] b;
+    input [3:0] s;
+    casez (s) // synopsys parallel_case
+      4'b???1:
+        _326_ = b[0:0];
+      4'b??1?:
+        _326_ = b[1:1];
+      4'b?1??:
+        _326_ = b[2:2];
+      4'b1???:
+        _326_ = b[3:3];
+      default:
+        _326_ = a;
+    endcase
+  endfunction
+  assign wrong = _326_(1'hx, { 1'h1, carried, \$signal$39 , _099_ }, { _113_, _112_, _111_, _110_ });
+  assign _110_ = judged[2:1] == 2'h3;
+  assign _111_ = judged[2:1] == 2'h2;
+  assign _112_ = judged[2:1] == 2'h1;
+  assign _113_ = ! judged[2:1];
+  assign _114_ = wrong_format ? 5'h04 : 5'h00;
+  assign _115_ = wrong_order ? 5'h03 : _114_;
+  assign _116_ = wrong_kind ? 5'h02 : _115_;
+  assign first = wrong_checksum ? 5'h01 : _116_;
+  function [0:0] _335_;
+    input [0:0] a;
+    input [2:0] b;
+    input [2:0] s;
+    casez (s) // synopsys parallel_case
+      3'b??1:
+        _335_ = b[0:0];
+      3'b?1?:
+        _335_ = b[1:1];
+      3'b1??:
+        _335_ = b[2:2];
+      default:
+        _335_ = a;
+    endcase
+  endfunction
+  assign carry_in = _335_(1'h0, { 1'h1, \$signal$24 , operand[0] }, { _119_, _118_, _117_ });
+  assign _117_ = operation[10:9] == 2'h3;
+  assign _118_ = operation[10:9] == 2'h2;
+  assign _119_ = operation[10:9] == 2'h1;
+  assign \$signature__data  = operation[21] ? accumulator[15:0] : data[15:0];
+  assign \$signature__addr  = operation[21] ? _093_[3:0] : { 1'h0, \$signature__addr$47  };
+  function [0:0] _341_;
+    input [0:0] a;
+    input [4:0] b;
+    input [4:0] s;
+    casez (s) // synopsys parallel_case
+      5'b????1:
+        _341_ = b[0:0];
+      5'b???1?:
+        _341_ = b[1:1];
+      5'b??1??:
+        _341_ = b[2:2];
+      5'b?1???:
+        _341_ = b[3:3];
+      5'b1????:
+        _341_ = b[4:4];
+      default:
+        _341_ = a;
+    endcase
+  endfunction
+  assign _120_ = _341_(valid, { bits[3], bits[3], bits[3], bits[4], bits[1] }, { _125_, _124_, _123_, _122_, _121_ });
+  assign _121_ = operation[24:22] == 3'h4;
+  assign _122_ = operation[24:22] == 3'h3;
+  assign _123_ = operation[24:22] == 3'h2;
+  assign _124_ = operation[24:22] == 3'h1;
+  assign _125_ = ! operation[24:22];
+  assign \$signature__en  = operation[21] ? _120_ : valid;
+  assign _126_ = \$signal$13 [39] ? _092_[22:0] : 23'h000000;
+  assign _127_ = hold ? 23'h000000 : _126_;
+  assign \entry$16.outputs  = \$signal  ? _127_ : 23'h000000;
+  function [16:0] _351_;
+    input [16:0] a;
+    input [220:0] b;
+    input [12:0] s;
+    casez (s) // synopsys parallel_case
+      13'b????????????1:
+        _351_ = b[16:0];
+      13'b???????????1?:
+        _351_ = b[33:17];
+      13'b??????????1??:
+        _351_ = b[50:34];
+      13'b?????????1???:
+        _351_ = b[67:51];
+      13'b????????1????:
+        _351_ = b[84:68];
+      13'b???????1?????:
+        _351_ = b[101:85];
+      13'b??????1??????:
+        _351_ = b[118:102];
+      13'b?????1???????:
+        _351_ = b[135:119];
+      13'b????1????????:
+        _351_ = b[152:136];
+      13'b???1?????????:
+        _351_ = b[169:153];
+      13'b??1??????????:
+        _351_ = b[186:170];
+      13'b?1???????????:
+        _351_ = b[203:187];
+      13'b1????????????:
+        _351_ = b[220:204];
+      default:
+        _351_ = a;
+    endcase
+  endfunction
+  assign _128_ = _351_(17'h00000, 221'h10000fef1ff793fed7ffd7fff5fffcfffebfff7fffdffff7fffdffff, { _141_, _140_, _139_, _138_, _137_, _136_, _135_, _134_, _133_, _132_, _131_, _130_, _129_ });
+  assign _129_ = \$signal$13 [33:30] == 4'hd;
+  assign _130_ = \$signal$13 [33:30] == 4'hc;
+  assign _131_ = \$signal$13 [33:30] == 4'hb;
+  assign _132_ = \$signal$13 [33:30] == 4'ha;
+  assign _133_ = \$signal$13 [33:30] == 4'h9;
+  assign _134_ = \$signal$13 [33:30] == 4'h8;
+  assign _135_ = \$signal$13 [33:30] == 4'h7;
+  assign _136_ = \$signal$13 [33:30] == 4'h6;
+  assign _137_ = \$signal$13 [33:30] == 4'h5;
+  assign _138_ = \$signal$13 [33:30] == 4'h4;
+  assign _139_ = \$signal$13 [33:30] == 4'h3;
+  assign _140_ = \$signal$13 [33:30] == 4'h2;
+  assign _141_ = \$signal$13 [33:30] == 4'h1;
+  assign _142_ = hold ? 17'h00000 : _128_;
+  assign \entry$16.constant  = \$signal  ? _142_ : 17'h00000;
+  assign _143_ = hold ? 1'h0 : \$signal$13 [29];
+  assign \entry$16.end  = \$signal  ? _143_ : 1'h0;
+  assign _144_ = hold ? 1'h0 : \$signal$13 [28];
+  assign \entry$16.section  = \$signal  ? _144_ : 1'h0;
+  assign _145_ = hold ? 1'h0 : \$signal$13 [27];
+  assign \entry$16.load  = \$signal  ? _145_ : 1'h0;
+  assign _146_ = hold ? 1'h0 : \$signal$13 [26];
+  assign \entry$16.repeat  = \$signal  ? _146_ : 1'h0;
+  assign _147_ = hold ? 1'h0 : \$signal$13 [25];
+  assign \entry$16.count  = \$signal  ? _147_ : 1'h0;
+  assign _148_ = hold ? 3'h0 : \$signal$13 [24:22];
+  assign \entry$16.place  = \$signal  ? _148_ : 3'h0;
+  assign _149_ = hold ? 1'h0 : \$signal$13 [21];
+  assign \entry$16.store  = \$signal  ? _149_ : 1'h0;
+  assign _150_ = hold ? 4'h0 : \$signal$13 [20:17];
+  assign \entry$16.code  = \$signal  ? _150_ : 4'h0;
+  assign _151_ = hold ? 2'h0 : \$signal$13 [16:15];
+  assign \entry$16.fails  = \$signal  ? _151_ : 2'h0;
+  assign _152_ = hold ? 4'h0 : \$signal$13 [14:11];
+  assign \entry$16.when  = \$signal  ? _152_ : 4'h0;
+  assign _153_ = hold ? 2'h0 : \$signal$13 [10:9];
+  assign \entry$16.carry  = \$signal  ? _153_ : 2'h0;
+  assign _154_ = hold ? 1'h0 : \$signal$13 [8];
+  assign \entry$16.invert  = \$signal  ? _154_ : 1'h0;
+  assign _155_ = hold ? 1'h0 : \$signal$13 [7];
+  assign \entry$16.accumulate  = \$signal  ? _155_ : 1'h0;
+  assign _156_ = hold ? 1'h0 : \$signal$13 [6];
+  assign \entry$16.no_operand  = \$signal  ? _156_ : 1'h0;
+  assign _157_ = hold ? 2'h0 : \$signal$13 [5:4];
+  assign \entry$16.column  = \$signal  ? _157_ : 2'h0;
+  assign _158_ = hold ? 4'h0 : \$signal$13 [3:0];
+  assign \entry$16.row  = \$signal  ? _158_ : 4'h0;
+  assign _159_ = hold ? 40'h0000000000 : _109_;
+  assign entry = \$signal  ? _159_ : 40'h0000000000;
+  assign _020_ = rst ? 1'h0 : \$signal$24 ;
+  assign _019_ = rst ? 1'h0 : _091_;
+  assign _160_ = \$signal  ? summed : 8'h00;
+  assign _018_ = rst ? 8'h00 : _160_;
+  assign _161_ = \$signal  ? operation[29] : 1'h0;
+  assign _017_[7] = rst ? 1'h0 : _161_;
+  assign _162_ = \$signal  ? applies : 1'h0;
+  assign _017_[0] = rst ? 1'h0 : _162_;
+  assign _163_ = \$signal  ? _089_[3:0] : 4'h0;
+  assign _017_[6:3] = rst ? 4'h0 : _163_;
+  assign _164_ = \$signal  ? operation[16:15] : 2'h0;
+  assign _017_[2:1] = rst ? 2'h0 : _164_;
+  assign _016_ = rst ? 5'h00 : first;
+  assign _015_ = rst ? 1'h0 : _087_;
+  assign _014_ = rst ? 1'h0 : _085_;
+  assign _013_ = rst ? 1'h0 : _076_;
+  assign _011_ = rst ? 1'h0 : _wrong[3];
+  assign _165_ = operation[66] ? operand[7:0] : load_address;
+  assign _010_ = rst ? 8'h00 : _165_;
+  assign _009_[342:321] = rst ? 22'h000000 : step[342:321];
+  assign _009_[63:50] = rst ? 14'h0000 : step[63:50];
+  assign _166_ = operation[51] ? operand[1:0] : step[49:48];
+  assign _009_[49:48] = rst ? 2'h0 : _166_;
+  assign _009_[31:20] = rst ? 12'h000 : step[31:20];
+  assign _167_ = operation[48] ? operand[3:0] : step[19:16];
+  assign _009_[19:16] = rst ? 4'h0 : _167_;
+  assign _009_[262:249] = rst ? 14'h0000 : step[262:249];
+  assign _168_ = operation[49] ? operand[1:0] : step[248:247];
+  assign _009_[248:247] = rst ? 2'h0 : _168_;
+  assign _009_[310:289] = rst ? 22'h000000 : step[310:289];
+  assign _169_ = operation[61] ? operand[9:0] : step[288:279];
+  assign _009_[288:279] = rst ? 10'h000 : _169_;
+  assign _009_[278:273] = rst ? 6'h00 : step[278:273];
+  assign _170_ = operation[63] ? operand[9:0] : step[320:311];
+  assign _009_[320:311] = rst ? 10'h000 : _170_;
+  assign _009_[193:172] = rst ? 22'h000000 : step[193:172];
+  assign _171_ = operation[55] ? operand[9:0] : step[171:162];
+  assign _009_[171:162] = rst ? 10'h000 : _171_;
+  assign _009_[112:91] = rst ? 22'h000000 : step[112:91];
+  assign _172_ = operation[53] ? operand[9:0] : step[90:81];
+  assign _009_[90:81] = rst ? 10'h000 : _172_;
+  assign _009_[161:148] = rst ? 14'h0000 : step[161:148];
+  assign _173_ = operation[50] ? operand[2:0] : step[147:145];
+  assign _009_[147:145] = rst ? 3'h0 : _173_;
+  assign _009_[80:70] = rst ? 11'h000 : step[80:70];
+  assign _174_ = operation[68] ? accumulator[2:0] : step[34:32];
+  assign _009_[34:32] = rst ? 3'h0 : _174_;
+  assign _009_[225:204] = rst ? 22'h000000 : step[225:204];
+  assign _175_ = operation[57] ? operand[9:0] : step[122:113];
+  assign _009_[122:113] = rst ? 10'h000 : _175_;
+  assign _009_[47:35] = rst ? 13'h0000 : step[47:35];
+  assign _176_ = operation[65] ? operand[9:0] : step[272:263];
+  assign _009_[272:263] = rst ? 10'h000 : _176_;
+  assign _009_[144:123] = rst ? 22'h000000 : step[144:123];
+  assign _177_ = operation[52] ? operand[2:0] : step[228:226];
+  assign _009_[228:226] = rst ? 3'h0 : _177_;
+  assign _009_[246:229] = rst ? 18'h00000 : step[246:229];
+  assign _178_ = operation[59] ? operand[9:0] : step[203:194];
+  assign _009_[203:194] = rst ? 10'h000 : _178_;
+  assign _009_[15:4] = rst ? 12'h000 : step[15:4];
+  assign _179_ = operation[47] ? operand[3:0] : step[3:0];
+  assign _009_[3:0] = rst ? 4'h0 : _179_;
+  assign _180_ = operation[69] ? accumulator[5:0] : step[69:64];
+  assign _009_[69:64] = rst ? 6'h00 : _180_;
+  assign _181_ = operation[25] ? accumulator[2:0] : _056_[2:0];
+  assign _008_ = rst ? 3'h0 : _181_;
+  assign _182_ = operation[27] ? \$signal$24  : _055_[18];
+  assign _007_ = rst ? 1'h0 : _182_;
+  assign _183_ = operation[27] ? accumulator : _055_[17:1];
+  assign _006_ = rst ? 17'h00000 : _183_;
+  assign _184_ = hold ? operand : _052_;
+  assign _005_ = rst ? 16'h0000 : _184_;
+  assign _004_[12] = rst ? 1'h0 : _050_;
+  assign _004_[10] = rst ? 1'h0 : _044_;
+  assign _004_[9] = rst ? 1'h0 : _043_;
+  assign _004_[8] = rst ? 1'h0 : flags[6];
+  assign _004_[7] = rst ? 1'h0 : flags[1];
+  assign _004_[6] = rst ? 1'h0 : _042_;
+  assign _004_[5] = rst ? 1'h0 : _040_;
+  assign _004_[4] = rst ? 1'h0 : _039_;
+  assign _004_[3] = rst ? 1'h0 : _038_;
+  assign _004_[2] = rst ? 1'h0 : 1'h1;
+  assign _004_[1] = rst ? 1'h0 : 1'h1;
+  assign _004_[0] = rst ? 1'h0 : bits[0];
+  assign _004_[11] = rst ? 1'h0 : _047_;
+  assign _185_ = hold ? operation : { \entry$16.outputs , \entry$16.constant , \entry$16.end , \entry$16.section , \entry$16.load , \entry$16.repeat , \entry$16.count , \entry$16.place , \entry$16.store , \entry$16.code , \entry$16.fails , \entry$16.when , \entry$16.carry , \entry$16.invert , \entry$16.accumulate , \entry$16.no_operand , \entry$16.column , \entry$16.row  };
+  assign _186_ = \$signal  ? _185_ : 70'h000000000000000000;
+  assign _003_ = rst ? 70'h000000000000000000 : _186_;
+  assign _187_ = hold ? \$signal$13  : entry;
+  assign _188_ = \$signal  ? _187_ : 40'h0000000000;
+  assign _002_ = rst ? 40'h0000000000 : _188_;
+  assign _189_ = hold ? number[5] : _036_;
+  assign _190_ = \$signal  ? _189_ : 1'h0;
+  assign _108_[5] = rst ? 1'h0 : _190_;
+  assign _191_ = hold ? number[3] : _032_;
+  assign _192_ = \$signal  ? _191_ : 1'h0;
+  assign _108_[3] = rst ? 1'h0 : _192_;
+  assign _193_ = hold ? number[2] : _030_;
+  assign _194_ = \$signal  ? _193_ : 1'h0;
+  assign _108_[2] = rst ? 1'h0 : _194_;
+  assign _195_ = hold ? number[1] : _028_;
+  assign _196_ = \$signal  ? _195_ : 1'h0;
+  assign _108_[1] = rst ? 1'h0 : _196_;
+  assign _197_ = hold ? number[0] : _026_;
+  assign _198_ = \$signal  ? _197_ : 1'h0;
+  assign _108_[0] = rst ? 1'h0 : _198_;
+  assign _199_ = hold ? number[4] : _034_;
+  assign _200_ = \$signal  ? _199_ : 1'h0;
+  assign _108_[4] = rst ? 1'h0 : _200_;
+  assign _201_ = _024_ ? 1'h1 : \$signal ;
+  assign _202_ = stop ? 1'h0 : _201_;
+  assign _107_ = rst ? 1'h0 : _202_;
+  assign _203_ = _021_ ? _022_ : _wrong[3];
+  assign _106_[3] = rst ? 1'h0 : _203_;
+  assign _204_ = _057_ ? _098_ : _wrong[1];
+  assign _106_[1] = rst ? 1'h0 : _204_;
+  assign _205_ = _057_ ? _068_ : _wrong[0];
+  assign _106_[0] = rst ? 1'h0 : _205_;
+  assign _206_ = _057_ ? _001_ : _wrong[2];
+  assign _106_[2] = rst ? 1'h0 : _206_;
+  assign _207_ = _057_ ? data[22:16] : flags;
+  assign _105_ = rst ? 7'h00 : _207_;
+  assign _208_ = _057_ ? data[9:8] : kind;
+  assign _104_ = rst ? 2'h0 : _208_;
+  assign _209_ = valid ? _037_ : _checksum;
+  assign _210_ = stop ? 32'd1719167095 : _209_;
+  assign _103_ = rst ? 32'd1719167095 : _210_;
+  assign _211_ = valid ? _000_[2:0] : \$signature__addr$47 ;
+  assign _212_ = stop ? 3'h0 : _211_;
+  assign _102_ = rst ? 3'h0 : _212_;
+  assign done = judged[7];
+  assign last_word = accumulator[2:0];
+  assign \port$2219$27  = operation[28:27];
+endmodule
+
+module tiny_w4a4_sequencer_loader(rst, read, bank, kind, \port$2219$27 , last_word, loaded, \port$2278$1 , targets, \beat$19 , \word$20 , clk);
+  input rst;
+  wire rst;
+  output read;
+  wire read;
+  input bank;
+  wire bank;
+  input [1:0] kind;
+  wire [1:0] kind;
+  input [1:0] \port$2219$27 ;
+  wire [1:0] \port$2219$27 ;
+  input [2:0] last_word;
+  wire [2:0] last_word;
+  output loaded;
+  reg loaded = 1'h0;
+  output [1:0] \port$2278$1 ;
+  wire [1:0] \port$2278$1 ;
+  output [3:0] targets;
+  reg [3:0] targets = 4'h0;
+  output [15:0] \beat$19 ;
+  wire [15:0] \beat$19 ;
+  output [15:0] \word$20 ;
+  wire [15:0] \word$20 ;
+  input clk;
+  wire clk;
+  wire [1:0] _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [1:0] _07_;
+  wire _08_;
+  wire [1:0] _09_;
+  wire [2:0] _10_;
+  wire _11_;
+  wire [7:0] _12_;
+  wire [7:0] _13_;
+  wire [7:0] _14_;
+  wire [3:0] _15_;
+  wire [1:0] _16_;
+  wire [2:0] _17_;
+  wire _18_;
+  wire [3:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire [2:0] _25_;
+  wire [2:0] _26_;
+  wire [1:0] _27_;
+  wire [1:0] _28_;
+  wire [1:0] _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  reg [7:0] arriving_0 = 8'h00;
+  reg [7:0] arriving_1 = 8'h00;
+  reg [7:0] arriving_2 = 8'h00;
+  reg [1:0] beat = 2'h0;
+  reg [1:0] last_beat = 2'h0;
+  reg started = 1'h0;
+  reg [2:0] word = 3'h0;
+  assign _00_ = \port$2219$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2219$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = beat + 1'h1;
+  assign _18_ = beat == last_beat;
+  assign _19_ = word + 1'h1;
+  assign _20_ = word == last_word;
+  assign _21_ = kind == 1'h1;
+  assign _22_ = arriving_1[0] & _21_;
+  assign _01_ = kind == 2'h2;
+  assign _02_ = arriving_1[0] & _01_;
+  assign _03_ = kind == 2'h3;
+  assign _04_ = arriving_1[0] & _03_;
+  assign _05_ = \port$2219$27 [0] & started;
+  assign _06_ = ~ loaded;
+  assign read = _05_ & _06_;
+  always @(posedge clk)
+    last_beat <= _07_;
+  always @(posedge clk)
+    started <= _08_;
+  always @(posedge clk)
+    beat <= _09_;
+  always @(posedge clk)
+    word <= _10_;
+  always @(posedge clk)
+    loaded <= _11_;
+  always @(posedge clk)
+    arriving_0 <= _12_;
+  always @(posedge clk)
+    arriving_1 <= _13_;
+  always @(posedge clk)
+    arriving_2 <= _14_;
+  always @(posedge clk)
+    targets <= _15_;
+  assign _15_[3] = rst ? 1'h0 : _04_;
+  assign _15_[1] = rst ? 1'h0 : _22_;
+  assign _15_[0] = rst ? 1'h0 : targets[0];
+  assign _15_[2] = rst ? 1'h0 : _02_;
+  assign _14_ = rst ? 8'h00 : arriving_1;
+  assign _13_ = rst ? 8'h00 : arriving_0;
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2219$27 [1], read };
+  assign _23_ = _18_ ? _20_ : loaded;
+  assign _24_ = read ? _23_ : 1'h0;
+  assign _11_ = rst ? 1'h0 : _24_;
+  assign _25_ = _18_ ? _19_[2:0] : word;
+  assign _26_ = read ? _25_ : 3'h0;
+  assign _10_ = rst ? 3'h0 : _26_;
+  assign _27_ = _18_ ? 2'h0 : _17_[1:0];
+  assign _28_ = read ? _27_ : 2'h0;
+  assign _09_ = rst ? 2'h0 : _28_;
+  assign _08_ = rst ? 1'h0 : \port$2219$27 [0];
+  function [1:0] _74_;
+    input [1:0] a;
+    input [5:0] b;
+    input [2:0] s;
+    casez (s) // synopsys parallel_case
+      3'b??1:
+        _74_ = b[1:0];
+      3'b?1?:
+        _74_ = b[3:2];
+      3'b1??:
+        _74_ = b[5:4];
+      default:
+        _74_ = a;
+    endcase
+  endfunction
+  assign _29_ = _74_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
+  assign _30_ = kind == 2'h3;
+  assign _31_ = kind == 2'h2;
+  assign _32_ = kind == 2'h1;
+  assign _07_ = rst ? 2'h0 : _29_;
+  assign \word$20  = { 13'h0000, arriving_2[7:5] };
+  assign \beat$19  = { 14'h0000, arriving_2[4:3] };
+  assign \port$2278$1  = arriving_2[2:1];
+endmodule
+
+module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
+, clk);
   input [7:0] bus__awaddr;
   wire [7:0] bus__awaddr;
   input bus__awvalid;
@@ -7884,18 +9281,22 @@ module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__ws
   wire write;
   output registers__write;
   wire registers__write;
-  output read;
-  wire read;
-  input [31:0] registers__read_data;
-  wire [31:0] registers__read_data;
+  output bus__arready;
+  wire bus__arready;
+  input registers__read_done;
+  wire registers__read_done;
+  input [31:0] bus__rdata;
+  wire [31:0] bus__rdata;
   output bus__bvalid;
   reg bus__bvalid = 1'h0;
   output [1:0] bus__bresp;
   reg [1:0] bus__bresp = 2'h0;
   output bus__rvalid;
   reg bus__rvalid = 1'h0;
-  output [31:0] bus__rdata;
-  reg [31:0] bus__rdata = 32'd0;
+  output registers__read;
+  reg registers__read = 1'h0;
+  output [5:0] registers__read_index;
+  reg [5:0] registers__read_index = 6'h00;
   output [1:0] bus__rresp;
   reg [1:0] bus__rresp = 2'h0;
   input clk;
@@ -7903,58 +9304,70 @@ module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__ws
   wire _00_;
   wire [1:0] _01_;
   wire _02_;
-  wire [31:0] _03_;
+  wire _03_;
   wire [1:0] _04_;
   wire _05_;
   wire _06_;
-  wire _07_;
-  wire _08_;
-  wire [1:0] _09_;
-  wire [31:0] _10_;
-  wire [1:0] _11_;
+  wire [5:0] _07_;
+  wire [1:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
   wire _12_;
   wire _13_;
   wire [1:0] _14_;
   wire _15_;
-  wire [1:0] _16_;
-  wire _17_;
-  wire [31:0] _18_;
+  wire _16_;
+  wire [1:0] _17_;
+  wire [5:0] _18_;
   wire _19_;
-  wire read_known;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire [1:0] _23_;
+  wire _24_;
+  wire _25_;
   wire write_known;
   assign _00_ = bus__awvalid & bus__wvalid;
-  assign _05_ = ~ bus__bvalid;
-  assign write = _00_ & _05_;
-  assign _06_ = bus__awaddr[7:2] < 5'h16;
-  assign _07_ = & bus__wstrb;
-  assign write_known = _06_ & _07_;
+  assign _09_ = ~ bus__bvalid;
+  assign write = _00_ & _09_;
+  assign _10_ = bus__awaddr[7:2] < 5'h16;
+  assign _11_ = & bus__wstrb;
+  assign write_known = _10_ & _11_;
   assign registers__write = write & write_known;
-  assign _08_ = ~ bus__rvalid;
-  assign read = bus__arvalid & _08_;
-  assign read_known = bus__araddr[7:2] < 5'h16;
-  assign _09_ = write_known ? 2'h0 : 2'h2;
-  assign _10_ = read_known ? registers__read_data : 32'd0;
-  assign _11_ = read_known ? 2'h0 : 2'h2;
+  assign _12_ = ~ registers__read;
+  assign _13_ = ~ bus__rvalid;
+  assign bus__arready = _12_ & _13_;
+  assign _14_ = write_known ? 2'h0 : 2'h2;
+  assign _15_ = bus__arvalid & bus__arready;
+  assign _16_ = bus__araddr[7:2] < 5'h16;
+  assign _01_ = _16_ ? 2'h0 : 2'h2;
+  assign _02_ = registers__read & registers__read_done;
   always @(posedge clk)
-    bus__bvalid <= _12_;
+    bus__bvalid <= _03_;
   always @(posedge clk)
-    bus__bresp <= _01_;
+    bus__bresp <= _04_;
   always @(posedge clk)
-    bus__rvalid <= _02_;
+    bus__rvalid <= _05_;
   always @(posedge clk)
-    bus__rdata <= _03_;
+    registers__read <= _06_;
   always @(posedge clk)
-    bus__rresp <= _04_;
-  assign _16_ = read ? _11_ : bus__rresp;
-  assign _13_ = read ? 1'h1 : _19_;
-  assign _02_ = rst ? 1'h0 : _13_;
-  assign _14_ = write ? _09_ : bus__bresp;
-  assign _01_ = rst ? 2'h0 : _14_;
-  assign _15_ = bus__bready ? 1'h0 : bus__bvalid;
-  assign _17_ = write ? 1'h1 : _15_;
-  assign _12_ = rst ? 1'h0 : _17_;
-  assign _04_ = rst ? 2'h0 : _16_;
-  assign _18_ = read ? _10_ : bus__rdata;
-  assign _03_ = rst ? 32'd0 : _18_;
-  assign _19_ = bus__rready ? 1'h0 : bus__rvalid;
+    registers__read_index <= _07_;
+  always @(posedge clk)
+    bus__rresp <= _08_;
+  assign _17_ = _15_ ? _01_ : bus__rresp;
+  assign _08_ = rst ? 2'h0 : _17_;
+  assign _18_ = _15_ ? bus__araddr[7:2] : registers__read_index;
+  assign _07_ = rst ? 6'h00 : _18_;
+  assign _19_ = _15_ ? 1'h1 : registers__read;
+  assign _20_ = _02_ ? 1'h0 : _19_;
+  assign _06_ = rst ? 1'h0 : _20_;
+  assign _21_ = bus__rready ? 1'h0 : bus__rvalid;
+  assign _22_ = _02_ ? 1'h1 : _21_;
+  assign _05_ = rst ? 1'h0 : _22_;
+  assign _23_ = write ? _14_ : bus__bresp;
+  assign _04_ = rst ? 2'h0 : _23_;
+  assign _24_ = bus__bready ? 1'h0 : bus__bvalid;
+  assign _25_ = write ? 1'h1 : _24_;
+  assign _03_ = rst ? 1'h0 : _25_;
 endmodule
