@@ -10,6 +10,12 @@ from .collisions import NEVER
 __all__ = ["MaxPool"]
 
 
+_SMALL_WORDS = 64
+"""Words up to which a row memory is not worth block RAM, however wide."""
+
+_SMALL = {"ram_style": "distributed"}
+
+
 class MaxPool(wiring.Component):
     """2x2 maximum with stride 2, ceil mode: an odd last row or column pools what exists.
 
@@ -151,7 +157,8 @@ class MaxPool(wiring.Component):
             shape=word_shape,
             depth=self._max_row_words,
             init=[],
-            attrs=NEVER,  # it is written in one row and read in the next
+            # It is written in one row and read in the next.
+            attrs=NEVER | (_SMALL if self._max_row_words <= _SMALL_WORDS else {}),
         )
         above, write = row.read_port(), row.write_port()
         m.d.comb += [
