@@ -121,6 +121,7 @@ def _max_pool(design):
         max_size=max(design.max_width, design.max_height),
         max_groups=design.max_groups_out,
         signed=signed,
+        lut_ram=design.pool_in_lut_ram,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FxhwError
-from ..gateware.collisions import ATTRIBUTE
+from ..gateware.memory_marks import MARKS
 from ..gateware.primitives import verilog_of
 from .names import is_name
 from .rtlil import (
@@ -37,9 +37,6 @@ write_verilog -noattr design.v
 """
 
 _READ_PRIMITIVES = "read_verilog -lib primitives.v\n"
-
-_NEVER = f'(* {ATTRIBUTE}, rw_addr_collision = "no", syn_ramstyle = "{ATTRIBUTE}" *)'
-"""The same to Yosys, Vivado and Synplify."""
 
 _LINT = """\
 // Modules of one design stand in one file:
@@ -111,8 +108,9 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
     verilog = verilog.partition("*/\n")[2].lstrip("\n")  # the writer's own title line
     for init, name in zip(inits, names):
         verilog = _insert_readmem(verilog, init, name)
-    for module, memory in find_memories(text, ATTRIBUTE):
-        verilog = _mark_memory(verilog, module, memory)
+    for attribute, mark in MARKS.items():
+        for module, memory in find_memories(text, attribute):
+            verilog = _mark_memory(verilog, module, memory, mark)
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     memories = {name: init.to_hex() for init, name in zip(inits, names)}
     return Emitted(top, f"{comment}\n{_LINT}\n{verilog}{library}", memories)
@@ -136,10 +134,10 @@ def _insert_readmem(verilog: str, init: MemoryInit, name: str) -> str:
     return verilog[: found.end()] + line + verilog[found.end() :]
 
 
-def _mark_memory(verilog: str, module: str, memory: str) -> str:
-    """``verilog`` with the memory's reads and writes declared never to meet."""
+def _mark_memory(verilog: str, module: str, memory: str, mark: str) -> str:
+    """``verilog`` with ``mark`` before the memory's declaration."""
     start = _find_declaration(verilog, module, memory).start()
-    return f"{verilog[:start]}  {_NEVER}\n{verilog[start:]}"
+    return f"{verilog[:start]}  {mark}\n{verilog[start:]}"
 
 
 def _find_declaration(verilog: str, module: str, memory: str) -> re.Match:

@@ -8,7 +8,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In
 
 from ..plan.memory_banks import MERGED, MemoryBanks
-from .collisions import NEVER
+from .memory_marks import NEVER
 from .memory_port import ReadPort, WriteRequest
 
 __all__ = ["BankedMemory"]

@@ -4,7 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .collisions import NEVER
+from .memory_marks import NEVER
 
 __all__ = ["BeatQueue"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .collisions import NEVER
 from .credits import Credits
 from .lap_counter import LapCounter
+from .memory_marks import NEVER
 from .stream import StreamFifo
 
 __all__ = ["LineBuffer", "column_layout"]

@@ -148,6 +148,7 @@ class MainDatapath(wiring.Component):
             max_size=max(design.max_width, design.max_height),
             max_groups=design.max_groups_out,
             signed=design.activation.twos_complement,
+            lut_ram=design.pool_in_lut_ram,
         )
         m.submodules.arbiter = arbiter = WriteArbiter(self._request)
         wiring.connect(m, fork.o[1], pool.i)

@@ -5,15 +5,9 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .collisions import NEVER
+from .memory_marks import LUT_RAM, NEVER
 
 __all__ = ["MaxPool"]
-
-
-_SMALL_WORDS = 64
-"""Words up to which a row memory is not worth block RAM, however wide."""
-
-_SMALL = {"ram_style": "distributed"}
 
 
 class MaxPool(wiring.Component):
@@ -48,6 +42,7 @@ class MaxPool(wiring.Component):
     max_size : largest ``width`` and ``height``.
     max_groups : largest ``groups``; as many as ``max_row_words`` if not given.
     signed : whether codes are in two's complement.
+    lut_ram : whether the row memory is to lie in look-up tables.
 
     Members
     -------
@@ -62,7 +57,7 @@ class MaxPool(wiring.Component):
     """
 
     def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096, max_groups=None,
-                 signed=False):
+                 signed=False, lut_ram=False):
         max_groups = max_row_words if max_groups is None else max_groups
         for name, value in (
             ("code width", code_bits),
@@ -79,6 +74,7 @@ class MaxPool(wiring.Component):
         self._max_size = max_size
         self._max_groups = max_groups
         self._signed = signed
+        self._lut_ram = lut_ram
 
         word = data.ArrayLayout(unsigned(code_bits), lanes)
         super().__init__({
@@ -158,7 +154,7 @@ class MaxPool(wiring.Component):
             depth=self._max_row_words,
             init=[],
             # It is written in one row and read in the next.
-            attrs=NEVER | (_SMALL if self._max_row_words <= _SMALL_WORDS else {}),
+            attrs=NEVER | (LUT_RAM if self._lut_ram else {}),
         )
         above, write = row.read_port(), row.write_port()
         m.d.comb += [

@@ -5,7 +5,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .collisions import NEVER
+from .memory_marks import NEVER
 
 __all__ = ["BLOCK_BITS", "LoadSignature", "WeightStore", "stored_parts"]
 

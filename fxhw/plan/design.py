@@ -17,7 +17,7 @@ from ..fixed import (
 )
 from .bit_heap import HeapPlan
 from .conv_spec import BLOCK_STYLES, STYLES, ConvSpec
-from .memory_banks import MemoryBanks, plan_banks
+from .memory_banks import MemoryBanks, in_look_up_tables, plan_banks
 from .packing import packable
 from .products import plan_dot_product
 from .program import ActivationKind, WeightKind, format_field
@@ -341,6 +341,11 @@ class Design:
     def parameter_banks(self) -> MemoryBanks:
         """The parameter memory's banks."""
         return plan_banks(self.parameter_beats, self.bus_bits, self.target)
+
+    @property
+    def pool_in_lut_ram(self) -> bool:
+        """Whether the pooling row lies in look-up tables."""
+        return in_look_up_tables(self.pool_words, self.target)
 
     @property
     def max_words_out(self) -> int:

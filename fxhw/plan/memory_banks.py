@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-__all__ = ["BLOCK_SHAPES", "Bank", "MemoryBanks", "block_shapes", "plan_banks"]
+__all__ = ["BLOCK_SHAPES", "Bank", "MemoryBanks", "block_shapes", "in_look_up_tables",
+           "plan_banks"]
 
 BLOCK_SHAPES = {
     "ecp5": ((1 << 14, 1), (1 << 13, 2), (1 << 12, 4), (1 << 11, 9), (1 << 10, 18), (512, 36)),
@@ -15,6 +16,12 @@ BLOCK_SHAPES = {
 _LIKE = {"gowin": "ecp5", "xcup": "xc7"}
 """Families whose blocks have the shapes of another's."""
 
+_LUT_RAM = ("ecp5", "xc7", "xcup", "gowin")
+"""Families whose look-up tables can be memories."""
+
+_SMALL_WORDS = 64
+"""Words up to which a memory is not worth blocks, however wide: an eighth of the shallowest."""
+
 MERGED = 4
 """Words merged between two registers: as many as the smallest look-up table takes."""
 
@@ -22,6 +29,11 @@ MERGED = 4
 def block_shapes(family: str) -> tuple[tuple[int, int], ...]:
     """(words, bits) that a memory block of ``family`` can have; none if that is not known."""
     return BLOCK_SHAPES.get(_LIKE.get(family, family), ())
+
+
+def in_look_up_tables(depth: int, family: str) -> bool:
+    """Whether a memory of ``depth`` words had better lie in look-up tables than in blocks."""
+    return family in _LUT_RAM and depth <= _SMALL_WORDS
 
 
 @dataclass(frozen=True)

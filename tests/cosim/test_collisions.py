@@ -9,7 +9,7 @@ import re
 import pytest
 
 from fxhw.cosim import run_jobs
-from fxhw.gateware.collisions import ATTRIBUTE
+from fxhw.gateware.memory_marks import ATTRIBUTE
 
 from . import designs
 from .designs import Case, check_case
