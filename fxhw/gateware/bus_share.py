@@ -21,8 +21,8 @@ def _check(weights, id_bits):
         )
 
 
-def _arbitrate(m, arbiter, clients, bus, prefix):
-    """Let the clients' address channels take turns; the bus's ID tells whose turn it is."""
+def _arbitrate(m, arbiter, clients, prefix):
+    """Let the clients' address channels take turns."""
     for client, port in zip(clients, arbiter.i):
         m.d.comb += [
             port.valid.eq(getattr(client, f"{prefix}valid")),
@@ -30,11 +30,15 @@ def _arbitrate(m, arbiter, clients, bus, prefix):
             port.payload.length.eq(getattr(client, f"{prefix}len")),
             getattr(client, f"{prefix}ready").eq(port.ready),
         ]
+
+
+def _address(m, bus, prefix, turn):
+    """The bus's address is that of the turn at hand; the ID tells whose turn it is."""
     drive_constants(m, bus, prefix)
     m.d.comb += [
-        getattr(bus, f"{prefix}addr").eq(arbiter.o.payload.word.address),
-        getattr(bus, f"{prefix}len").eq(arbiter.o.payload.word.length),
-        getattr(bus, f"{prefix}id").eq(arbiter.o.payload.source),
+        getattr(bus, f"{prefix}addr").eq(turn.payload.word.address),
+        getattr(bus, f"{prefix}len").eq(turn.payload.word.length),
+        getattr(bus, f"{prefix}id").eq(turn.payload.source),
     ]
 
 
@@ -74,7 +78,8 @@ class ReadShare(wiring.Component):
         m = Module()
         bus, clients = self.bus, self.clients
         m.submodules.arbiter = arbiter = StreamArbiter(AddressRequest(self._spec), self._weights)
-        _arbitrate(m, arbiter, clients, bus, "ar")
+        _arbitrate(m, arbiter, clients, "ar")
+        _address(m, bus, "ar", arbiter.o)
         m.d.comb += [bus.arvalid.eq(arbiter.o.valid), arbiter.o.ready.eq(bus.arready)]
 
         beat = data.StructLayout(
@@ -109,7 +114,7 @@ class WriteShare(wiring.Component):
     before.  So a writer that waits in mid-burst makes the others wait; a :class:`BurstWriter`
     never does.  The memory may answer different writers in any order.
 
-    *Latency*: 2 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 3
+    *Latency*: 3 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 3
     cycles, a word per cycle, for bursts of 3 beats and more.
 
     Parameters
@@ -140,13 +145,14 @@ class WriteShare(wiring.Component):
         m = Module()
         bus, clients = self.bus, self.clients
         m.submodules.arbiter = arbiter = StreamArbiter(AddressRequest(self._spec), self._weights)
-        _arbitrate(m, arbiter, clients, bus, "aw")
+        _arbitrate(m, arbiter, clients, "aw")
 
         # A turn goes two ways, each as soon as it can: its address to the bus, which may want
         # words before it takes an address, and its source to the queue of turns.
         m.submodules.fork = fork = StreamFork(arbiter.o.payload.shape(), 2)
         m.submodules.later = later = StreamBuffer(range(len(clients)))
         wiring.connect(m, arbiter.o, fork.i)
+        _address(m, bus, "aw", fork.o[0])
         m.d.comb += [
             fork.enable.eq(0b11),
             bus.awvalid.eq(fork.o[0].valid),

@@ -115,10 +115,11 @@ class Inverter(wiring.Component):
                 values[f"{name}_{part}"] = signal
                 with m.If(port.write & (port.write_index == index) & ~busy):
                     m.d.sync += signal.eq(port.write_data)
+        m.d.sync += port.read_done.eq(port.read & ~port.read_done)
         with m.Switch(port.read_index):
             for name, value in values.items():
                 with m.Case(REGISTERS[name].offset // 4):
-                    m.d.comb += port.read_data.eq(value)
+                    m.d.sync += port.read_data.eq(value)
         with m.If(port.write & (port.write_index == REGISTERS["CONTROL"].offset // 4)):
             m.d.sync += irq_enable.eq((port.write_data & Control.IRQ_ENABLE) != 0)
             m.d.comb += start.eq(((port.write_data & Control.START) != 0) & ~busy)

@@ -55,7 +55,7 @@ def test_the_papers_network(paper):
 
 
 def test_a_wider_array_meets_the_bus(paper):
-    design = design_for(paper, 16, 16, 16)
+    design = design_for(paper, 16, 16, 32)
     narrow = forecast_network(paper, design, ExternalMemory(64), CLOCK)
     wide = forecast_network(paper, design, ExternalMemory(256), CLOCK)
     assert "external memory" in {layer.bound for layer in narrow.layers}

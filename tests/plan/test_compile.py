@@ -237,16 +237,17 @@ def test_multiplier_width_out_of_range():
             replace(design, mul_bits=bits)
 
 
-def test_a_multiplier_takes_a_cycle_of_every_step_and_of_the_first_convolution():
-    network = random_network(0, (2, 3), (8, 16), 4, 4, image_channels=3)
+def test_a_multiplier_takes_two_cycles_of_every_step_and_of_the_first_convolution():
+    # The product, and the sum that accumulators with the bias in them save.
+    network = random_network(0, (2, 3), (8, 128), 4, 4, image_channels=3)
     # A bus so wide that the longer requantization words take no longer to load.
     design = design_for(network, 1, 1, bus_bits=128)
     plain, multiplied = (
         compile_network(network, replace(design, mul_bits=bits)).estimate for bits in (0, 4)
     )
     first, *others = zip(plain.steps, multiplied.steps)
-    assert (first[1].fill - first[0].fill, first[1].drain - first[0].drain) == (1, 1)
-    assert {(b.fill - a.fill, b.drain - a.drain) for a, b in others} == {(0, 1)}
+    assert (first[1].fill - first[0].fill, first[1].drain - first[0].drain) == (2, 2)
+    assert {(b.fill - a.fill, b.drain - a.drain) for a, b in others} == {(0, 2)}
 
 
 def test_two_pixels_and_a_budget_of_blocks():

@@ -214,7 +214,7 @@ def test_a_bias_that_does_not_fit_is_refused_by_layer_and_channel():
     conv.bias[1] = (1 << 19) - 500
     conv.weight_frac[1] += 20 - conv.shift(network.tensors()[conv.input].format)[1]
     with pytest.raises(FxhwError, match=rf"Layer {conv.name}, channel 1: bias \d+ and shift"):
-        design_for(network, 2, 2)
+        compile_network(network, design_for(network, 2, 2))
 
 
 @pytest.mark.parametrize(
