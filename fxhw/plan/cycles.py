@@ -34,6 +34,9 @@ _POOL, _HEAD = 5, 3
 _FRONT_PIPELINE = 9
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
+_FRONT_QUEUE = 32
+"""Words that the first convolution makes before anything takes them."""
+
 _LAUNCH = 3
 """Cycles between the last write of a step and the start of the next: the end is noted, the
 configuration changes, and is settled when the step starts."""
@@ -181,7 +184,12 @@ def _step(
         latency = _FRONT_PIPELINE + design.front.array_latency + front_requantizer
         image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
-        row_cycles = max(row_cycles, d.width * pace)
+        # Words wait in the queue for a step that starts late.
+        ahead = min(_FRONT_QUEUE * pace, max(0, since_front - image_row))
+        behind = d.height * max(0, d.width * pace - row_cycles)
+        image = max(0, behind - ahead)
+    else:
+        image = 0
     results = d.width * _result_interval(design, d)
     writes = sum(
         max(0, results - row_cycles)
@@ -201,7 +209,7 @@ def _step(
         wait=wait,
         fill=fill,
         work=windows * groups_in * d.groups_out,
-        writes=writes + d.height * (row_cycles - row * groups_in * d.groups_out),
+        writes=writes + image + d.height * (row_cycles - row * groups_in * d.groups_out),
         drain=source + _PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
     )
 
