@@ -112,6 +112,8 @@ def _main(payload: bytes, sender) -> None:
         os.environ[name] = "1"
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        # What is started in the background inherits that Ctrl-C is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         job, known = pickle.loads(payload)
         sender.send(attempt(job, known))
