@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from .memory_marks import NEVER
 
-__all__ = ["SkidBuffer", "StreamBuffer", "StreamFork", "StreamFifo"]
+__all__ = ["StreamBuffer", "StreamFork", "StreamFifo"]
 
 
 class StreamBuffer(wiring.Component):
@@ -42,56 +42,6 @@ class StreamBuffer(wiring.Component):
             m.d.sync += self.o.valid.eq(self.i.valid)
             with m.If(self.i.valid):  # an idle input costs no toggling
                 m.d.sync += self.o.payload.eq(self.i.payload)
-
-        return m
-
-
-class SkidBuffer(wiring.Component):
-    """Two registers between two streams; cuts every path, ``o.ready`` to ``i.ready`` included.
-
-    The spare register takes the word that comes in while the other one is found waiting.
-
-    Latency: 1 cycle.  Throughput: 1 word per cycle.
-
-    Parameters
-    ----------
-    shape : shape of the payload.
-
-    Members
-    -------
-    i : :py:`In(stream.Signature(shape))`
-    o : :py:`Out(stream.Signature(shape))`
-    """
-
-    def __init__(self, shape):
-        super().__init__({
-            "i": In(stream.Signature(shape)),
-            "o": Out(stream.Signature(shape)),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-
-        incoming, outgoing = Value.cast(self.i.payload), Value.cast(self.o.payload)
-        spare = Signal(len(incoming), reset_less=True)
-        offered = Signal(len(incoming), reset_less=True)
-        room = Signal(init=1)  # whether the spare register is free
-        moves = Signal()
-        m.d.comb += [
-            self.i.ready.eq(room),
-            outgoing.eq(offered),
-            moves.eq(~self.o.valid | self.o.ready),
-        ]
-        with m.If(room):
-            m.d.sync += spare.eq(incoming)
-        with m.If(moves):
-            m.d.sync += [
-                room.eq(1),
-                self.o.valid.eq(self.i.valid | ~room),
-                offered.eq(Mux(room, incoming, spare)),
-            ]
-        with m.Elif(self.i.valid):
-            m.d.sync += room.eq(0)
 
         return m
 

@@ -6,9 +6,8 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
-from fxhw.gateware.stream import SkidBuffer, StreamBuffer, StreamFifo, StreamFork
+from fxhw.gateware.stream import StreamBuffer, StreamFifo, StreamFork
 
 from .simulate import run_stream, simulate_stream
 
@@ -35,44 +34,6 @@ class TestStreamBuffer:
         run = simulate_stream(StreamBuffer(8), words(20), 20)
         assert run.taken["i"] == list(range(20))
         assert run.given["o"] == list(range(1, 21))
-
-
-class TestSkidBuffer:
-    @pytest.mark.parametrize(("idle", "stall"), FLOWS)
-    def test_words_come_out_in_order(self, idle, stall):
-        sent = words(100)
-        assert run_stream(SkidBuffer(8), sent, 100, idle=idle, stall=stall, seed=1) == sent
-
-    def test_structured_payload(self):
-        shape = data.StructLayout({"last": 1, "codes": data.ArrayLayout(signed(4), 2)})
-        sent = [{"last": n % 2, "codes": [-n, n]} for n in range(5)]
-        assert run_stream(SkidBuffer(shape), sent, 5, stall=0.4) == sent
-
-    def test_one_word_per_cycle_one_cycle_later(self):
-        run = simulate_stream(SkidBuffer(8), words(20), 20)
-        assert run.taken["i"] == list(range(20))
-        assert run.given["o"] == list(range(1, 21))
-
-    def test_ready_does_not_follow_ready(self):
-        """Within a cycle: a stall is seen at the input a cycle later, when a word is spare."""
-        dut = SkidBuffer(8)
-
-        async def bench(ctx):
-            ctx.set(dut.i.valid, 1)
-            ctx.set(dut.o.ready, 1)
-            await ctx.tick().repeat(3)
-            for ready in (0, 1, 0):
-                ctx.set(dut.o.ready, ready)
-                assert ctx.get(dut.i.ready)
-            await ctx.tick()
-            for ready in (1, 0):
-                ctx.set(dut.o.ready, ready)
-                assert not ctx.get(dut.i.ready)
-
-        simulator = Simulator(dut)
-        simulator.add_clock(1e-6)
-        simulator.add_testbench(bench)
-        simulator.run()
 
 
 class TestStreamFork:

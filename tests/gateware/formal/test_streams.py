@@ -7,7 +7,7 @@ from amaranth.hdl import Assume, Cat, Const, Mux, Signal
 
 from fxhw.gateware.max_pool import MaxPool
 from fxhw.gateware.repacker import Repacker
-from fxhw.gateware.stream import SkidBuffer, StreamBuffer, StreamFifo, StreamFork
+from fxhw.gateware.stream import StreamBuffer, StreamFifo, StreamFork
 
 from .prover import prove_stream_contract, prove_stream_function
 
@@ -24,14 +24,6 @@ class TestStreamBuffer:
 
     def test_data(self):
         prove_stream_function(StreamBuffer(4), 6, same, depth=10)
-
-
-class TestSkidBuffer:
-    def test_contract(self):
-        prove_stream_contract(SkidBuffer(4), progress=2)
-
-    def test_data(self):
-        prove_stream_function(SkidBuffer(4), 6, same, depth=10)
 
 
 class TestStreamFork:
