@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import ConvSpec
+from ..plan.cycles import FETCH, engine_latency, queue_words
 from .accumulators import Accumulators
 from .array_styles import make_array
 from .column_pairs import ColumnPairs
@@ -18,10 +19,6 @@ from .weight_store import LoadSignature, WeightStore
 from .window import Window
 
 __all__ = ["ConvConfig", "ConvEngine"]
-
-
-_FETCH = 2
-"""Cycles from a window's issue until it is at the array beside its weights."""
 
 
 class ConvConfig(data.Struct):
@@ -105,19 +102,12 @@ class ConvEngine(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a window's issue to its result's arrival in the fifo."""
-        return _FETCH + self._array.latency + 1 + self._requantizer.latency
+        return engine_latency(self._spec)
 
     @property
     def fifo_depth(self) -> int:
-        """Words the output fifo holds: credits do not limit an engine whose results wait a little.
-
-        While they do not wait at all, ``latency + 5`` words would do.
-        """
-        depth = self.latency + 5 + 8
-        if self._spec.pixels == 2:
-            # A pixel waits there while the one before it leaves.
-            depth += self._spec.max_groups_out
-        return -(-depth // 16) * 16
+        """Words the output fifo holds."""
+        return queue_words(self._spec)
 
     def elaborate(self, platform):
         m = Module()
@@ -216,15 +206,15 @@ class ConvEngine(wiring.Component):
         # A window waits for its weight word: a cycle in the memory, one on the way to the array.
         words = window.o.payload.words if pairs else window.o.payload
         m.d.comb += [
-            array.window.eq(_delay(m, words.as_value(), _FETCH, "window", reset_less=True)),
+            array.window.eq(_delay(m, words.as_value(), FETCH, "window", reset_less=True)),
             array.weights.eq(
-                _delay(m, self._weights.word, _FETCH - 1, "weights", reset_less=True)
+                _delay(m, self._weights.word, FETCH - 1, "weights", reset_less=True)
             ),
         ]
 
         # Bias and shift take a cycle in the memory and one on the way, too.
         tag = Cat(issue.fire, issue.first, issue.last)
-        group = _delay(m, issue.group, _FETCH + array.latency - 2, "early_group")
+        group = _delay(m, issue.group, FETCH + array.latency - 2, "early_group")
         m.d.comb += scales.address.eq(group)
         belongs = [accumulators.valid, accumulators.first, accumulators.last]
         there = Signal(2)
@@ -232,7 +222,7 @@ class ConvEngine(wiring.Component):
             tag = Cat(tag, marks.left, marks.before, marks.own)
             belongs += [accumulators.left, there]
         m.d.comb += [
-            Cat(belongs).eq(_delay(m, tag, _FETCH + array.latency, "tag")),
+            Cat(belongs).eq(_delay(m, tag, FETCH + array.latency, "tag")),
             accumulators.group.eq(_delay(m, group, 2, "group")),
             accumulators.sums.eq(array.sums),
             requantizer.i_valid.eq(accumulators.o_valid),

@@ -10,12 +10,25 @@ waits for it.
 
 from dataclasses import dataclass
 
+from .conv_spec import ConvSpec
 from .design import Design
+from .parameters import count_beats
 from .preparation import prepare_cycles
 from .program import DESCRIPTOR_WORDS, Descriptor
 from .schedule import Schedule
 
-__all__ = ["Estimate", "StepEstimate", "estimate_cycles", "requantizer_latency"]
+__all__ = [
+    "FETCH",
+    "Estimate",
+    "StepEstimate",
+    "engine_latency",
+    "estimate_cycles",
+    "queue_words",
+    "requantizer_latency",
+]
+
+FETCH = 2
+"""Cycles from a window's issue until it is at the array beside its weights."""
 
 _PIPELINE = 12
 """Cycles from the first word of a step's input to the last result written, beside the latencies of
@@ -33,9 +46,6 @@ _POOL, _HEAD = 5, 3
 
 _FRONT_PIPELINE = 9
 """Cycles from the first image code to the first result of the first convolution, likewise."""
-
-_FRONT_QUEUE = 32
-"""Words that the first convolution makes before anything takes them."""
 
 _LAUNCH = 3
 """Cycles between the last write of a step and the start of the next: the end is noted, the
@@ -119,6 +129,24 @@ def requantizer_latency(mul_bits: int, biased: bool = False) -> int:
     return 3 + (mul_bits > 0) - biased
 
 
+def engine_latency(spec: ConvSpec) -> int:
+    """Cycles from a window's issue to its result's arrival in the queue: its weights, the array,
+    the accumulators, the requantizer."""
+    return FETCH + spec.array_latency + 1 + requantizer_latency(spec.mul_bits, spec.biased)
+
+
+def queue_words(spec: ConvSpec) -> int:
+    """Words of the queue behind an engine: credits do not limit one whose results wait a little.
+
+    While they do not wait at all, ``engine_latency + 5`` words would do.
+    """
+    words = engine_latency(spec) + 5 + 8
+    if spec.pixels == 2:
+        # A pixel waits there while the one before it leaves.
+        words += spec.max_groups_out
+    return -(-words // 16) * 16
+
+
 def estimate_cycles(
     design: Design, schedule: Schedule, descriptors: tuple[Descriptor, ...], macs: int
 ) -> Estimate:
@@ -148,18 +176,7 @@ def estimate_cycles(
 def _prepare(design: Design, d: Descriptor) -> int:
     """Cycles to fetch, check and load one step."""
     fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + design.parameter_banks.latency
-    return fetch + prepare_cycles(design, d) + _load_beats(design, d) + _PREPARE
-
-
-def _load_beats(design: Design, d: Descriptor) -> int:
-    """Beats of a step's parameters."""
-    widths = {
-        d.kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
-        d.kind.HEAD: (design.head_word_bits, design.head_bias.width),
-        d.kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
-    }[d.kind]
-    counts = (d.weight_words, d.requantize_words)
-    return sum(count * -(-width // design.bus_bits) for count, width in zip(counts, widths))
+    return fetch + prepare_cycles(design, d) + count_beats(design, d) + _PREPARE
 
 
 def _step(
@@ -185,7 +202,7 @@ def _step(
         image_row = front.groups_a * (d.width + 1) + latency
         fill = max(fill, image_row + pace * (d.width + 1) - since_front)
         # Words wait in the queue for a step that starts late.
-        ahead = min(_FRONT_QUEUE * pace, max(0, since_front - image_row))
+        ahead = min(queue_words(design.front) * pace, max(0, since_front - image_row))
         behind = d.height * max(0, d.width * pace - row_cycles)
         image = max(0, behind - ahead)
     else:
