@@ -4,9 +4,11 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
+from .burst_reader import ReadCommand
 from .pixel_repeater import PixelRepeater
-from .row_fetcher import BurstCommand, RowConfig, RowFetcher
+from .row_fetcher import RowConfig, RowFetcher
 from .word_unpacker import WordUnpacker
 
 __all__ = ["ExternalReader", "ExternalSource"]
@@ -37,7 +39,7 @@ class ExternalReader(wiring.Component):
     Parameters
     ----------
     packed : words and bus.
-    address_bits : bits of an address.
+    bursts : the bus and its bursts.
     max_groups : most words per pixel of a source.
 
     Members
@@ -53,9 +55,9 @@ class ExternalReader(wiring.Component):
     o : stream of words.
     """
 
-    def __init__(self, packed: PackedWords, address_bits: int, max_groups: int):
+    def __init__(self, packed: PackedWords, bursts: BurstSpec, max_groups: int):
         self._packed = packed
-        self._address_bits = address_bits
+        self._bursts = bursts
         self._max_groups = max_groups
         super().__init__(
             {
@@ -65,9 +67,9 @@ class ExternalReader(wiring.Component):
                 "width": In(16),
                 "height": In(16),
                 "odd": In(1),
-                "origin": In(address_bits),
+                "origin": In(bursts.address_bits),
                 "limit": In(32),
-                "commands": Out(stream.Signature(BurstCommand(address_bits))).array(2),
+                "commands": Out(stream.Signature(ReadCommand(bursts))).array(2),
                 "beats": In(stream.Signature(packed.bus_bits)).array(2),
                 "busy": Out(1),
                 "overrun": Out(1),
@@ -82,7 +84,7 @@ class ExternalReader(wiring.Component):
         pixels = []
         fetchers = []
         for index, (name, source) in enumerate((("a", self.a), ("b", self.b))):
-            fetcher = RowFetcher(self._packed, self._address_bits)
+            fetcher = RowFetcher(self._packed, self._bursts)
             unpacker = WordUnpacker(self._packed, (1 << 24) - 1)
             repeater = PixelRepeater(self._packed.word_bits, self._max_groups)
             m.submodules[f"rows_{name}"] = fetcher

@@ -4,17 +4,14 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
+from .burst_writer import WriteCommand
 from .word_packer import WordPacker
 
-__all__ = ["ExternalTarget", "ExternalWriter", "WriteCommand"]
+__all__ = ["ExternalTarget", "ExternalWriter"]
 
 _SEGMENT_BITS = 24
-
-
-def WriteCommand(address_bits: int) -> data.StructLayout:
-    """Bytes to write: where they begin, at any byte, and how many."""
-    return data.StructLayout({"address": address_bits, "bytes": _SEGMENT_BITS + 8})
 
 
 class ExternalTarget(data.Struct):
@@ -40,7 +37,7 @@ class ExternalWriter(wiring.Component):
     Parameters
     ----------
     packed : words and bus.
-    address_bits : bits of an address.
+    bursts : the bus and its bursts.
 
     Members
     -------
@@ -53,7 +50,7 @@ class ExternalWriter(wiring.Component):
     overrun : pulse: a pixel would lie outside the range.
     """
 
-    def __init__(self, packed: PackedWords, address_bits: int):
+    def __init__(self, packed: PackedWords, bursts: BurstSpec):
         self._packed = packed
         super().__init__(
             {
@@ -61,10 +58,10 @@ class ExternalWriter(wiring.Component):
                 "target": In(ExternalTarget),
                 "width": In(16),
                 "height": In(16),
-                "origin": In(address_bits),
+                "origin": In(bursts.address_bits),
                 "limit": In(32),
                 "i": In(stream.Signature(packed.word_bits)),
-                "commands": Out(stream.Signature(WriteCommand(address_bits))),
+                "commands": Out(stream.Signature(WriteCommand(bursts))),
                 "beats": Out(stream.Signature(packed.bus_bits)),
                 "busy": Out(1),
                 "overrun": Out(1),

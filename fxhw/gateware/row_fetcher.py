@@ -4,15 +4,12 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
+from .burst_reader import ReadCommand
 from .word_unpacker import Segment
 
-__all__ = ["BurstCommand", "RowConfig", "RowFetcher"]
-
-
-def BurstCommand(address_bits: int) -> data.StructLayout:
-    """Beats to read: where they begin, at a beat's border, and how many."""
-    return data.StructLayout({"address": address_bits, "beats": 24})
+__all__ = ["RowConfig", "RowFetcher"]
 
 
 class RowConfig(data.Struct):
@@ -40,7 +37,7 @@ class RowFetcher(wiring.Component):
     Parameters
     ----------
     packed : words and bus.
-    address_bits : bits of an address.
+    bursts : the bus and its bursts.
 
     Members
     -------
@@ -53,18 +50,18 @@ class RowFetcher(wiring.Component):
     segments : for the unpacker of what it reads.
     """
 
-    def __init__(self, packed: PackedWords, address_bits: int):
+    def __init__(self, packed: PackedWords, bursts: BurstSpec):
         self._packed = packed
         super().__init__(
             {
                 "start": In(1),
                 "config": In(RowConfig),
                 "height": In(16),
-                "origin": In(address_bits),
+                "origin": In(bursts.address_bits),
                 "limit": In(32),
                 "busy": Out(1),
                 "overrun": Out(1),
-                "commands": Out(stream.Signature(BurstCommand(address_bits))),
+                "commands": Out(stream.Signature(ReadCommand(bursts))),
                 "segments": Out(stream.Signature(Segment(packed, (1 << 24) - 1))),
             }
         )

@@ -8,11 +8,13 @@ import pytest
 from fxhw.gateware.external_reader import ExternalReader
 from fxhw.gateware.pixel_repeater import PixelRepeater
 from fxhw.gateware.row_fetcher import RowFetcher
+from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_words import PackedWords
 
 from .simulate import run_stream, simulate_stream
 
 PACKED = PackedWords(48, 64)
+BURSTS = BurstSpec(bus_bytes=PACKED.bus_bytes, address_bits=40)
 ORIGIN = 0x4_0000_1000
 LIMIT = 1 << 16
 
@@ -88,7 +90,7 @@ def read_layer(parts, **options):
     config, words, beats = parts
     commands = [config["height"] if found else 0 for found in beats]
     run = simulate_stream(
-        ExternalReader(PACKED, 40, 8), {"beats.0": beats[0], "beats.1": beats[1]},
+        ExternalReader(PACKED, BURSTS, 8), {"beats.0": beats[0], "beats.1": beats[1]},
         {"o": len(words), "commands.0": commands[0], "commands.1": commands[1]},
         setup=config, pulse=["start"], **options,
     )
@@ -147,7 +149,7 @@ def test_a_row_past_the_range_is_never_asked_for():
     seen = []
 
     def fetch(limit, count):
-        dut = RowFetcher(PACKED, 32)
+        dut = RowFetcher(PACKED, BURSTS)
 
         async def watch(ctx):
             async for *_, overrun in ctx.tick().sample(dut.overrun):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fxhw.gateware.external_writer import ExternalWriter
+from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_words import PackedWords
 
 from .simulate import simulate_stream
@@ -33,7 +34,7 @@ def write(packed, words, base, row_stride, pixel_stride, limit=1 << 15, **option
         else:
             continue
         break
-    dut = ExternalWriter(packed, 32)
+    dut = ExternalWriter(packed, BurstSpec(bus_bytes=packed.bus_bytes))
     overruns = []
 
     async def watch(ctx):
