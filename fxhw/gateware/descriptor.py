@@ -27,7 +27,11 @@ class StepFlags(data.Struct):
 
 
 class LayerConfig(data.Struct):
-    """Everything the main datapath needs to know of a step; stable while it runs."""
+    """Everything the main datapath needs to know of a step; stable while it runs.
+
+    ``full_row_stride`` and ``pool_row_stride`` are bytes from row to row of the results in
+    external memory; bases and strides of feature maps are bytes there, words on the chip.
+    """
 
     conv: ConvConfig
     a: SourceConfig
@@ -40,6 +44,8 @@ class LayerConfig(data.Struct):
     pixel_stride: 16
     full_base: 32
     pool_base: 32
+    full_row_stride: 32
+    pool_row_stride: 32
 
 
 def field_bits(design: Design) -> dict[str, int]:
