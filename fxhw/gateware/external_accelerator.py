@@ -73,7 +73,9 @@ class ExternalAccelerator(Accelerator):
         return m
 
     def _connect_features(self, m):
-        m.submodules.features = self._features = features = ExternalFeatures(self._design)
+        m.submodules.features = self._features = features = ExternalFeatures(
+            self._design, self._design.bursts
+        )
         self._attach(m, features, "FEATURE")
         return features
 
