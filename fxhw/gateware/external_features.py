@@ -147,7 +147,8 @@ class ExternalFeatures(wiring.Component):
         for index, (name, words, stored, base, row_stride, halve) in enumerate(
             (
                 ("full", self.full, layer.store_full, layer.full_base, layer.full_row_stride, 0),
-                ("pooled", self.pooled, layer.store_pool, layer.pool_base, layer.pool_row_stride, 1),
+                ("pooled", self.pooled, layer.store_pool, layer.pool_base,
+                 layer.pool_row_stride, 1),
             )
         ):
             writer, engine = self._writers[index], self._burst_writers[index]
