@@ -110,7 +110,7 @@ class Accelerator(wiring.Component):
         self._connect_parameters(m, registers, sequencer, front, main)
         # Words on their way to a datapath that is cleared must not arrive.
         m.submodules.features = features = ResetInserter(clear)(
-            BankedMemory(design.feature_banks, "words")
+            BankedMemory(design.feature_banks, "words", target=design.target)
         )
         wiring.connect(m, main.write, features.write)
         wiring.connect(m, main.read, features.read)
