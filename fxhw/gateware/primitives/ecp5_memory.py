@@ -1,7 +1,7 @@
 """Memory with a register behind it in ECP5's block RAM, DP16KD.
 
 A block gives a word 5.7 ns after the clock edge (nextpnr, speed grade 6), which leaves little of
-an 8 ns cycle for the way to a register in the fabric.  Its own output register gives it in 0.5 ns,
+an 8 ns cycle for the way to a register in the fabric.  Its own output register gives it in 1 ns,
 but Yosys does not put one there.
 
 Blocks lie side by side.  Port A writes and port B reads; words of 36 bits take both data ports,
@@ -111,14 +111,14 @@ def _pins(bits: int) -> str:
         pins[f"ADA{k}"] = enabled if k < low else f"wa[{k - low}]"
         pins[f"ADB{k}"] = "1'b0" if k < low else f"ra[{k - low}]"
     for k in range(18):
-        # Words of both ports are written low half first, and read high half first.
-        second = f"d[{bits} * i + {k + 18}]" if bits == _BOTH_PORTS else "1'b0"
         pins[f"DIA{k}"] = f"d[{bits} * i + {k}]" if k < bits else "1'b0"
-        pins[f"DIB{k}"] = second
+        pins[f"DIB{k}"] = f"d[{bits} * i + {k + 18}]" if k + 18 < bits else "1'b0"
     for k in range(min(bits, 18)):
-        pins[f"DOB{k}"] = f"q[{bits} * i + {k}]"
+        # Of both ports, port A has the low half.
+        low_port = "A" if bits == _BOTH_PORTS else "B"
+        pins[f"DO{low_port}{k}"] = f"q[{bits} * i + {k}]"
         if bits == _BOTH_PORTS:
-            pins[f"DOA{k}"] = f"q[{bits} * i + {k + 18}]"
+            pins[f"DOB{k}"] = f"q[{bits} * i + {k + 18}]"
     words = [f".{pin}({value})" for pin, value in pins.items()]
     lines = [", ".join(words[k : k + 4]) for k in range(0, len(words), 4)]
     return ",\n".join(f"      {line}" for line in lines)
