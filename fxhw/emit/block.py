@@ -107,7 +107,7 @@ def _head(design):
 def _line_buffer(design):
     from ..gateware.line_buffer import LineBuffer
 
-    return LineBuffer(design.main.word_bits, design.main.row_words)
+    return LineBuffer(design.main.word_bits, design.main.row_words, design.target)
 
 
 def _max_pool(design):
@@ -141,7 +141,9 @@ def _weight_store(design):
     from ..gateware.weight_store import WeightStore
 
     main = design.main
-    return WeightStore(main.weight_bits, main.weight_words, design.bus_bits, banks=2)
+    return WeightStore(
+        main.weight_bits, main.weight_words, design.bus_bits, banks=2, target=design.target
+    )
 
 
 def _window(design):
