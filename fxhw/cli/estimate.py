@@ -14,14 +14,9 @@ from ..estimate import ExternalMemory, Forecast, forecast_network
 from ..graph import Network, UNetTopology, outline_network
 from ..plan import design_for
 from ..quantize import requantize, widths
-from .generate import parse_size
+from .generate import parse_size, tile_words
 
 __all__ = ["command"]
-
-_WEIGHT_WORDS = 256
-"""Weight words of a step by default, where weights come from external memory: both banks fill the
-512 words of a block RAM."""
-
 
 @click.command(short_help="Forecast cycles, traffic and frames per second.")
 @click.option(
@@ -81,8 +76,13 @@ def command(
     external = ExternalMemory(int(bus_width), memory_latency) if memory == "axi" else None
     if output and external is None:
         raise FxhwError(f"A roofline needs a memory bus: take --memory axi, or leave {output} out")
-    words = weight_words or (_WEIGHT_WORDS if external else None)
-    design = design_for(network, pin, pout, words, min(int(bus_width), 128) if external else 64)
+    if external:
+        words = weight_words or tile_words(network, pin, pout)
+        design = design_for(
+            network, pin, pout, words, external.bus_bits, memory="axi", address_bits=32
+        )
+    else:
+        design = design_for(network, pin, pout, weight_words)
     forecast = forecast_network(network, design, external, clock_mhz * 1e6)
     height, width = network.size
     title = f"{name}, {height}x{width}, w{design.wbits}a{design.abits}, 9x{pin}x{pout}"

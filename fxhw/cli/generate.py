@@ -14,11 +14,15 @@ from ..checkpoint import load_checkpoint
 from ..emit import BLOCKS, write_block, write_bundle
 from ..emit.folder import check_target, top_name
 from ..errors import FxhwError
+from ..graph import Network
 from ..plan import STYLES, choose_style, compile_network, design_for
+from ..plan.schedule import least_weight_words
 from ..quantize import requantize, widths
 from ..synth import find_target
 
-__all__ = ["command", "parse_size"]
+__all__ = ["command", "parse_size", "tile_words"]
+
+_TILE_WORDS = 256
 
 _TRAINED_BELOW = 4
 """Weight bits below which requantization alone loses much (w3: 6 points of dice on EM, w2: all)."""
@@ -35,6 +39,12 @@ def parse_size(text: str) -> tuple[int, int]:
     if not found or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
         raise FxhwError(f"--image-size must be HEIGHTxWIDTH in pixels, as 128x128, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def tile_words(network: Network, pin: int, pout: int) -> int:
+    """Weight words of a step where parameters come from external memory: both banks fill the 512
+    words of a block RAM, unless a layer needs more."""
+    return max(_TILE_WORDS, least_weight_words(network, pin, pout))
 
 
 @click.command(short_help="Write the Verilog of a network, ready to synthesize.")
@@ -63,14 +73,28 @@ def parse_size(text: str) -> tuple[int, int]:
 @click.option(
     "--weight-words",
     type=click.IntRange(min=1),
-    help="Weight words of one step; larger layers run in tiles.  [default: the largest layer's]",
+    help="Weight words of one step; larger layers run in tiles.  "
+    "[default: the largest layer's; at most 256 with --memory axi]",
 )
 @click.option(
+    "--memory",
+    type=click.Choice(["onchip", "axi"]),
+    default="onchip",
+    show_default=True,
+    help="Where feature maps, parameters and program lie: on chip, or behind an AXI4 master.",
+)
+@click.option(
+    "--bus-width",
     "--bus-bits",
-    type=click.Choice(["32", "64", "128"]),
+    type=click.Choice(["32", "64", "128", "256"]),
     default="64",
     show_default=True,
-    help="Width of the parameter memory.",
+    help="Width of the AXI4 bus (64 to 256), or of the parameter memory on chip (32 to 128).",
+)
+@click.option(
+    "--address-bits",
+    type=click.IntRange(32, 64),
+    help="Bits of an AXI4 address, with --memory axi.  [default: 32]",
 )
 @click.option(
     "--target",
@@ -110,14 +134,16 @@ def parse_size(text: str) -> tuple[int, int]:
 )
 @click.option("--force", is_flag=True, help="Replace the folder even if it was not generated.")
 def command(
-    wbits, abits, checkpoint, pin, pout, image_size, weight_words, bus_bits, target, style, pixels,
-    dsps, block, output, force,
+    wbits, abits, checkpoint, pin, pout, image_size, weight_words, memory, bus_width, address_bits,
+    target, style, pixels, dsps, block, output, force,
 ):
     """Write a folder with the Verilog of a quantized U-Net, its program and its manifest.
 
     A network of other widths is requantized first, without training; the folder holds the result.
     With --block, only that block, of the widths asked for, and a page about its ports.
     """
+    if memory == "onchip" and address_bits:
+        raise FxhwError("Addresses are those of external memory: give --memory axi with them")
     size = parse_size(image_size) if image_size else None
     family = find_target(target).family
     network = load_checkpoint(find_checkpoint(checkpoint))
@@ -132,9 +158,12 @@ def command(
         network = network.resized(size)
     style = style or choose_style(family)
     cells = family if family in STYLES[style] else "generic"
+    if memory == "axi":
+        address_bits = address_bits or 32
+        weight_words = weight_words or tile_words(network, pin, pout)
     design = design_for(
-        network, pin, pout, weight_words, int(bus_bits), style=style, target=cells,
-        pixels=int(pixels), dsps=dsps,
+        network, pin, pout, weight_words, int(bus_width), style=style, target=cells,
+        pixels=int(pixels), dsps=dsps, memory=memory, address_bits=address_bits or 0,
     )
     console = Console()
     start = time.monotonic()

@@ -51,10 +51,15 @@ def write_bundle(
 
 def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
     """Write all files into an empty folder."""
-    from ..gateware.accelerator import Accelerator
-
     design = plan.design
-    component = Accelerator(design, init=plan.beats)
+    if design.external:
+        from ..gateware.external_accelerator import ExternalAccelerator
+
+        component = ExternalAccelerator(design)
+    else:
+        from ..gateware.accelerator import Accelerator
+
+        component = Accelerator(design, init=plan.beats)
     kinds = (design.weights, design.activations) != ("fixed", "unsigned")
     multipliers = f"{design.mul_bits}-bit multipliers, " if design.mul_bits else ""
     header = (
@@ -68,9 +73,14 @@ def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
     save_checkpoint(network, folder / CHECKPOINT)
     texts = {
         f"{top}.v": ("Verilog", emitted.verilog),
-        PROGRAM_FILE: ("program and parameters, for LOAD_DATA", program_hex(plan)),
+        PROGRAM_FILE: (
+            f"program and parameters, for {'memory' if design.external else 'LOAD_DATA'}",
+            program_hex(plan),
+        ),
         "program.md": ("program listing", program_listing(top, plan)),
-        "registers.md": ("register map", registers_page(top, design.mul_bits, kinds)),
+        "registers.md": (
+            "register map", registers_page(top, design.mul_bits, kinds, design.external),
+        ),
         f"{top}.core": ("FuseSoC core", fusesoc_core(top, sorted(emitted.memories))),
     }
     for name, text in emitted.memories.items():

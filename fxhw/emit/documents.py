@@ -64,25 +64,34 @@ _RUN_EXTERNAL = (
 )
 
 
+_LEFT_OUT = ("multiplier_bits", "full_row_stride", "pool_row_beats")
+"""Fields that are not listed where they are 0: not every design has them."""
+
+
 def descriptor_fields(descriptor: Descriptor) -> dict:
-    """A descriptor's fields as JSON types, the kinds by name; no multiplier is left out."""
+    """A descriptor's fields as JSON types, the kinds by name."""
     entry = {}
     for field in fields(descriptor):
         value = getattr(descriptor, field.name)
-        if field.name != "multiplier_bits" or value:
+        if value or field.name not in _LEFT_OUT:
             entry[field.name] = value.name if field.name in ("kind", "kernel") else int(value)
     return entry
 
 
 def program_listing(top: str, plan: Plan) -> str:
     """The program for a reader: one section per descriptor."""
+    design = plan.design
+    if design.external:
+        where, unit = "PROGRAM's range", "bytes from the start of\nFEATURE's range"
+    else:
+        where, unit = "the parameter memory", f"words\nof {design.pin} codes"
     parts = [
         f"# Program of {top}\n\n"
-        f"{len(plan.descriptors)} descriptors of 64 bytes at beat 0 of the parameter memory, their "
-        f"parameters behind\nthem; {len(plan.beats)} beats of {plan.design.bus_bits} bits in all. "
-        "Addresses of feature maps are in words\n"
-        f"of {plan.design.pin} codes, load addresses in beats. Fields that are 0 are left out.\n"
-        f"{_requantization(plan.design)}"
+        f"{len(plan.descriptors)} descriptors of 64 bytes at beat 0 of {where}, their "
+        f"parameters behind\nthem; {len(plan.beats)} beats of {design.bus_bits} bits in all. "
+        f"Addresses of feature maps are in {unit}, load addresses in beats. "
+        "Fields that are 0 are left out.\n"
+        f"{_requantization(design)}"
     ]
     for index, descriptor in enumerate(plan.descriptors):
         parts.append(f"\n## {index}: {_title(plan, index, descriptor)}\n\n")
@@ -131,7 +140,8 @@ def _title(plan: Plan, index: int, descriptor: Descriptor) -> str:
 
 
 def program_hex(plan: Plan) -> str:
-    """The parameter memory's contents as 32-bit words in LOAD_DATA's order, one per line."""
+    """Program and parameters as 32-bit words, in LOAD_DATA's order or as they lie in external
+    memory, one per line."""
     words = []
     for beat in plan.beats:
         for position in range(0, plan.design.bus_bits, 32):

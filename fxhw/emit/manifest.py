@@ -8,7 +8,7 @@ from importlib import metadata
 from .. import __version__
 from ..graph import Conv, Network
 from ..manifest import MANIFEST, SCHEMA, changed_files, content_hash, load_manifest
-from ..plan import Plan
+from ..plan import Design, Plan
 from .documents import descriptor_fields
 
 __all__ = [
@@ -110,13 +110,7 @@ def make_manifest(
             for name, info in tensors.items()
         },
         "memory_map": {
-            name: {
-                "base": region.base,
-                "words": region.words,
-                "words_per_pixel": region.groups,
-                "first_step": region.born + 2,
-                "last_step": region.dies + 2,
-            }
+            name: _region(design, region)
             for name, region in sorted(plan.memory_map.regions.items())
         },
         "program": {
@@ -133,8 +127,27 @@ def make_manifest(
             for name, (role, data) in sorted(files.items())
         },
     }
+    if design.external:
+        manifest["external_memory"] = {
+            "bus_bytes": design.packed.bus_bytes,
+            "address_bits": design.address_bits,
+            "feature_bytes": plan.memory_map.size,
+        }
     manifest["content_hash"] = content_hash(manifest)
     return manifest
+
+
+def _region(design: Design, region) -> dict:
+    """Where a feature map lies: in words on chip, in bytes elsewhere."""
+    if design.external:
+        place = {"base": region.base, "row_stride": region.row_stride, "bytes": region.size}
+    else:
+        place = {"base": region.base, "words": region.words}
+    return place | {
+        "words_per_pixel": region.groups,
+        "first_step": region.born + 2,
+        "last_step": region.dies + 2,
+    }
 
 
 def _codes(design: dict) -> str:
@@ -200,10 +213,11 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
         )
     memories = [("memory", "bits"), *((n, f"{b:,}") for n, b in manifest["memory_bits"].items())]
     memories.append(("all", f"{sum(manifest['memory_bits'].values()):,}"))
-    regions = [("feature map", "base", "words", "steps")]
+    unit = "bytes" if "external_memory" in manifest else "words"
+    regions = [("feature map", "base", unit, "steps")]
     for name, region in manifest["memory_map"].items():
         steps_alive = f"{region['first_step']} .. {region['last_step']}"
-        regions.append((name, str(region["base"]), str(region["words"]), steps_alive))
+        regions.append((name, str(region["base"]), str(region[unit]), steps_alive))
     return [
         ("Design", facts),
         ("Steps", steps),

@@ -8,6 +8,7 @@ from ..plan import Design, estimate_network
 from ..plan.cycles import StepEstimate
 from ..plan.external_map import map_external
 from ..plan.parameters import count_beats
+from ..plan.program import DESCRIPTOR_WORDS
 from .traffic import ExternalMemory, StepTraffic, count_traffic
 
 __all__ = ["Forecast", "LayerForecast", "forecast_network"]
@@ -116,8 +117,10 @@ def forecast_network(
     ------
     FxhwError if the design cannot run the network.
     """
-    schedule, (_, _, *descriptors), estimate = estimate_network(network, design)
-    beats = tuple(count_beats(design, descriptor) for descriptor in descriptors)
+    schedule, program, estimate = estimate_network(network, design)
+    loads = tuple(count_beats(design, descriptor) for descriptor in program)
+    parameters = len(program) * 32 * DESCRIPTOR_WORDS // design.bus_bits + sum(loads)
+    beats = loads[2:]
     traffic = None
     if memory:
         layout = map_external(schedule, design.pin, memory.packed(design))
@@ -159,7 +162,7 @@ def forecast_network(
         clock=clock,
         bus_bytes=memory.bus_bits // 8 if memory else None,
         feature_bytes=features,
-        parameter_bytes=design.parameter_beats * design.bus_bits // 8,
+        parameter_bytes=parameters * design.bus_bits // 8,
         overhead=overhead,
     )
 

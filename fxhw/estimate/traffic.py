@@ -80,7 +80,7 @@ def count_traffic(
     Parameters
     ----------
     layout : where the feature maps lie.
-    parameter_beats : beats of each step's parameters, in ``design.bus_bits``.
+    parameter_beats : beats of each step's parameters.
     """
     packed = memory.packed(design)
     image = schedule.image
@@ -96,7 +96,7 @@ def count_traffic(
         steps.append(
             StepTraffic(
                 read_beats=beats,
-                parameter_beats=-(-parameters * design.bus_bits // memory.bus_bits),
+                parameter_beats=parameters,
                 write_bytes=_written(design, step, packed, pixels),
                 bus_bytes=packed.bus_bytes,
             )

@@ -13,6 +13,8 @@ from .conv_engine import ConvEngine
 from .image_intake import ImageIntake
 from .main_datapath import MainDatapath
 from .memory_port import address_bits
+from .onchip_features import OnchipFeatures
+from .onchip_parameters import OnchipParameters
 from .register_file import RegisterFile
 from .sequencer import Sequencer
 
@@ -29,8 +31,7 @@ class Accelerator(wiring.Component):
 
         image -> intake -> first convolution -> main datapath -> mask
                                                  |      |
-        registers -> sequencer <- parameter   feature memory
-                                  memory
+        registers -> sequencer <- parameters   feature memory
 
     The first convolution streams into the first step of the main datapath; its result is never
     stored.  The program in the parameter memory decides everything else.
@@ -53,7 +54,6 @@ class Accelerator(wiring.Component):
     def __init__(self, design: Design, init: tuple[int, ...] = ()):
         self._design = design
         self._init = init
-        self._main = MainDatapath(design)
         bus = {
             f"s_axi_{name}": member.flip()
             for name, member in AxiLiteSignature(ADDRESS_BITS).members.items()
@@ -63,14 +63,7 @@ class Accelerator(wiring.Component):
                 "aclk": In(1),
                 "aresetn": In(1),
                 **bus,
-                "s_axis_tdata": In(8),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(8),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
+                **self._data_pins(),
                 "irq": Out(1),
                 "trace_step": Out(16),
                 "trace_running": Out(1),
@@ -78,9 +71,7 @@ class Accelerator(wiring.Component):
                 "trace_front_data": Out(design.feature_bits),
                 "trace_out_valid": Out(1),
                 "trace_out_data": Out(design.main.out_bits),
-                "trace_write_valid": Out(1),
-                "trace_write_address": Out(address_bits(design.feature_words)),
-                "trace_write_data": Out(design.feature_bits),
+                **self._memory_trace(),
             }
         )
 
@@ -89,111 +80,169 @@ class Accelerator(wiring.Component):
         """Widths and maxima."""
         return self._design
 
+    def _data_pins(self):
+        """Where images come from and masks go."""
+        return {
+            "s_axis_tdata": In(8),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "m_axis_tdata": Out(8),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tlast": Out(1),
+        }
+
+    def _memory_trace(self):
+        """What is written into the feature memory."""
+        return {
+            "trace_write_valid": Out(1),
+            "trace_write_address": Out(address_bits(self._design.feature_words)),
+            "trace_write_data": Out(self._design.feature_bits),
+        }
+
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = ClockDomain(local=True)
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
         design = self._design
-        main = self._main
-        front = ConvEngine(design.front, design.bus_bits)
-        m.submodules.sequencer = sequencer = Sequencer(design)
-        m.submodules.registers = registers = RegisterFile(design, ADDRESS_BITS - 2)
-        m.submodules.intake = intake = ImageIntake(
+        # It reaches everything, so it comes from a register.
+        self._clear = clear = Signal()
+        self._front = front = ConvEngine(design.front, design.bus_bits)
+        self._main = main = MainDatapath(design)
+        m.submodules.sequencer = self._sequencer = sequencer = Sequencer(design)
+        m.submodules.registers = self._registers = RegisterFile(design, ADDRESS_BITS - 2)
+        m.submodules.intake = self._intake = ImageIntake(
             design.ibits, design.front.row_words.bit_length(), design.max_height.bit_length()
         )
-        # It reaches everything, so it comes from a register.
-        clear = Signal()
-        m.d.sync += clear.eq(sequencer.clear)
         m.submodules.front = ResetInserter(clear)(front)
         m.submodules.main = ResetInserter(clear)(main)
-        self._connect_bus(m, registers)
-        self._connect_parameters(m, registers, sequencer, front, main)
+        m.d.sync += clear.eq(sequencer.clear)
+        self._connect_bus(m)
         # Words on their way to a datapath that is cleared must not arrive.
-        m.submodules.features = features = ResetInserter(clear)(
-            BankedMemory(design.feature_banks, "words")
-        )
-        wiring.connect(m, main.write, features.write)
-        wiring.connect(m, main.read, features.read)
-        self._connect_image(m, sequencer, registers, intake, front, main)
-        self._connect_control(m, sequencer, registers, intake, main)
+        features = self._connect_features(m)
+        self._connect_parameters(m)
+        self._connect_image(m)
+        self._connect_mask(m)
+        self._connect_control(m, features)
         m.d.comb += [
             self.trace_step.eq(sequencer.running_step),
-            self.trace_running.eq(main.running),
+            self.trace_running.eq(sequencer.layer_running),
             self.trace_front_valid.eq(front.o.valid & front.o.ready),
             self.trace_front_data.eq(front.o.payload),
             self.trace_out_valid.eq(main.result_valid),
             self.trace_out_data.eq(main.result),
-            self.trace_write_valid.eq(main.write.valid),
-            self.trace_write_address.eq(main.write.payload.address),
-            self.trace_write_data.eq(main.write.payload.data),
         ]
         return m
 
-    def _connect_bus(self, m, registers):
+    def _connect_bus(self, m):
         """The registers behind the AXI4-Lite pins."""
-        count = len(registers_of(external=False))
+        count = len(registers_of(self._design.external))
         m.submodules.slave = slave = AxiLiteSlave(ADDRESS_BITS, count)
-        wiring.connect(m, slave.registers, registers.port)
+        wiring.connect(m, slave.registers, self._registers.port)
         for name, member in AxiLiteSignature(ADDRESS_BITS).members.items():
             outer, inner = getattr(self, f"s_axi_{name}"), getattr(slave.bus, name)
             m.d.comb += inner.eq(outer) if member.flow is Out else outer.eq(inner)
 
-    def _connect_parameters(self, m, registers, sequencer, front, main):
-        """The parameter memory: the host writes it, the sequencer reads it into the stores."""
-        banks = self._design.parameter_banks
-        m.submodules.parameter_memory = parameters = BankedMemory(banks, "parameters", self._init)
-        wiring.connect(m, sequencer.memory, parameters.read)
+    def _connect_features(self, m):
+        """The feature memory at the main datapath's streams."""
+        features = OnchipFeatures(self._design)
+        m.submodules.features = ResetInserter(self._clear)(features)
         m.d.comb += [
-            parameters.write.valid.eq(registers.load_enable),
-            parameters.write.payload.address.eq(registers.load_address),
-            parameters.write.payload.data.eq(registers.load_data),
+            self.trace_write_valid.eq(features.writes.valid),
+            self.trace_write_address.eq(features.writes.payload.address),
+            self.trace_write_data.eq(features.writes.payload.data),
         ]
-        for kind, load in (
-            (Kind.FRONT, front.load),
-            (Kind.HEAD, main.load_head),
-            (Kind.CONV, main.load),
-        ):
-            for name in sequencer.load.signature.members:
-                m.d.comb += getattr(load, name).eq(getattr(sequencer.load, name))
-            m.d.comb += load.valid.eq(sequencer.targets[kind])
+        return features
 
-    def _connect_image(self, m, sequencer, registers, intake, front, main):
-        """Image pins to mask pins."""
+    def _connect_parameters(self, m):
+        """The parameter memory: the host writes it, the sequencer reads it into the stores."""
+        banks, registers = self._design.parameter_banks, self._registers
+        m.submodules.parameter_memory = memory = BankedMemory(banks, "parameters", self._init)
+        m.submodules.parameters = parameters = OnchipParameters(self._design)
+        wiring.connect(m, parameters.memory, memory.read)
+        m.d.comb += [
+            memory.write.valid.eq(registers.load_enable),
+            memory.write.payload.address.eq(registers.load_address),
+            memory.write.payload.data.eq(registers.load_data),
+        ]
+        self._distribute(m, parameters)
+
+    def _distribute(self, m, parameters):
+        """Parameters to the sequencer and to the stores."""
+        wiring.connect(m, self._sequencer.parameters, parameters.port)
+        for kind, load in (
+            (Kind.FRONT, self._front.load),
+            (Kind.HEAD, self._main.load_head),
+            (Kind.CONV, self._main.load),
+        ):
+            for name in parameters.load.signature.members:
+                m.d.comb += getattr(load, name).eq(getattr(parameters.load, name))
+            m.d.comb += load.valid.eq(parameters.targets[kind])
+
+    def _connect_image(self, m):
+        """The image, from its pins through its intake and the first convolution."""
+        sequencer, intake, front = self._sequencer, self._intake, self._front
         wiring.connect(m, intake.o, front.i)
-        wiring.connect(m, front.o, main.front)
+        wiring.connect(m, front.o, self._main.front)
+        self._feed_intake(m, intake)
+        m.d.comb += [
+            intake.start.eq(sequencer.front_start),
+            intake.row.eq(sequencer.front.row_words),
+            intake.height.eq(sequencer.front.height),
+            front.start.eq(sequencer.front_start),
+            front.config.eq(sequencer.front),
+        ]
+
+    def _feed_intake(self, m, intake):
+        """Bytes of the image, and what becomes of the rest after an error."""
         m.d.comb += [
             intake.i.valid.eq(self.s_axis_tvalid),
             intake.i.payload.data.eq(self.s_axis_tdata),
             intake.i.payload.last.eq(self.s_axis_tlast),
             self.s_axis_tready.eq(intake.i.ready),
-            self.m_axis_tvalid.eq(main.mask.valid),
-            self.m_axis_tdata.eq(main.mask.payload.data),
-            self.m_axis_tlast.eq(main.mask.payload.last),
-            main.mask.ready.eq(self.m_axis_tready),
-            intake.start.eq(sequencer.front_start),
-            intake.row.eq(sequencer.front.row_words),
-            intake.height.eq(sequencer.front.height),
-            intake.drop.eq(sequencer.error),
-            intake.cancel.eq(registers.abort),
-            front.start.eq(sequencer.front_start),
-            front.config.eq(sequencer.front),
+            intake.drop.eq(self._sequencer.error),
+            intake.cancel.eq(self._registers.abort),
         ]
 
-    def _connect_control(self, m, sequencer, registers, intake, main):
-        """Runs, faults and what each cycle is spent on."""
-        faults = {
-            ErrorCode.FEATURE_ADDRESS: main.overrun,
-            ErrorCode.IMAGE_SHORT: intake.short,
-            ErrorCode.IMAGE_LONG: intake.long,
+    def _connect_mask(self, m):
+        """The mask's pins."""
+        mask = self._main.mask
+        m.d.comb += [
+            self.m_axis_tvalid.eq(mask.valid),
+            self.m_axis_tdata.eq(mask.payload.data),
+            self.m_axis_tlast.eq(mask.payload.last),
+            mask.ready.eq(self.m_axis_tready),
+        ]
+
+    def _storing(self, features):
+        """Whether results of the step are still on their way to memory."""
+        return features.busy
+
+    def _faults(self, features):
+        """What ends a run, by error code."""
+        return {
+            ErrorCode.FEATURE_ADDRESS: features.overrun,
+            ErrorCode.IMAGE_SHORT: self._intake.short,
+            ErrorCode.IMAGE_LONG: self._intake.long,
         }
+
+    def _connect_control(self, m, features):
+        """Runs, faults and what each cycle is spent on."""
+        sequencer, registers, main = self._sequencer, self._registers, self._main
+        wiring.connect(m, features.source, main.source)
+        wiring.connect(m, main.full, features.full)
+        wiring.connect(m, main.pooled, features.pooled)
         m.d.comb += [
             sequencer.start.eq(registers.start),
             sequencer.abort.eq(registers.abort),
             sequencer.program.eq(registers.program),
-            sequencer.layer_running.eq(main.running),
+            sequencer.layer_running.eq(main.running | self._storing(features)),
             main.start.eq(sequencer.layer_start),
             main.layer.eq(sequencer.layer),
             main.logits.eq(registers.logits),
+            features.start.eq(sequencer.layer_start),
+            features.layer.eq(sequencer.layer),
             registers.busy.eq(sequencer.busy),
             registers.done.eq(sequencer.done),
             registers.error.eq(sequencer.error),
@@ -202,15 +251,22 @@ class Accelerator(wiring.Component):
             registers.running_step.eq(sequencer.running_step),
             self.irq.eq(registers.irq),
         ]
+        faults = self._faults(features)
         m.d.sync += [sequencer.faults[code].eq(fault) for code, fault in faults.items()]
-        # What a cycle is spent on comes from far and may come late.
+        self._account(m)
+
+    def _account(self, m):
+        """What a cycle is spent on; it comes from far and may come late."""
+        sequencer, registers, main = self._sequencer, self._registers, self._main
+        running = sequencer.layer_running
         starved = Signal()
-        names = ("fire", "blocked", "waiting", "running")
-        seen = {name: Signal(name=f"was_{name}") for name in names}
-        m.d.sync += [flag.eq(getattr(main, name)) for name, flag in seen.items()]
+        names = ("fire", "blocked", "waiting")
+        seen = {name: Signal(name=f"was_{name}") for name in (*names, "running")}
+        m.d.sync += [seen[name].eq(getattr(main, name)) for name in names]
         preparing = Signal()
         m.d.sync += [
-            starved.eq(sequencer.layer.from_front & intake.starved),
+            seen["running"].eq(running),
+            starved.eq(sequencer.layer.from_front & self._intake.starved),
             preparing.eq(sequencer.preparing),
         ]
         m.d.comb += registers.cause.eq(Cause.OVERHEAD)

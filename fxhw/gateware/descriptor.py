@@ -27,7 +27,10 @@ class StepFlags(data.Struct):
 
 
 class LayerConfig(data.Struct):
-    """Everything the main datapath needs to know of a step; stable while it runs."""
+    """Everything the main datapath needs to know of a step; stable while it runs.
+
+    The strides of the results' rows are bytes of external memory.
+    """
 
     conv: ConvConfig
     a: SourceConfig
@@ -40,6 +43,8 @@ class LayerConfig(data.Struct):
     pixel_stride: 16
     full_base: 32
     pool_base: 32
+    full_row_stride: 32
+    pool_row_stride: 32
 
 
 def field_bits(design: Design) -> dict[str, int]:
@@ -56,11 +61,13 @@ def field_bits(design: Design) -> dict[str, int]:
         "row_words": max(front.row_words, main.row_words),
         # Less than a word more than the channels the array makes.
         "words_out": -(-main.max_groups_out * design.pout // design.pin),
-        "load_address": design.parameter_beats,
     }
     bits = {name: value.bit_length() for name, value in most.items()}
+    sizes = dict(FIELDS)
+    addresses = ["base_a", "base_b", "row_stride_a", "row_stride_b", "full_base", "pool_base"]
+    if design.external:
+        addresses += ["load_address", "full_row_stride", "pool_row_beats", "pixel_stride"]
+        return bits | {name: sizes[name] for name in addresses}
     address = design.feature_words.bit_length()
-    strides = ("row_stride_a", "row_stride_b")
-    bases = ("base_a", "base_b", "full_base", "pool_base")
-    bits |= dict.fromkeys((*bases, *strides), address)
-    return bits | {"pixel_stride": min(16, address)}
+    bits |= {name: min(sizes[name], address) for name in (*addresses, "pixel_stride")}
+    return bits | {"load_address": design.parameter_beats.bit_length()}

@@ -313,6 +313,10 @@ class DescriptorCheck(wiring.Component):
             "pool_base": step.pool_base,
             "load_address": self.load_address,
         }
+        if self._design.external:
+            low = (self._design.packed.bus_bytes - 1).bit_length()
+            whole["full_row_stride"] = step.full_row_stride
+            whole["pool_row_beats"] = step.pool_row_stride[low:]
         for which in "ab":
             for name in ("base", "row_stride", "groups"):
                 whole[f"{name}_{which}"] = step[which][name]

@@ -1,7 +1,7 @@
 """External reader: streams a layer's input out of an external memory."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.bursts import BurstSpec
@@ -11,14 +11,7 @@ from .pixel_repeater import PixelRepeater
 from .row_fetcher import RowConfig, RowFetcher
 from .word_unpacker import WordUnpacker
 
-__all__ = ["ExternalReader", "ExternalSource"]
-
-
-class ExternalSource(data.Struct):
-    """A feature map to read: its rows, and the words of a pixel."""
-
-    rows: RowConfig
-    groups: 16
+__all__ = ["ExternalReader"]
 
 
 class ExternalReader(wiring.Component):
@@ -40,12 +33,14 @@ class ExternalReader(wiring.Component):
     ----------
     packed : words and bus.
     bursts : the bus and its bursts.
+    max_width : most columns of a raster.
     max_groups : most words per pixel of a source.
 
     Members
     -------
     start : pulse that begins a layer; the reader must be idle.
-    a, b : the sources; ``b.groups`` is 0 if there is one.
+    a, b : the sources; ``b.groups`` is 0 if there is one.  These and the raster are stable from
+        ``start`` until the last word.
     width, height : the raster, at the layer's resolution, with the columns beside a strip.
     odd : the raster starts at an odd column of the layer.
     origin, limit : first address and bytes of the range all feature maps lie in.
@@ -55,16 +50,19 @@ class ExternalReader(wiring.Component):
     o : stream of words.
     """
 
-    def __init__(self, packed: PackedWords, bursts: BurstSpec, max_groups: int):
+    def __init__(self, packed: PackedWords, bursts: BurstSpec, *, max_width: int, max_groups: int):
         self._packed = packed
-        self._bursts = bursts
         self._max_groups = max_groups
+        self._most_words = max_width * max_groups
+        self._fetchers = [
+            RowFetcher(packed, bursts, max_width=max_width, max_groups=max_groups) for _ in range(2)
+        ]
         super().__init__(
             {
                 "start": In(1),
-                "a": In(ExternalSource),
-                "b": In(ExternalSource),
-                "width": In(16),
+                "a": In(RowConfig),
+                "b": In(RowConfig),
+                "width": In(range(max_width + 1)),
                 "height": In(16),
                 "odd": In(1),
                 "origin": In(bursts.address_bits),
@@ -82,10 +80,10 @@ class ExternalReader(wiring.Component):
         two = Signal()
         m.d.comb += two.eq(self.b.groups != 0)
         pixels = []
-        fetchers = []
+        fetchers = self._fetchers
         for index, (name, source) in enumerate((("a", self.a), ("b", self.b))):
-            fetcher = RowFetcher(self._packed, self._bursts)
-            unpacker = WordUnpacker(self._packed, (1 << 24) - 1)
+            fetcher = fetchers[index]
+            unpacker = WordUnpacker(self._packed, self._most_words)
             repeater = PixelRepeater(self._packed.word_bits, self._max_groups)
             m.submodules[f"rows_{name}"] = fetcher
             m.submodules[f"unpacker_{name}"] = unpacker
@@ -96,17 +94,18 @@ class ExternalReader(wiring.Component):
             wiring.connect(m, unpacker.o, repeater.i)
             m.d.comb += [
                 fetcher.start.eq(self.start if index == 0 else self.start & two),
-                fetcher.config.eq(source.rows),
+                fetcher.config.eq(source),
+                fetcher.width.eq(self.width),
                 fetcher.height.eq(self.height),
+                fetcher.odd.eq(self.odd),
                 fetcher.origin.eq(self.origin),
                 fetcher.limit.eq(self.limit),
                 repeater.start.eq(self.start),
-                repeater.up.eq(source.rows.up),
+                repeater.up.eq(source.up),
                 repeater.odd.eq(self.odd),
                 repeater.groups.eq(source.groups),
                 repeater.width.eq(self.width),
             ]
-            fetchers.append(fetcher)
             pixels.append(repeater)
 
         second = Signal()

@@ -7,17 +7,17 @@ from amaranth.lib.wiring import In, Out
 from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
 from .burst_writer import WriteCommand
+from .row_length import RowLength
 from .word_packer import WordPacker
 
 __all__ = ["ExternalTarget", "ExternalWriter"]
 
-_SEGMENT_BITS = 24
-
 
 class ExternalTarget(data.Struct):
-    """Where results go: ``base`` is the byte offset of the first word in its range,
-    ``row_stride`` the bytes from row to row, ``pixel_stride`` the words from pixel to pixel and
-    ``words`` how many of them are written."""
+    """Where results go: ``base`` is the byte offset of the first word in its range and
+    ``row_stride`` the bytes from row to row, both any multiple of the words' unit;
+    ``pixel_stride`` is the words from pixel to pixel and ``words`` how many of them are
+    written."""
 
     base: 32
     row_stride: 32
@@ -28,35 +28,53 @@ class ExternalTarget(data.Struct):
 class ExternalWriter(wiring.Component):
     """Words in raster order become commands and beats for a burst writer.
 
-    A row whose pixels are written whole is one burst command; of a tile of output channels, every
-    pixel is a command of its own.  Nothing outside the range is ever written: the writer takes
-    what is left of the stream, throws it away and says so.
+    What is written is what :meth:`PackedRows.write` says: a row whose pixels are written whole is
+    one burst command; of a tile of output channels, every pixel is a command of its own.  A row or
+    a pixel of which a byte lies outside the range is never written: the writer says so, and takes
+    all words from there on to throw them away.
 
-    *Throughput*: a word per cycle in whole rows; pixels of tiles need two cycles more each.
+    *Latency*: 8 cycles and ``target.words`` from ``start`` to the first command.  *Throughput*: a
+    word per cycle in whole rows, with 2 or 3 cycles between rows; a pixel of a tile takes 1 or 2
+    cycles more than its words, and what the burst writer takes for a command at least.
 
     Parameters
     ----------
     packed : words and bus.
     bursts : the bus and its bursts.
+    max_width : most pixels of a row.
+    max_words : most words of a pixel that are written.
 
     Members
     -------
     start : pulse that begins a feature map; the writer must be idle.
-    target, width, height : stable while it is busy.
-    origin, limit : first address and bytes of the range.
+    target, width, height : stable from ``start`` on while it is busy.
+    origin, limit : first address, a multiple of the bus's bytes, and bytes of the range.
     i : stream of words.
     commands, beats : for the burst writer.
-    busy : words are still to come or to be given away; what the burst writer holds does not count.
-    overrun : pulse: a pixel would lie outside the range.
+    busy : words are still to come or to be given away, but for those thrown away; what the burst
+        writer holds does not count.
+    overrun : pulse: a row or a pixel would leave the range.
+
+    Raises
+    ------
+    ValueError if a row is longer than a command of ``bursts`` can be.
     """
 
-    def __init__(self, packed: PackedWords, bursts: BurstSpec):
+    def __init__(self, packed: PackedWords, bursts: BurstSpec, *, max_width: int, max_words: int):
         self._packed = packed
+        most = max_width * max_words
+        if most * packed.word_bytes > bursts.max_count * bursts.bus_bytes:
+            raise ValueError(
+                f"A row can have {most} words of {packed.word_bytes} bytes, but a command has at "
+                f"most {bursts.max_count} beats of {bursts.bus_bytes} bytes"
+            )
+        self._length = RowLength(packed, max_width, max_words)
+        self._packer = WordPacker(packed, most)
         super().__init__(
             {
                 "start": In(1),
                 "target": In(ExternalTarget),
-                "width": In(16),
+                "width": In(range(max_width + 1)),
                 "height": In(16),
                 "origin": In(bursts.address_bits),
                 "limit": In(32),
@@ -70,92 +88,105 @@ class ExternalWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        target, packed = self.target, self._packed
-        m.submodules.packer = packer = WordPacker(packed, (1 << _SEGMENT_BITS) - 1)
+        m.submodules.packer = packer = self._packer
         wiring.connect(m, packer.o, wiring.flipped(self.beats))
-        whole = Signal()
-        words = Signal(_SEGMENT_BITS)
-        size = Signal(_SEGMENT_BITS + 8)
-        columns, rows = Signal(16), Signal(16)
-        row, offset = Signal(33), Signal(33)
-        end = Signal(34)
-        command, segment = self.commands, packer.segments
-        low_bits = (packed.bus_bytes - 1).bit_length()
-        unit_shift = (packed.unit_bytes - 1).bit_length()
+        drop, dropping = Signal(), Signal()
         m.d.comb += [
-            size.eq(words * packed.word_bytes),
-            segment.payload.words.eq(words),
+            # Words of the pieces before still go to the packer.
+            dropping.eq(drop & ~packer.segments.valid & packer.segments.ready),
+            packer.i.valid.eq(self.i.valid),
+            packer.i.payload.eq(self.i.payload),
+            self.i.ready.eq(packer.i.ready | dropping),
+        ]
+        walking = self._walk(m, packer.segments)
+        m.d.comb += self.busy.eq(
+            walking
+            | self.commands.valid
+            | packer.segments.valid
+            | ~packer.segments.ready
+            | packer.o.valid
+        )
+        with m.If(self.start):
+            m.d.sync += drop.eq(0)
+        with m.Elif(self.overrun):
+            m.d.sync += drop.eq(1)
+        return m
+
+    def _walk(self, m, segment):
+        """Ask for one piece after the other; returns whether there are more."""
+        m.submodules.length = length = self._length
+        target, packed, command = self.target, self._packed, self.commands
+        lane_bits = (packed.bus_bytes - 1).bit_length()
+        unit_bits = (packed.unit_bytes - 1).bit_length()
+        # The row, and the piece of it; bytes of the range from either on.
+        row, address = Signal.like(self.origin), Signal.like(self.origin)
+        row_room = Signal(signed(len(self.limit) + 1))
+        room = Signal.like(row_room)
+        columns, rows = Signal.like(self.width), Signal.like(self.height)
+        step = Signal(range(packed.word_bytes << len(target.pixel_stride)))
+        whole, fits, free = Signal(), Signal(), Signal()
+        m.d.comb += [
+            length.pixels.eq(Mux(whole, self.width, 1)),
+            length.groups.eq(target.words),
+            command.payload.bytes.eq(length.bytes),
+            segment.payload.words.eq(length.words),
+            free.eq((~command.valid | command.ready) & (~segment.valid | segment.ready)),
+        ]
+        m.d.sync += [
+            whole.eq(target.words == target.pixel_stride),
+            step.eq(target.pixel_stride * packed.word_bytes),
         ]
         with m.If(command.ready):
             m.d.sync += command.valid.eq(0)
         with m.If(segment.ready):
             m.d.sync += segment.valid.eq(0)
-        # Words are counted as they come in, so the writer knows when nothing is left.
-        coming = Signal(_SEGMENT_BITS)
-        drop = Signal()
-        waiting = command.valid | segment.valid | ~packer.segments.ready | packer.o.valid
-        m.d.comb += [
-            packer.i.valid.eq(self.i.valid & ~drop),
-            packer.i.payload.eq(self.i.payload),
-            self.i.ready.eq((packer.i.ready | drop) & (coming != 0)),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += coming.eq(coming - 1)
         with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("Idle") | waiting)
             with m.State("Idle"):
                 m.d.sync += [
-                    whole.eq(target.words == target.pixel_stride),
-                    words.eq(Mux(target.words == target.pixel_stride, 0, target.words)),
-                    columns.eq(0),
+                    row.eq(self.origin + target.base),
+                    row_room.eq(self.limit - target.base),
                     rows.eq(self.height),
-                    row.eq(target.base),
-                    offset.eq(target.base),
-                    drop.eq(0),
                 ]
                 with m.If(self.start):
-                    m.next = "Measure"
+                    m.next = "Begin"
+            with m.State("Begin"):
+                m.d.comb += length.start.eq(1)
+                m.next = "Measure"
             with m.State("Measure"):
-                # A row's words, pixel by pixel's word: it saves a multiplier.
-                m.d.sync += columns.eq(columns + 1)
-                with m.If(~whole):
+                with m.If(~length.busy):
                     m.next = "Row"
-                with m.Else():
-                    m.d.sync += words.eq(words + self.width)
-                    with m.If(columns == target.words - 1):
-                        m.next = "Row"
             with m.State("Row"):
                 m.d.sync += [
+                    address.eq(row),
+                    room.eq(row_room),
+                    row.eq(row + target.row_stride),
+                    row_room.eq(row_room - target.row_stride),
                     columns.eq(Mux(whole, 1, self.width)),
                     rows.eq(rows - 1),
-                    row.eq(row + target.row_stride),
-                    offset.eq(row),
                 ]
                 m.next = "Place"
             with m.State("Place"):
+                with m.If(free):
+                    m.d.sync += [
+                        fits.eq(room >= length.bytes),
+                        command.payload.address.eq(address),
+                        segment.payload.skip.eq(address[unit_bits:lane_bits]),
+                    ]
+                    m.next = "Ask"
+            with m.State("Ask"):
                 m.d.sync += [
-                    end.eq(offset + size),
-                    command.payload.address.eq(self.origin + offset),
-                    command.payload.bytes.eq(size),
-                    segment.payload.skip.eq(offset[unit_shift:low_bits]),
+                    address.eq(address + step),
+                    room.eq(room - step),
                     columns.eq(columns - 1),
                 ]
-                m.next = "Ask"
-            with m.State("Ask"):
-                with m.If(end > self.limit):
-                    m.d.comb += self.overrun.eq(~drop)
-                    m.d.sync += drop.eq(1)
-                with m.Elif(~drop):
+                m.next = "Place"
+                with m.If(columns == 1):
+                    m.next = "Row"
+                    with m.If(rows == 0):
+                        m.next = "Idle"
+                with m.If(fits):
                     m.d.sync += [command.valid.eq(1), segment.valid.eq(1)]
-                m.d.sync += coming.eq(words)
-                m.next = "Stream"
-            with m.State("Stream"):
-                with m.If((coming == 0) | ((coming == 1) & self.i.valid & self.i.ready)):
-                    with m.If(~command.valid | command.ready):
-                        m.d.sync += offset.eq(offset + target.pixel_stride * packed.word_bytes)
-                        m.next = "Place"
-                        with m.If(columns == 0):
-                            m.next = "Row"
-                            with m.If(rows == 0):
-                                m.next = "Idle"
-        return m
+                with m.Else():
+                    m.d.comb += self.overrun.eq(1)
+                    m.next = "Idle"
+        return ~fsm.ongoing("Idle")

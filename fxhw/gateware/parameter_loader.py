@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
+from ..plan.parameters import word_beats
 from ..plan.program import Kind
 
 __all__ = ["ParameterLoader", "most_words"]
@@ -64,14 +65,8 @@ class ParameterLoader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         design = self._design
-        sizes = {
-            Kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
-            Kind.HEAD: (design.head_word_bits, design.head_bias.width),
-            Kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
-        }
         last_beats = {
-            kind: [-(-width // design.bus_bits) - 1 for width in widths]
-            for kind, widths in sizes.items()
+            kind: [count - 1 for count in counts] for kind, counts in word_beats(design).items()
         }
         word = Signal.like(self.last_word)
         beat = Signal(range(1 + max(max(counts) for counts in last_beats.values())))

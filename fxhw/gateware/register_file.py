@@ -1,25 +1,32 @@
 """Register file: what :data:`fxhw.plan.registers.REGISTERS` says, in gateware."""
 
 from amaranth.hdl import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
 from ..plan.registers import (
     IDENTITY,
+    RANGES,
     REGISTERS,
     VERSION,
     Cause,
     Control,
     ErrorCode,
+    errors_of,
 )
 from .axi_lite import RegisterPort
 from .cycle_counters import CycleCounters
 
 __all__ = ["RegisterFile"]
 
-_WRITTEN = ("CONTROL", "ERROR", "PROGRAM", "LOAD_ADDRESS", "LOAD_DATA")
+_WRITTEN = ("CONTROL", "ERROR", "PROGRAM")
 """Registers that a write does something to."""
+
+_LOADED = ("LOAD_ADDRESS", "LOAD_DATA")
+"""The same where the parameter memory is on chip."""
+
+_RANGE_PARTS = ("BASE_LOW", "BASE_HIGH", "BYTES")
 
 
 class RegisterFile(wiring.Component):
@@ -39,12 +46,24 @@ class RegisterFile(wiring.Component):
     program, logits : configuration.
     busy, done, error, error_code, error_step, running_step : from the sequencer.
     cause : what the cycle before was spent on, if ``busy`` then.
-    load_enable, load_address, load_data : a beat to write into the parameter memory.
+    load_enable, load_address, load_data : a beat to write into the parameter memory, if it is on
+        chip.
+    ranges : base and bytes of each range of external memory, if there is one; they do not change
+        during a run.  ``beyond`` tells of a base with bits that no address has.
     irq : a run has ended and interrupts are enabled.
     """
 
     def __init__(self, design: Design, index_bits: int):
         self._design = design
+        if design.external:
+            part = data.StructLayout({"base": design.address_bits, "bytes": 32, "beyond": 1})
+            memory = {"ranges": Out(data.StructLayout({name: part for name in RANGES}))}
+        else:
+            memory = {
+                "load_enable": Out(1),
+                "load_address": Out(32),
+                "load_data": Out(design.bus_bits),
+            }
         super().__init__(
             {
                 "port": In(RegisterPort(index_bits)),
@@ -55,13 +74,11 @@ class RegisterFile(wiring.Component):
                 "busy": In(1),
                 "done": In(1),
                 "error": In(1),
-                "error_code": In(4),
+                "error_code": In(range(1 + max(errors_of(design.external)))),
                 "error_step": In(16),
                 "running_step": In(16),
                 "cause": In(Cause),
-                "load_enable": Out(1),
-                "load_address": Out(32),
-                "load_data": Out(design.bus_bits),
+                **memory,
                 "irq": Out(1),
             }
         )
@@ -72,7 +89,6 @@ class RegisterFile(wiring.Component):
         finished = Signal()
         irq_enable = Signal()
         code, step = Signal.like(self.error_code), Signal.like(self.error_step)
-        load_address = Signal(32)
         start_bit, abort_bit = (
             word[bit.value.bit_length() - 1] for bit in (Control.START, Control.ABORT)
         )
@@ -93,7 +109,8 @@ class RegisterFile(wiring.Component):
         with m.Elif(raised & (code == ErrorCode.NONE)):
             m.d.sync += [code.eq(raised_code), step.eq(self.error_step)]
         m.d.sync += raised.eq(0)
-        self._load(m, written, word, load_address, raised, raised_code)
+        place = self._place if self._design.external else self._load
+        held = place(m, written, word, raised, raised_code)
         with m.If(written["CONTROL"] & start_bit & self.busy):
             m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.START_BUSY)]
         with m.If(self.error):
@@ -111,7 +128,7 @@ class RegisterFile(wiring.Component):
             "STATUS": Cat(self.busy | raised, finished, code != 0, C(0, 13), self.running_step),
             "ERROR": Cat(code, C(0, 16 - len(code)), step),
             "PROGRAM": self.program,
-            "LOAD_ADDRESS": load_address,
+            **held,
         }
         self._read(m, values)
         return m
@@ -119,7 +136,10 @@ class RegisterFile(wiring.Component):
     def _decode(self, m):
         """Which register was written in the cycle before, and what."""
         port = self.port
-        written = {name: Signal(name=f"written_{name.lower()}") for name in _WRITTEN}
+        names = _LOADED
+        if self._design.external:
+            names = tuple(f"{name}_{part}" for name in RANGES for part in _RANGE_PARTS)
+        written = {name: Signal(name=f"written_{name.lower()}") for name in (*_WRITTEN, *names)}
         word = Signal(32)
         m.d.sync += word.eq(port.write_data)
         for name, flag in written.items():
@@ -166,9 +186,28 @@ class RegisterFile(wiring.Component):
             with m.If(~counter | (at_hand & counters.settled)):
                 m.d.sync += [port.read_data.eq(word), port.read_done.eq(1)]
 
-    def _load(self, m, written, data, address, raised, raised_code):
-        """Gather 32-bit words to a beat, write it, move on."""
+    def _place(self, m, written, word, raised, raised_code):
+        """Where the ranges lie; what they hold, by register."""
+        held = {}
+        for name, place in zip(RANGES, self.ranges):
+            high = place.base[32:]
+            targets = (place.base[:32], high, place.bytes)
+            for part, target in zip(_RANGE_PARTS, targets):
+                register = f"{name}_{part}"
+                held[register] = target
+                with m.If(written[register]):
+                    with m.If(self.busy):
+                        m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
+                    with m.Else():
+                        m.d.sync += target.eq(word)
+            with m.If(written[f"{name}_BASE_HIGH"] & ~self.busy):
+                m.d.sync += place.beyond.eq(word[len(high) :].any())
+        return held
+
+    def _load(self, m, written, data, raised, raised_code):
+        """Gather 32-bit words to a beat, write it, move on; the address, by its register."""
         design = self._design
+        address = Signal(32, name="load_address_at")
         words = design.bus_bits // 32
         lower = Signal(design.bus_bits - 32)
         word = Signal(range(words))
@@ -193,6 +232,7 @@ class RegisterFile(wiring.Component):
                     # It does not leave the bits that the memory has.
                     low = address[: design.parameter_beats.bit_length()]
                     m.d.sync += [word.eq(0), low.eq(low + 1)]
+        return {"LOAD_ADDRESS": address}
 
 
 def _constants(design: Design) -> dict[str, int]:

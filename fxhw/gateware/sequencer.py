@@ -12,11 +12,16 @@ from ..plan.registers import ErrorCode, errors_of
 from .conv_engine import ConvConfig
 from .descriptor import LayerConfig
 from .descriptor_check import DescriptorCheck
-from .memory_port import ReadPort
-from .parameter_loader import ParameterLoader
-from .weight_store import LoadSignature
+from .parameter_port import ParameterPort
 
 __all__ = ["Sequencer"]
+
+
+def most_steps(design: Design) -> int:
+    """Most steps of a program: no more than fit the parameter memory."""
+    if design.external:
+        return (1 << 16) - 1
+    return design.parameter_beats // (32 * DESCRIPTOR_WORDS // design.bus_bits) + 1
 
 
 class Sequencer(wiring.Component):
@@ -24,8 +29,8 @@ class Sequencer(wiring.Component):
 
     ::
 
-        Idle -> Fetch -> Prepare -> Wait -> Launch -> Fetch ... -> Finish -> Idle
-                    a fault or an abort anywhere -> Idle
+        Idle (-> Open) -> Prepare -> Wait -> Launch -> Prepare ... -> Finish -> Idle
+                     a fault or an abort anywhere -> Idle
 
     A fault, from the check or from the datapath, stops the run, clears the datapath and is
     reported; the next start works.
@@ -38,9 +43,9 @@ class Sequencer(wiring.Component):
     -------
     start : pulse that begins a run at beat ``program``; ignored during a run.
     abort : pulse that ends one.
+    opened : the memory is ready for the run begun; on chip, it always is.
     faults : error codes' bits raised by the datapath, bit n for code n.
-    memory : the parameter memory's read side.
-    load : a beat of parameters; ``targets`` has the bit of the step's kind set with it.
+    parameters : what holds program and parameters.
     front, front_start : the first convolution's shape, and the pulse that starts it.
     layer, layer_start : the main step's configuration, and the pulse that starts it, a cycle
         later at the earliest, as for ``front``.
@@ -55,15 +60,15 @@ class Sequencer(wiring.Component):
 
     def __init__(self, design: Design):
         self._design = design
+        self._errors = errors_of(design.external)
         super().__init__(
             {
                 "start": In(1),
                 "abort": In(1),
+                "opened": In(1, init=1),
                 "program": In(32),
-                "faults": In(len(errors_of(external=False))),
-                "memory": Out(ReadPort(design.parameter_beats, design.bus_bits)),
-                "load": Out(LoadSignature(design.bus_bits)),
-                "targets": Out(1 + max(Kind)),
+                "faults": In(1 + max(self._errors)),
+                "parameters": Out(ParameterPort(design)),
                 "front": Out(ConvConfig),
                 "front_start": Out(1),
                 "layer": Out(LayerConfig),
@@ -73,7 +78,7 @@ class Sequencer(wiring.Component):
                 "preparing": Out(1),
                 "done": Out(1),
                 "error": Out(1),
-                "error_code": Out(4),
+                "error_code": Out(range(1 + max(self._errors))),
                 "clear": Out(1),
                 "step": Out(16),
                 "running_step": Out(16),
@@ -84,24 +89,20 @@ class Sequencer(wiring.Component):
         m = Module()
         design = self._design
         m.submodules.check = check = DescriptorCheck(design)
-        beats = 32 * DESCRIPTOR_WORDS // design.bus_bits
-        address = Signal.like(self.memory.address)
-        following = Signal.like(address)
-        beat = Signal(range(beats))
         place = Signal(2)
-        # No program has more steps than fit the parameter memory.
-        step = Signal(range(design.parameter_beats // beats + 2))
+        step = Signal(range(most_steps(design) + 1))
         bank = Signal()
-        fetching, fetched, loading, launching = (Signal() for _ in range(4))
-        # A program that starts past the memory must not be cut to an address within it.
-        astray = Signal()
-        m.d.sync += astray.eq(self.program[len(address) :].any())
-        failure = self._collect_failures(m, check, address, astray & (place == 0))
+        launching = Signal()
+        failure = self._collect_failures(m, check)
 
         def leave(done=0, error=0, clear=0):
             m.d.comb += [self.done.eq(done), self.error.eq(error), self.clear.eq(clear)]
-            m.d.sync += [self.busy.eq(0), self.preparing.eq(0), fetching.eq(0)]
+            m.d.sync += [self.busy.eq(0), self.preparing.eq(0)]
             m.next = "Idle"
+
+        def prepare():
+            m.d.sync += [self.preparing.eq(1), self.parameters.fetch.eq(1)]
+            m.next = "Prepare"
 
         @contextmanager
         def state(name):
@@ -115,12 +116,11 @@ class Sequencer(wiring.Component):
 
         m.d.comb += [
             self.step.eq(step),
-            self.memory.address.eq(address),
             self.error_code.eq(failure),
             check.place.eq(place),
             check.stop.eq(~self.preparing),
         ]
-        m.d.sync += [self.front_start.eq(0), self.layer_start.eq(0)]
+        m.d.sync += [self.front_start.eq(0), self.layer_start.eq(0), self.parameters.fetch.eq(0)]
         # Seen a cycle late, so a step counts as running from its launch on.
         running = Signal()
         front, conv = Signal(), Signal()
@@ -129,32 +129,22 @@ class Sequencer(wiring.Component):
             front.eq(check.kind == Kind.FRONT),
             conv.eq(check.kind == Kind.CONV),
         ]
-        self._load(m, check, bank, fetching)
-        # The next descriptor's address waits while parameters are read.
-        m.d.sync += fetched.eq(fetching)
-        with m.If(fetched & ~fetching):
-            m.d.sync += following.eq(address)
-        with m.If(~self.preparing):
-            m.d.sync += [loading.eq(0), address.eq(following)]
-        with m.Else():
-            m.d.sync += loading.eq(loading | check.load)
-            with m.If(self.memory.enable):
-                m.d.sync += address.eq(address + 1)
-            with m.Elif(~loading):
-                m.d.sync += address.eq(check.load_address)
+        self._connect_parameters(m, check, bank)
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [step.eq(0), place.eq(0), bank.eq(0), beat.eq(0), failure.eq(0)]
-                m.d.sync += following.eq(self.program)
+                m.d.comb += self.parameters.rewind.eq(1)
+                m.d.sync += [step.eq(0), place.eq(0), bank.eq(0), failure.eq(0)]
                 with m.If(self.start):
                     m.d.comb += self.clear.eq(1)
-                    m.d.sync += [self.busy.eq(1), self.preparing.eq(1), fetching.eq(1)]
-                    m.next = "Fetch"
-            with state("Fetch"):
-                m.d.sync += beat.eq(beat + 1)
-                with m.If(beat == beats - 1):
-                    m.d.sync += fetching.eq(0)
-                    m.next = "Prepare"
+                    m.d.sync += self.busy.eq(1)
+                    if design.external:
+                        m.next = "Open"
+                    else:
+                        prepare()
+            if design.external:
+                with state("Open"):
+                    with m.If(self.opened):
+                        prepare()
             with state("Prepare"):
                 # Parameters go into the bank that the running step does not use.
                 with m.If(check.done):
@@ -178,55 +168,43 @@ class Sequencer(wiring.Component):
                 with m.If(check.flags.last):
                     m.next = "Finish"
                 with m.Else():
-                    m.d.sync += [self.preparing.eq(1), fetching.eq(1)]
-                    m.next = "Fetch"
+                    prepare()
             with state("Finish"):
                 with m.If(~running):
                     leave(done=1)
         return m
 
-    def _collect_failures(self, m, check, address, astray):
+    def _collect_failures(self, m, check):
         """The first error code since the run began, 0 if there is none; a cycle late."""
-        failure = Signal(4)
-        fault = Signal(4)
-        for code in reversed(errors_of(external=False)):
+        failure = Signal.like(self.error_code)
+        fault = Signal.like(failure)
+        for code in reversed(self._errors):
             with m.If(self.faults.bit_select(code.value, 1)):
                 m.d.comb += fault.eq(code)
-        read, past = Signal(), Signal()
-        m.d.sync += [
-            read.eq(self.memory.enable),
-            past.eq(astray | (address >= self._design.parameter_beats)),
-        ]
+        stray = ErrorCode.RANGE_LIMIT if self._design.external else ErrorCode.PARAMETER_ADDRESS
         with m.If(fault != 0):
             m.d.sync += failure.eq(fault)
-        with m.Elif(read & past):
-            m.d.sync += failure.eq(ErrorCode.PARAMETER_ADDRESS)
+        with m.Elif(self.parameters.stray):
+            m.d.sync += failure.eq(stray)
         with m.Elif(check.error != 0):
             m.d.sync += failure.eq(check.error)
         return failure
 
-    def _load(self, m, check, bank, fetching):
-        """Beats of the parameter memory: descriptors and parameters."""
-        m.submodules.loader = loader = ParameterLoader(self._design)
-        arriving = Signal(self._design.parameter_banks.latency)
-        m.d.sync += arriving.eq(Cat(fetching, arriving))
+    def _connect_parameters(self, m, check, bank):
+        """Descriptors and parameters."""
+        port = self.parameters
         m.d.comb += [
-            self.load.data.eq(self.memory.data),
-            self.memory.enable.eq(fetching | loader.read),
-            check.valid.eq(arriving[-1]),
-            check.data.eq(self.load.data),
-            loader.run.eq(check.load),
-            loader.kind.eq(check.kind),
-            loader.section.eq(check.section),
-            loader.bank.eq(bank),
-            loader.last_word.eq(check.last_word),
-            check.loaded.eq(loader.loaded),
-            self.load.valid.eq(self.targets.any()),
-            self.load.second.eq(loader.second),
-            self.load.word.eq(loader.word),
-            self.load.beat.eq(loader.beat),
-            self.load.bank.eq(loader.to_bank),
-            self.targets.eq(loader.targets),
+            port.program.eq(self.program),
+            port.active.eq(self.preparing),
+            port.load.eq(check.load),
+            port.kind.eq(check.kind),
+            port.section.eq(check.section),
+            port.bank.eq(bank),
+            port.last_word.eq(check.last_word),
+            port.address.eq(check.load_address),
+            check.valid.eq(port.valid),
+            check.data.eq(port.data),
+            check.loaded.eq(port.loaded),
         ]
 
     def _configure(self, m, check, bank):

@@ -18,8 +18,8 @@ class WordPacker(wiring.Component):
     from the memory.
 
     *Latency*: a beat is offered the cycle after the word that completes it came in.
-    *Throughput*: a word per cycle, or what the bus carries if that is less, and a cycle or two
-    between segments.
+    *Throughput*: a word per cycle, or what the bus carries if that is less; between the words of
+    two segments lies a cycle, and another if the last word is spread over two beats.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ class WordPacker(wiring.Component):
             # A word fits behind what a full beat leaves, unless that is a beat itself.
             self.i.ready.eq(more & (~full | (self.o.ready & (level < 2 * beat)))),
             taken.eq(self.i.valid & self.i.ready),
-            self.segments.ready.eq(~more & (level == 0)),
+            # With the last beat on its way nothing is left here.
+            self.segments.ready.eq(~more & ((level == 0) | (self.o.ready & (level <= beat)))),
         ]
         kept = Signal.like(level)
         m.d.comb += kept.eq(Mux(given, Mux(full, level - beat, 0), level))

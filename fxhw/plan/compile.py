@@ -7,7 +7,8 @@ from ..fixed import FixedFormat, WeightFormat
 from ..graph import Conv, Network
 from .cycles import Estimate, estimate_cycles
 from .design import ACTIVATION_BITS, WEIGHT_BITS, Design
-from .memory_map import MemoryMap, map_memory
+from .external_map import ExternalMap, ExternalRegion, map_external
+from .memory_map import MemoryMap, Region, map_memory
 from .parameters import conv_beats, count_beats, head_beats
 from .program import DESCRIPTOR_WORDS, Descriptor, Kernel, Kind, split_beats
 from .schedule import Schedule, Step, schedule_network
@@ -25,13 +26,13 @@ class Plan:
     schedule : the network's steps.
     memory_map : where the feature maps lie.
     descriptors : the program: FRONT, HEAD, then a CONV per step.
-    beats : contents of the parameter memory, the program first.
+    beats : program and parameters, the program first.
     estimate : cycles per step and in all.
     """
 
     design: Design
     schedule: Schedule
-    memory_map: MemoryMap
+    memory_map: MemoryMap | ExternalMap
     descriptors: tuple[Descriptor, ...]
     beats: tuple[int, ...]
     estimate: Estimate
@@ -48,6 +49,8 @@ def design_for(
     target: str = "generic",
     pixels: int = 1,
     dsps: int = 0,
+    memory: str = "onchip",
+    address_bits: int = 0,
 ) -> Design:
     """The smallest design that runs ``network`` at its own size.
 
@@ -55,10 +58,11 @@ def design_for(
     ----------
     pin, pout : input and output channels the main array takes and makes per cycle.
     weight_words : most weight words of a step (default: as many as the largest layer has).
-    bus_bits : width of the parameter bus.
+    bus_bits : width of the parameter bus, or of the external memory's.
     mul_bits : least width of the multipliers, for other networks that are to run on the design;
         those of ``network`` itself fit in any case.
     style, target, pixels, dsps : of the MAC arrays, see :class:`.design.Design`.
+    memory, address_bits : where feature maps and parameters lie, likewise.
 
     Raises
     ------
@@ -100,8 +104,8 @@ def design_for(
             default=1,
         ),
         "weight_words": max((a + b) * out for a, b, out in shapes),
-        "feature_words": map_memory(schedule, pin).words,
-        "parameter_beats": 1,
+        "feature_words": map_memory(schedule, pin).words if memory == "onchip" else 0,
+        "parameter_beats": 1 if memory == "onchip" else 0,
         "bus_bits": bus_bits,
         "mul_bits": max(mul_bits, *(_multiplier_bits(conv) for conv in network.convs)),
         "style": style,
@@ -110,8 +114,12 @@ def design_for(
         "activations": activation.kind,
         "pixels": pixels,
         "dsps": dsps,
+        "memory": memory,
+        "address_bits": address_bits,
     }
     probe = Design(**fields)
+    if probe.external:
+        return probe
     beats = _parameter_beats(probe, schedule)
     return Design(**{**fields, "parameter_beats": beats})
 
@@ -207,7 +215,7 @@ def compile_network(network: Network, design: Design) -> Plan:
     for descriptor in program:
         beats += split_beats(descriptor.encode(), 32 * DESCRIPTOR_WORDS, design.bus_bits)
     beats += payload
-    if len(beats) > design.parameter_beats:
+    if not design.external and len(beats) > design.parameter_beats:
         raise FxhwError(
             f"The network's program and parameters take {len(beats)} beats, the design holds "
             f"{design.parameter_beats}; generate a design for this network"
@@ -233,15 +241,21 @@ def estimate_network(
     return schedule, descriptors, _estimate(network, design, schedule, descriptors)
 
 
-def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap]:
+def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap | ExternalMap]:
     """Steps and memory map, both of which the design has room for."""
     check_supported(network)
     _check_formats(network, design)
     _check_multipliers(network, design)
     schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
-    memory_map = map_memory(schedule, design.pin)
+    memory_map = _map_features(design, schedule)
     _check_maxima(network, design, schedule, memory_map)
     return schedule, memory_map
+
+
+def _map_features(design: Design, schedule: Schedule) -> MemoryMap | ExternalMap:
+    if design.external:
+        return map_external(schedule, design.pin, design.packed)
+    return map_memory(schedule, design.pin)
 
 
 def _estimate(network, design, schedule, descriptors) -> Estimate:
@@ -300,7 +314,7 @@ def _check_multipliers(network: Network, design: Design) -> None:
 
 
 def _check_maxima(
-    network: Network, design: Design, schedule: Schedule, memory_map: MemoryMap
+    network: Network, design: Design, schedule: Schedule, memory_map: MemoryMap | ExternalMap
 ) -> None:
     height, width = network.size
     needs = [
@@ -319,8 +333,10 @@ def _check_maxima(
             -(-schedule.head.in_channels // design.pout),
             design.head_groups,
         ),
-        ("memory map", "feature words", memory_map.words, design.feature_words),
     ]
+    if not design.external:
+        words = design.feature_words
+        needs.append(("memory map", "feature words", memory_map.words, words))
     for step in schedule.steps:
         a, b, out = _groups(schedule, step, design.pin, design.pout)
         needs += [
@@ -340,7 +356,7 @@ def _check_maxima(
 
 
 def _descriptors(
-    design: Design, schedule: Schedule, memory_map: MemoryMap
+    design: Design, schedule: Schedule, memory_map: MemoryMap | ExternalMap
 ) -> list[Descriptor]:
     """All descriptors but for their load addresses."""
     image = schedule.front_out
@@ -379,13 +395,18 @@ def _descriptors(
         for which, source in zip("ab", step.sources):
             region = memory_map.regions[source.tensor.name]
             fields[f"base_{which}"] = region.base
-            fields[f"row_stride_{which}"] = source.tensor.width * region.groups
+            fields[f"row_stride_{which}"] = region.row_stride
             fields[f"up_{which}"] = int(source.up)
-        offset = step.first_channel // design.pin
         if step.store_full:
-            fields["full_base"] = memory_map.regions[step.out.name].base + offset
+            region = memory_map.regions[step.out.name]
+            fields["full_base"] = _first_word(design, region, step)
+            if design.external:
+                fields["full_row_stride"] = region.row_stride
         if step.pooled:
-            fields["pool_base"] = memory_map.regions[step.pooled.name].base + offset
+            region = memory_map.regions[step.pooled.name]
+            fields["pool_base"] = _first_word(design, region, step)
+            if design.external:
+                fields["pool_row_beats"] = region.row_stride // design.packed.bus_bytes
         descriptors.append(
             Descriptor(
                 kind=Kind.CONV,
@@ -410,6 +431,12 @@ def _descriptors(
     return descriptors
 
 
+def _first_word(design: Design, region: Region | ExternalRegion, step: Step) -> int:
+    """Where the first word of a step's channels lies in a feature map."""
+    word = design.packed.word_bytes if design.external else 1
+    return region.base + step.first_channel // design.pin * word
+
+
 def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
     """Beats each descriptor loads: weight words, then requantization words."""
     bus, front = design.bus_bits, schedule.front
@@ -429,6 +456,6 @@ def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
 
 def _parameter_beats(design: Design, schedule: Schedule) -> int:
     """Beats of the whole program with its parameters."""
-    steps = _descriptors(design, schedule, map_memory(schedule, design.pin))
+    steps = _descriptors(design, schedule, _map_features(design, schedule))
     program = len(steps) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
     return program + sum(count_beats(design, step) for step in steps)

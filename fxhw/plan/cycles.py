@@ -41,6 +41,9 @@ _READER = 4
 _FROM_FRONT = 3
 """The same where the input is the first convolution."""
 
+READ_LATENCY = 40
+"""Cycles from a read's address to its first beat, that external memory is taken to have."""
+
 _POOL, _HEAD = 5, 3
 """Cycles of the pool, and of the head beside its dot product."""
 
@@ -175,7 +178,8 @@ def estimate_cycles(
 
 def _prepare(design: Design, d: Descriptor) -> int:
     """Cycles to fetch, check and load one step."""
-    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + design.parameter_banks.latency
+    latency = READ_LATENCY if design.external else design.parameter_banks.latency
+    fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + latency
     return fetch + prepare_cycles(design, d) + count_beats(design, d) + _PREPARE
 
 
@@ -214,7 +218,8 @@ def _step(
         for y in range(d.height)
     )
     tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
-    source = _FROM_FRONT if d.from_front else _READER + design.feature_banks.latency
+    latency = READ_LATENCY if design.external else design.feature_banks.latency
+    source = _FROM_FRONT if d.from_front else _READER + latency
     if design.pin != design.pout and not d.to_head:
         # The words that a pixel's last results complete leave one after the other.
         tail += 1 + d.words_out - (d.groups_out - 1) * design.pout // design.pin

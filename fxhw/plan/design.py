@@ -16,8 +16,10 @@ from ..fixed import (
     WeightFormat,
 )
 from .bit_heap import HeapPlan
+from .bursts import BurstSpec
 from .conv_spec import BLOCK_STYLES, STYLES, ConvSpec
 from .memory_banks import MemoryBanks, in_look_up_tables, plan_banks
+from .packed_words import PackedWords
 from .packing import packable
 from .products import plan_dot_product
 from .program import ActivationKind, WeightKind, format_field
@@ -48,12 +50,16 @@ _RANGES = {
     "row_words": (1, 1 << 15),
     "pool_words": (1, 1 << 15),
     "weight_words": (1, 1 << 15),
-    "feature_words": (1, 1 << 28),
-    "parameter_beats": (1, 1 << 28),
+    "feature_words": (0, 1 << 28),
+    "parameter_beats": (0, 1 << 28),
     "mul_bits": (0, MAX_MUL_BITS),
     "pixels": (1, 2),
     "dsps": (0, 1 << 15),
+    "address_bits": (0, 64),
 }
+
+_BUS_BITS = {"onchip": (32, 64, 128), "axi": (64, 128, 256)}
+"""Widths of the bus that brings parameters, by where the memory is."""
 
 _LATER = {
     "mul_bits": 0,
@@ -63,6 +69,8 @@ _LATER = {
     "activations": "unsigned",
     "pixels": 1,
     "dsps": 0,
+    "memory": "onchip",
+    "address_bits": 0,
 }
 """Parameters that designs did not always have, and what those were without them."""
 
@@ -86,9 +94,10 @@ class Design:
     row_words : depth of the main line buffer, in words of ``pin`` codes.
     pool_words : depth of the pooling row memory, in words of ``pout`` codes.
     weight_words : weight words of a step, half the weight store.
-    feature_words : depth of the feature memory, in words of ``pin`` codes.
-    parameter_beats : depth of the parameter memory, in beats of ``bus_bits``.
-    bus_bits : width of the parameter bus: 32, 64 or 128.
+    feature_words : depth of the feature memory, in words of ``pin`` codes; 0 if it is external.
+    parameter_beats : depth of the parameter memory, in beats of ``bus_bits``; 0 if it is external.
+    bus_bits : width of the parameter bus: 32, 64 or 128; of the external memory's bus, which also
+        brings the parameters: 64, 128 or 256.
     mul_bits : width of the requantizers' multipliers; 0 if they have none.
     style, target : how the MAC arrays are made and of which family's cells; see
         :data:`fxhw.plan.conv_spec.STYLES`.
@@ -99,6 +108,9 @@ class Design:
     pixels : pixels of a row that the main array makes ``pout`` channels of per cycle: 1, or in
         the ``dsp`` and ``mixed`` styles 2, which fill multiplier blocks better.
     dsps : most multiplier blocks the main array may take, in the ``mixed`` style.
+    memory : where feature maps, parameters and program lie: ``onchip``, or behind an AXI4 bus,
+        ``axi``.
+    address_bits : bits of an address of external memory, 32 to 64; 0 on chip.
 
     Raises
     ------
@@ -132,6 +144,8 @@ class Design:
     activations: str = "unsigned"
     pixels: int = 1
     dsps: int = 0
+    memory: str = "onchip"
+    address_bits: int = 0
 
     def __post_init__(self):
         for name, (low, high) in _RANGES.items():
@@ -140,8 +154,7 @@ class Design:
                 raise FxhwError(
                     f"Design parameter {name} must lie in {low} .. {high}, not {value}"
                 )
-        if self.bus_bits not in (32, 64, 128):
-            raise FxhwError(f"Design parameter bus_bits must be 32, 64 or 128, not {self.bus_bits}")
+        self._check_memory()
         if self.style not in STYLES:
             raise FxhwError(
                 f"Design parameter style must be one of {', '.join(STYLES)}, not {self.style}"
@@ -164,6 +177,34 @@ class Design:
                     f"channels and multipliers of {self.mul_bits} bits has sums too wide for its "
                     f"requantizer ({error}); take fewer bits"
                 ) from error
+
+    def _check_memory(self) -> None:
+        """Memories that are on chip have a size, external ones have addresses."""
+        if self.memory not in _BUS_BITS:
+            raise FxhwError(
+                f"Design parameter memory must be one of {', '.join(_BUS_BITS)}, not {self.memory}"
+            )
+        widths = _BUS_BITS[self.memory]
+        if self.bus_bits not in widths:
+            *first, last = map(str, widths)
+            raise FxhwError(
+                f"Design parameter bus_bits must be {', '.join(first)} or {last} with "
+                f"{self.memory} memory, not {self.bus_bits}"
+            )
+        external = self.memory == "axi"
+        for name in ("feature_words", "parameter_beats"):
+            if (getattr(self, name) == 0) != external:
+                wanted = "0" if external else "1 or more"
+                raise FxhwError(
+                    f"Design parameter {name} must be {wanted} with {self.memory} memory, not "
+                    f"{getattr(self, name)}"
+                )
+        if (32 <= self.address_bits) != external:
+            wanted = "32 .. 64" if external else "0"
+            raise FxhwError(
+                f"Design parameter address_bits must be {wanted} with {self.memory} memory, not "
+                f"{self.address_bits}"
+            )
 
     def _check_blocks(self) -> None:
         """What only arrays of multiplier blocks can have, and what they cannot do."""
@@ -212,6 +253,11 @@ class Design:
             return SignActivation()
         linear = SignedActivation if self.activations == "signed" else ActivationFormat
         return linear(self.abits)
+
+    @property
+    def external(self) -> bool:
+        """Whether feature maps, parameters and program lie in an external memory."""
+        return self.memory != "onchip"
 
     @property
     def codes(self) -> str:
@@ -343,6 +389,16 @@ class Design:
         return plan_banks(self.parameter_beats, self.bus_bits, self.target)
 
     @property
+    def packed(self) -> PackedWords:
+        """How feature map words lie in external memory."""
+        return PackedWords(self.feature_bits, self.bus_bits)
+
+    @property
+    def bursts(self) -> BurstSpec:
+        """The external memory's bus and its bursts."""
+        return BurstSpec(self.bus_bits // 8, address_bits=self.address_bits)
+
+    @property
     def pool_in_lut_ram(self) -> bool:
         """Whether the pooling row lies in look-up tables."""
         return in_look_up_tables(self.pool_words, self.target)
@@ -361,9 +417,11 @@ class Design:
     def memory_bits(self) -> dict[str, int]:
         """Bits of each on-chip memory."""
         main, front = self.main, self.front
-        return {
+        stored = {
             "features": self.feature_words * self.feature_bits,
             "parameters": self.parameter_beats * self.bus_bits,
+        }
+        return ({} if self.external else stored) | {
             "weight store": 2
             * (
                 main.weight_words * main.weight_bits

@@ -20,12 +20,15 @@ class ExternalRegion:
     base : byte offset of its first word.
     groups : words per pixel.
     row_stride : bytes from row to row.
+    born, dies : first step that writes it and last step that reads it.
     """
 
     tensor: TensorInfo
     base: int
     groups: int
     row_stride: int
+    born: int
+    dies: int
 
     @property
     def size(self) -> int:
@@ -64,7 +67,7 @@ def map_external(schedule: Schedule, pin: int, packed: PackedWords) -> ExternalM
     bases = place_tensors(stored, sizes)
     return ExternalMap(
         {
-            name: ExternalRegion(stored[name].tensor, base, *shapes[name])
+            name: ExternalRegion(stored[name].tensor, base, *shapes[name], *stored[name].steps)
             for name, base in bases.items()
         }
     )

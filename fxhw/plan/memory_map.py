@@ -34,6 +34,11 @@ class Region:
         return self.tensor.height * self.tensor.width * self.groups
 
     @property
+    def row_stride(self) -> int:
+        """Words from row to row."""
+        return self.tensor.width * self.groups
+
+    @property
     def end(self) -> int:
         """Address past its last word."""
         return self.base + self.words

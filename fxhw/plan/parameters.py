@@ -18,7 +18,7 @@ from .conv_spec import TAPS, ConvSpec
 from .design import Design
 from .program import Descriptor, Kind, split_beats
 
-__all__ = ["conv_beats", "count_beats", "head_beats"]
+__all__ = ["conv_beats", "count_beats", "head_beats", "word_beats"]
 
 
 def conv_beats(
@@ -94,13 +94,21 @@ def head_beats(design: Design, head: Head) -> list[int]:
 
 def count_beats(design: Design, step: Descriptor) -> int:
     """Beats of a step's parameters: as many as :func:`conv_beats` or :func:`head_beats` give."""
-    weight, requantize = {
+    weight, requantize = word_beats(design)[step.kind]
+    return step.weight_words * weight + step.requantize_words * requantize
+
+
+def word_beats(design: Design) -> dict[Kind, tuple[int, int]]:
+    """Beats of a word of each of a step's two sections, by the step's kind."""
+    bits = {
         Kind.FRONT: (design.front.weight_bits, design.front.requantize_bits),
         Kind.HEAD: (design.head_word_bits, design.head_bias.width),
         Kind.CONV: (design.main.weight_bits, design.main.requantize_bits),
-    }[step.kind]
-    bus = design.bus_bits
-    return step.weight_words * -(-weight // bus) + step.requantize_words * -(-requantize // bus)
+    }
+    return {
+        kind: (-(-weight // design.bus_bits), -(-requantize // design.bus_bits))
+        for kind, (weight, requantize) in bits.items()
+    }
 
 
 def _pack_words(codes: np.ndarray, bits: int, bus_bits: int) -> list[int]:

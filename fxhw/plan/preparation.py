@@ -282,7 +282,16 @@ def _capacities(design: Design) -> list[Operation]:
 
 
 def _addresses(design: Design) -> list[Operation]:
-    """What must lie in a memory."""
+    """What must lie in a memory; who reads and writes an external one looks for himself."""
+    if design.external:
+        operations = []
+        for name in (*_FEATURE_ADDRESSES, "full_row_stride", "load_address"):
+            high = Operation(operand=half_of(name) + 1, output=f"{name}.high")
+            operations += [_take(name, output=name), high]
+        return [
+            *operations,
+            *(_take(name, output=name) for name in ("pool_row_beats", "pixel_stride")),
+        ]
     words, code = design.feature_words, ErrorCode.FEATURE_ADDRESS
     operations = []
     for name in _FEATURE_ADDRESSES:

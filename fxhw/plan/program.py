@@ -101,12 +101,12 @@ FIELDS = (
     ("full_base", 32),
     ("pool_base", 32),
     ("pixel_stride", 16),
-    ("reserved1", 16),
+    ("pool_row_beats", 16),
     ("weight_bits", 8),
     ("activation_bits", 8),
     ("multiplier_bits", 8),
     ("reserved2", 8),
-    ("reserved3", 32),
+    ("full_row_stride", 32),
     ("check", 32),
 )
 """Layout of a descriptor, lowest bit first."""
@@ -126,9 +126,13 @@ class Descriptor:
     groups_out : output groups of the tile.
     words_out : feature memory words per pixel of the tile.
     load_address : beat address of the parameters: weight words, then requantization words.
-    base_a, base_b, row_stride_a, row_stride_b : where the sources lie and the words of their rows.
+    base_a, base_b, row_stride_a, row_stride_b : where the sources lie and the words of their
+        rows; in external memory bytes, for both.
     up_a, up_b : whether a source is read at half the resolution (nearest upsampling).
-    full_base, pool_base, pixel_stride : where results go; words from pixel to pixel.
+    full_base, pool_base, pixel_stride : where results go (in external memory a byte offset), and
+        words from pixel to pixel.
+    full_row_stride : bytes from row to row of the result in external memory.
+    pool_row_beats : beats of the bus from row to row of its pooled copy there.
     store_full, store_pool, to_head : which results are wanted.
     from_front : source A is the first convolution, straight from the image.
     last : the program ends after this step.
@@ -161,6 +165,8 @@ class Descriptor:
     full_base: int = 0
     pool_base: int = 0
     pixel_stride: int = 0
+    full_row_stride: int = 0
+    pool_row_beats: int = 0
     weight_bits: int = 0
     activation_bits: int = 0
     multiplier_bits: int = 0

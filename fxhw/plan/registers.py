@@ -62,7 +62,8 @@ ERROR_TEXT = {
     ErrorCode.IMAGE_SHORT: "TLAST came before the image's last pixel",
     ErrorCode.IMAGE_LONG: "TLAST did not come with the image's last pixel",
     ErrorCode.START_BUSY: "start was written during a run; the run goes on",
-    ErrorCode.LOAD_BUSY: "parameters were written during a run; the write was dropped",
+    ErrorCode.LOAD_BUSY: "parameters, or a range, were written during a run; the write was "
+    "dropped",
     ErrorCode.LOAD_ADDRESS: "parameters were written past the parameter memory; the write was "
     "dropped",
     ErrorCode.MEMORY_READ: "external memory answered a read with SLVERR or DECERR",

@@ -6,7 +6,7 @@ from math import lcm
 from ..errors import FxhwError
 from ..graph import Concat, Conv, Head, MaxPool, Network, TensorInfo, Upsample
 
-__all__ = ["Schedule", "Source", "Step", "schedule_network"]
+__all__ = ["Schedule", "Source", "Step", "least_weight_words", "schedule_network"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,26 @@ def schedule_network(
     if not steps[-1].to_head:
         raise FxhwError("The head must read the last convolution's result")
     return Schedule(tensors["image"], front, tensors[front.output], tuple(steps), network.head)
+
+
+def least_weight_words(network: Network, pin: int, pout: int) -> int:
+    """Fewest weight words of a step with which every layer of ``network`` runs, in tiles or, where
+    that cannot be, whole.
+
+    Raises
+    ------
+    FxhwError as :func:`schedule_network`.
+    """
+    schedule = schedule_network(network, pin, pout)
+    least = 0
+    for step in schedule.steps:
+        inputs = [source.tensor for source in step.sources] or [schedule.front_out]
+        groups_in = sum(-(-tensor.channels // pin) for tensor in inputs)
+        channels = step.channels
+        if step.sources and not step.to_head:
+            channels = min(channels, lcm(pin, pout))
+        least = max(least, groups_in * -(-channels // pout))
+    return least
 
 
 def _check_front(network: Network, readers: dict[str, list]) -> tuple[Conv, Conv]:

@@ -25,14 +25,13 @@ from .netlist import Netlist, connections, outputs
 
 __all__ = ["BLOCKS", "CONTAINERS", "assign_blocks", "block_title"]
 
-CONTAINERS = ("front", "main", "engine")
+CONTAINERS = ("front", "main", "engine", "features")
 """Instances that are made of blocks; any other instance is a block, with all below it."""
 
 BLOCKS = {
     "accumulators": "accumulators",
     "arbiter": "write arbiter",
     "array": "MAC array",
-    "features": "feature memory",
     "fifo": "output FIFO",
     "fork": "stream fork",
     "full_repacker": "repacker",
@@ -41,11 +40,17 @@ BLOCKS = {
     "intake": "image intake",
     "issue": "issue of windows",
     "lines": "line buffer",
+    "image": "image reader",
+    "memory": "feature memory",
+    "mask": "mask writer",
     "parameter_memory": "parameter memory",
+    "parameters": "parameter loader",
     "pool": "max-pool",
     "pooled_repacker": "repacker, pooled",
     "pooled_writer": "feature writer, pooled",
+    "ranges": "range check",
     "reader": "feature reader",
+    "reads": "shared read channels",
     "registers": "registers",
     "requantizer": "requantizer",
     "scales": "requantization store",
@@ -53,6 +58,7 @@ BLOCKS = {
     "slave": "AXI4-Lite slave",
     "weights": "weight store",
     "window": "window",
+    "writes": "shared write channels",
 }
 """What the blocks are, by the last part of their path."""
 

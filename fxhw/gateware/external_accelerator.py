@@ -1,0 +1,171 @@
+"""The accelerator with external memory: AXI4-Lite registers, one AXI4 master, an interrupt."""
+
+from amaranth.hdl import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from ..plan.design import Design
+from ..plan.registers import ErrorCode
+from .accelerator import Accelerator
+from .axi4 import Axi4Signature
+from .bus_share import ReadShare, WriteShare
+from .external_features import ExternalFeatures
+from .external_parameters import ExternalParameters
+from .image_reader import ImageReader
+from .mask_writer import MaskWriter
+from .range_check import RangeCheck
+
+__all__ = ["ExternalAccelerator"]
+
+_READ_WEIGHTS = (4, 4, 2, 1)
+"""Bursts in a row of source A, source B, parameters and image, while others wait."""
+
+_WRITE_WEIGHTS = (2, 2, 1)
+"""The same of the result, its pooled copy and the mask."""
+
+_ID_BITS = 2
+
+
+class ExternalAccelerator(Accelerator):
+    """A quantized U-Net accelerator whose images, masks, feature maps and program lie in memory.
+
+    ::
+
+        registers -> sequencer <- parameters -+
+                                              |
+        intake <- image ----------------------+- reads  -+
+           |                                  |          +-- AXI4
+        first convolution -> main datapath <- features   |
+                                  |           +- writes -+
+                                  +-> mask ---+
+
+    Every address is an offset into one of four ranges, whose bases and sizes the registers hold;
+    a run begins when these have been checked and everything of the run before is home.
+
+    Parameters
+    ----------
+    design : widths and maxima, ``memory`` being ``axi``.
+
+    Members
+    -------
+    aclk, aresetn : clock, and reset, low, synchronous.
+    s_axi_* : registers, AXI4-Lite.
+    m_axi_* : external memory, AXI4.
+    irq : a run has ended.
+    trace_* : what the datapath does, for test benches and logic analyzers; may be left open.
+    """
+
+    def __init__(self, design: Design):
+        bursts = design.bursts
+        self._bus = Axi4Signature(bursts.address_bits, bursts.data_bits, _ID_BITS)
+        super().__init__(design)
+
+    def _data_pins(self):
+        return {f"m_axi_{name}": member for name, member in self._bus.members.items()}
+
+    def _memory_trace(self):
+        return {}
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        self._connect_master(m)
+        self._open(m)
+        return m
+
+    def _connect_features(self, m):
+        m.submodules.features = self._features = features = ExternalFeatures(self._design)
+        self._attach(m, features, "FEATURE")
+        return features
+
+    def _connect_parameters(self, m):
+        m.submodules.parameters = self._parameters = parameters = ExternalParameters(self._design)
+        self._attach(m, parameters, "PROGRAM")
+        self._distribute(m, parameters)
+
+    def _feed_intake(self, m, intake):
+        m.submodules.image = self._image = image = ImageReader(self._design)
+        self._attach(m, image, "IMAGE")
+        wiring.connect(m, image.o, intake.i)
+        m.d.comb += [
+            image.start.eq(self._sequencer.front_start),
+            image.row.eq(intake.row),
+            image.height.eq(intake.height),
+            # What is still to come is thrown away before it gets here.
+            intake.cancel.eq(self._clear),
+        ]
+
+    def _connect_mask(self, m):
+        layer = self._sequencer.layer
+        m.submodules.mask = self._mask = mask = MaskWriter(self._design)
+        self._attach(m, mask, "MASK")
+        wiring.connect(m, self._main.mask, mask.i)
+        m.d.comb += [
+            mask.start.eq(self._sequencer.layer_start & layer.to_head),
+            mask.width.eq(layer.conv.width),
+            mask.height.eq(layer.conv.height),
+            mask.logits.eq(self._registers.logits),
+        ]
+
+    def _attach(self, m, client, name):
+        """Give a client of the memory its range, and let it forget what it has after a run."""
+        m.d.comb += [
+            client.origin.eq(self._registers.ranges[name].base),
+            client.limit.eq(self._registers.ranges[name].bytes),
+            client.cancel.eq(self._clear),
+            client.clear.eq(self._clear),
+        ]
+
+    @property
+    def _clients(self):
+        return self._features, self._parameters, self._image, self._mask
+
+    def _storing(self, features):
+        return features.busy | self._mask.busy
+
+    def _faults(self, features):
+        parameters, image, mask = self._parameters, self._image, self._mask
+        ranges = self._ranges = RangeCheck(self._design.bursts)
+        refused = {
+            code: ranges.done & (ranges.error == code)
+            for code in (ErrorCode.RANGE_ALIGNMENT, ErrorCode.RANGE_OVERLAP)
+        }
+        left = features.overrun | image.overrun | mask.overrun
+        beyond = Cat(place.beyond for place in self._registers.ranges).any()
+        outside = ranges.done & (beyond | (ranges.error == ErrorCode.RANGE_LIMIT))
+        return refused | {
+            ErrorCode.MEMORY_READ: features.read_fault | parameters.fault | image.fault,
+            ErrorCode.MEMORY_WRITE: features.write_fault | mask.fault,
+            ErrorCode.RANGE_LIMIT: left | outside,
+        }
+
+    def _open(self, m):
+        """Check the ranges, wait until everything is home, then let the run begin."""
+        ranges, registers = self._ranges, self._registers
+        # The check before may not have come to its end.
+        m.submodules.ranges = ResetInserter(self._clear)(ranges)
+        starting, checked = Signal(2), Signal()
+        m.d.sync += starting.eq(Cat(registers.start, starting))
+        with m.If(registers.start):
+            m.d.sync += checked.eq(0)
+        with m.Elif(ranges.done & (ranges.error == ErrorCode.NONE)):
+            m.d.sync += checked.eq(1)
+        for own, held in zip(ranges.ranges, registers.ranges):
+            m.d.comb += [own.base.eq(held.base), own.bytes.eq(held.bytes)]
+        m.d.comb += ranges.start.eq(starting[-1])
+        home = Signal()
+        m.d.sync += home.eq(Cat(client.idle for client in self._clients).all())
+        m.d.comb += self._sequencer.opened.eq(checked & home)
+
+    def _connect_master(self, m):
+        """All clients at one AXI4 port."""
+        bursts, features = self._design.bursts, self._features
+        readers = (*features.reads, self._parameters.bus, self._image.bus)
+        writers = (*features.writes, self._mask.bus)
+        m.submodules.reads = reads = ReadShare(bursts, _READ_WEIGHTS, _ID_BITS)
+        m.submodules.writes = writes = WriteShare(bursts, _WRITE_WEIGHTS, _ID_BITS)
+        for share, clients in ((reads, readers), (writes, writers)):
+            for port, client in zip(share.clients, clients):
+                wiring.connect(m, client, port)
+            for name, member in share.bus.signature.members.items():
+                outer, inner = getattr(self, f"m_axi_{name}"), getattr(share.bus, name)
+                m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)

@@ -1,0 +1,171 @@
+"""External parameters: descriptors and parameters out of an external memory."""
+
+from contextlib import contextmanager
+
+from amaranth.hdl import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..plan.design import Design
+from ..plan.parameters import word_beats
+from ..plan.program import DESCRIPTOR_WORDS, Kind
+from .axi4 import Axi4ReadSignature
+from .burst_reader import BurstReader
+from .parameter_port import ParameterPort
+from .weight_store import LoadSignature
+
+__all__ = ["ExternalParameters"]
+
+
+class ExternalParameters(wiring.Component):
+    """Asks for descriptors and, word by word, for parameters, and hands them on as they come.
+
+    ::
+
+        Idle -> Place -> Ask -> Place ... -> Wait -> Idle
+                          +-> Stray
+
+    A descriptor, or a word of a section, is one command of the burst reader; no command reaches
+    past the program's range.
+
+    *Latency*: the memory's, and 6 cycles.  *Throughput*: a beat per cycle for words of 6 beats and
+    more.
+
+    Parameters
+    ----------
+    design : the maxima and the bus.
+    depth : beats the burst reader's queue holds.
+
+    Members
+    -------
+    port : the sequencer.
+    origin, limit : first address and bytes of the program's range.
+    load : a beat of parameters; ``targets`` has the bit of the step's kind set with it.
+    cancel, clear, fault, idle : of the burst reader.
+    bus : its read channels.
+    """
+
+    def __init__(self, design: Design, depth: int = 256):
+        self._design = design
+        self._reader = BurstReader(design.bursts, depth=depth)
+        bursts = design.bursts
+        super().__init__(
+            {
+                "port": In(ParameterPort(design)),
+                "origin": In(bursts.address_bits),
+                "limit": In(32),
+                "load": Out(LoadSignature(design.bus_bits)),
+                "targets": Out(1 + max(Kind)),
+                "cancel": In(1),
+                "clear": In(1),
+                "fault": Out(1),
+                "idle": Out(1),
+                "bus": Out(Axi4ReadSignature(bursts.address_bits, bursts.data_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        port, reader = self.port, self._reader
+        m.submodules.reader = reader
+        wiring.connect(m, reader.bus, wiring.flipped(self.bus))
+        m.d.comb += [
+            reader.cancel.eq(self.cancel),
+            reader.clear.eq(self.clear),
+            self.fault.eq(reader.fault),
+            self.idle.eq(reader.idle),
+        ]
+        low = self._design.bursts.lane_bits
+        sizes = word_beats(self._design)
+        most = max(max(counts) for counts in sizes.values())
+        size = Signal(range(most + 1))
+        fetching, ended = Signal(), Signal()
+        address, following = Signal(32), Signal(32)
+        end = Signal(33)
+        left = Signal.like(port.last_word)
+        command = reader.commands
+        m.d.comb += command.payload.beats.eq(size)
+        with m.If(port.rewind):
+            m.d.sync += following.eq(port.program)
+
+        @contextmanager
+        def state(name):
+            """A state that is left once the step is given up."""
+            with m.State(name):
+                yield
+                with m.If(~port.active):
+                    m.next = "Idle"
+
+        with m.FSM():
+            with state("Idle"):
+                m.d.sync += [fetching.eq(port.fetch), left.eq(Mux(port.fetch, 0, port.last_word))]
+                with m.If(port.fetch):
+                    m.d.sync += address.eq(following)
+                with m.Elif(~port.section):
+                    m.d.sync += address.eq(port.address)
+                with m.Switch(port.kind):
+                    for kind, counts in sizes.items():
+                        with m.Case(kind):
+                            m.d.sync += size.eq(Mux(port.section, counts[1], counts[0]))
+                with m.If(port.fetch):
+                    m.d.sync += size.eq(32 * DESCRIPTOR_WORDS // self._design.bus_bits)
+                with m.If(port.fetch | port.load):
+                    m.next = "Place"
+            with state("Place"):
+                m.d.sync += [
+                    end.eq(address + size),
+                    command.payload.address.eq(self.origin + (address << low)),
+                ]
+                m.next = "Ask"
+            with state("Ask"):
+                with m.If(end > self.limit[low:]):
+                    m.d.comb += port.stray.eq(1)
+                    m.next = "Stray"
+                with m.Else():
+                    m.d.comb += command.valid.eq(1)
+                    with m.If(command.ready):
+                        m.d.sync += [address.eq(end), left.eq(left - 1)]
+                        m.next = "Place"
+                        with m.If(left == 0):
+                            m.next = "Wait"
+            with state("Stray"):
+                pass
+            with state("Wait"):
+                with m.If(ended):
+                    with m.If(fetching):
+                        m.d.sync += following.eq(address)
+                    m.next = "Idle"
+        self._take_beats(m, size, fetching, ended)
+        return m
+
+    def _take_beats(self, m, size, fetching, ended):
+        """Count the beats, and tell each where it belongs."""
+        port, load, beats = self.port, self.load, self._reader.o
+        word, beat = Signal.like(port.last_word), Signal.like(size)
+        taken, last_beat, last = Signal(), Signal(), Signal()
+        m.d.comb += [
+            beats.ready.eq(1),
+            taken.eq(beats.valid & port.active),
+            last_beat.eq(beat + 1 == size),
+            last.eq(taken & last_beat & (fetching | (word == port.last_word))),
+            port.valid.eq(taken & fetching),
+            port.data.eq(beats.payload.data),
+            port.loaded.eq(ended & ~fetching),
+            load.valid.eq(self.targets.any()),
+        ]
+        m.d.sync += [
+            ended.eq(last),
+            load.data.eq(beats.payload.data),
+            load.second.eq(port.section),
+            load.bank.eq(port.bank),
+            load.word.eq(word),
+            load.beat.eq(beat),
+        ]
+        for kind in Kind:
+            m.d.sync += self.targets[kind].eq(taken & ~fetching & (port.kind == kind))
+        with m.If(taken):
+            m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
+            with m.If(last_beat):
+                m.d.sync += word.eq(word + 1)
+        with m.If(last | ~port.active):
+            m.d.sync += [word.eq(0), beat.eq(0)]
