@@ -43,8 +43,10 @@ def untrained_network(
 
 
 def _codes(rng, op: Conv | Head) -> np.ndarray:
-    low, high = op.weight.min, op.weight.max
-    return rng.integers(low, high, op.codes.shape, endpoint=True).astype(op.codes.dtype)
+    codes = rng.integers(op.weight.min, op.weight.max, op.codes.shape, endpoint=True)
+    if op.weight.binary:
+        codes = np.where(codes >= 0, 1, -1)
+    return codes.astype(op.codes.dtype)
 
 
 def _fit(rng, op: Conv, source: np.ndarray, in_format) -> Conv:
