@@ -29,7 +29,8 @@ class StepFlags(data.Struct):
 class LayerConfig(data.Struct):
     """Everything the main datapath needs to know of a step; stable while it runs.
 
-    The strides of the results' rows are bytes of external memory.
+    ``full_row_stride`` and ``pool_row_stride`` are bytes from row to row of the results in
+    external memory; bases and strides of feature maps are bytes there, words on the chip.
     """
 
     conv: ConvConfig

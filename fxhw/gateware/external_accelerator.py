@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from ..plan.design import Design
-from ..plan.registers import ErrorCode
+from ..plan.registers import RANGES, ErrorCode
 from .accelerator import Accelerator
 from .axi4 import Axi4Signature
 from .bus_share import ReadShare, WriteShare
@@ -73,7 +73,9 @@ class ExternalAccelerator(Accelerator):
         return m
 
     def _connect_features(self, m):
-        m.submodules.features = self._features = features = ExternalFeatures(self._design)
+        m.submodules.features = self._features = features = ExternalFeatures(
+            self._design, self._design.bursts
+        )
         self._attach(m, features, "FEATURE")
         return features
 
@@ -130,7 +132,7 @@ class ExternalAccelerator(Accelerator):
             for code in (ErrorCode.RANGE_ALIGNMENT, ErrorCode.RANGE_OVERLAP)
         }
         left = features.overrun | image.overrun | mask.overrun
-        beyond = Cat(place.beyond for place in self._registers.ranges).any()
+        beyond = Cat(self._registers.ranges[name].beyond for name in RANGES).any()
         outside = ranges.done & (beyond | (ranges.error == ErrorCode.RANGE_LIMIT))
         return refused | {
             ErrorCode.MEMORY_READ: features.read_fault | parameters.fault | image.fault,
@@ -149,7 +151,8 @@ class ExternalAccelerator(Accelerator):
             m.d.sync += checked.eq(0)
         with m.Elif(ranges.done & (ranges.error == ErrorCode.NONE)):
             m.d.sync += checked.eq(1)
-        for own, held in zip(ranges.ranges, registers.ranges):
+        for own, name in zip(ranges.ranges, RANGES):
+            held = registers.ranges[name]
             m.d.comb += [own.base.eq(held.base), own.bytes.eq(held.bytes)]
         m.d.comb += ranges.start.eq(starting[-1])
         home = Signal()

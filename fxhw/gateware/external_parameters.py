@@ -77,9 +77,10 @@ class ExternalParameters(wiring.Component):
         ]
         low = self._design.bursts.lane_bits
         sizes = word_beats(self._design)
-        most = max(max(counts) for counts in sizes.values())
-        size = Signal(range(most + 1))
+        descriptor = 32 * DESCRIPTOR_WORDS // self._design.bus_bits
+        size = Signal(range(1 + max(descriptor, *(max(counts) for counts in sizes.values()))))
         fetching, ended = Signal(), Signal()
+        loading = Signal()  # the first section was begun; the second lies behind it
         address, following = Signal(32), Signal(32)
         end = Signal(33)
         left = Signal.like(port.last_word)
@@ -87,6 +88,8 @@ class ExternalParameters(wiring.Component):
         m.d.comb += command.payload.beats.eq(size)
         with m.If(port.rewind):
             m.d.sync += following.eq(port.program)
+        with m.If(~port.active):
+            m.d.sync += loading.eq(0)
 
         @contextmanager
         def state(name):
@@ -101,15 +104,16 @@ class ExternalParameters(wiring.Component):
                 m.d.sync += [fetching.eq(port.fetch), left.eq(Mux(port.fetch, 0, port.last_word))]
                 with m.If(port.fetch):
                     m.d.sync += address.eq(following)
-                with m.Elif(~port.section):
+                with m.Elif(~loading):
                     m.d.sync += address.eq(port.address)
                 with m.Switch(port.kind):
                     for kind, counts in sizes.items():
                         with m.Case(kind):
                             m.d.sync += size.eq(Mux(port.section, counts[1], counts[0]))
                 with m.If(port.fetch):
-                    m.d.sync += size.eq(32 * DESCRIPTOR_WORDS // self._design.bus_bits)
+                    m.d.sync += size.eq(descriptor)
                 with m.If(port.fetch | port.load):
+                    m.d.sync += loading.eq(~port.fetch)
                     m.next = "Place"
             with state("Place"):
                 m.d.sync += [

@@ -9,6 +9,7 @@ from ..plan.packed_words import PackedWords
 from .burst_reader import ReadCommand
 from .pixel_repeater import PixelRepeater
 from .row_fetcher import RowConfig, RowFetcher
+from .stream import StreamFork
 from .word_unpacker import WordUnpacker
 
 __all__ = ["ExternalReader"]
@@ -90,9 +91,13 @@ class ExternalReader(wiring.Component):
             m.submodules[f"repeater_{name}"] = repeater
             wiring.connect(m, fetcher.commands, wiring.flipped(self.commands[index]))
             wiring.connect(m, fetcher.segments, unpacker.segments)
+            # What holds the words up is not known to the unpacker in the same cycle.
+            m.submodules[f"stage_{name}"] = stage = StreamFork(self._packed.word_bits, 1)
             wiring.connect(m, wiring.flipped(self.beats[index]), unpacker.i)
-            wiring.connect(m, unpacker.o, repeater.i)
+            wiring.connect(m, unpacker.o, stage.i)
+            wiring.connect(m, stage.o[0], repeater.i)
             m.d.comb += [
+                stage.enable.eq(1),
                 fetcher.start.eq(self.start if index == 0 else self.start & two),
                 fetcher.config.eq(source),
                 fetcher.width.eq(self.width),

@@ -35,7 +35,7 @@ class ExternalWriter(wiring.Component):
 
     *Latency*: 8 cycles and ``target.words`` from ``start`` to the first command.  *Throughput*: a
     word per cycle in whole rows, with 2 or 3 cycles between rows; a pixel of a tile takes 1 or 2
-    cycles more than its words, and what the burst writer takes for a command at least.
+    cycles more than its words, 3 at least, and what the burst writer takes for a command at least.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class ExternalWriter(wiring.Component):
             length.groups.eq(target.words),
             command.payload.bytes.eq(length.bytes),
             segment.payload.words.eq(length.words),
-            free.eq((~command.valid | command.ready) & (~segment.valid | segment.ready)),
+            free.eq(~(command.valid | segment.valid)),
         ]
         m.d.sync += [
             whole.eq(target.words == target.pixel_stride),

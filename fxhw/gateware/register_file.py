@@ -189,7 +189,8 @@ class RegisterFile(wiring.Component):
     def _place(self, m, written, word, raised, raised_code):
         """Where the ranges lie; what they hold, by register."""
         held = {}
-        for name, place in zip(RANGES, self.ranges):
+        for name in RANGES:
+            place = self.ranges[name]
             high = place.base[32:]
             targets = (place.base[:32], high, place.bytes)
             for part, target in zip(_RANGE_PARTS, targets):

@@ -13,7 +13,7 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
-__all__ = ["Run", "member", "plain", "run_stream", "simulate_stream"]
+__all__ = ["Run", "Sink", "Source", "member", "plain", "run_stream", "simulate_stream"]
 
 
 def member(dut, path):
@@ -45,7 +45,7 @@ class Run:
     given: dict = field(default_factory=dict)  # output port -> cycle in which each word was taken
 
 
-class _Source:
+class Source:
     """Offers ``words``; pauses before a word with probability ``idle`` in each cycle."""
 
     def __init__(self, port, words, idle, rng):
@@ -71,7 +71,7 @@ class _Source:
         return False
 
 
-class _Sink:
+class Sink:
     """Takes words; refuses with probability ``stall`` in each cycle."""
 
     def __init__(self, port, count, stall, rng):
@@ -132,11 +132,11 @@ def simulate_stream(
     count = count if isinstance(count, Mapping) else {"o": count}
     # One generator per port: a port's pauses do not depend on how the other ports fare.
     sources = {
-        name: _Source(member(dut, name), words, _rate(idle, name), random.Random(f"{seed}{name}"))
+        name: Source(member(dut, name), words, _rate(idle, name), random.Random(f"{seed}{name}"))
         for name, words in inputs.items()
     }
     sinks = {
-        name: _Sink(member(dut, name), words, _rate(stall, name), random.Random(f"{seed}{name}"))
+        name: Sink(member(dut, name), words, _rate(stall, name), random.Random(f"{seed}{name}"))
         for name, words in count.items()
     }
     ends = {**sources, **sinks}

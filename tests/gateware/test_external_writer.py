@@ -100,7 +100,7 @@ def test_whole_rows_are_one_command_and_at_full_pace():
 
 
 @pytest.mark.parametrize(
-    ("words", "stride", "apart"), [(1, 8, 2), (1, 3, 2.5), (2, 8, 4), (3, 8, 5), (4, 8, 5)]
+    ("words", "stride", "apart"), [(1, 8, 3), (1, 3, 3), (2, 8, 4), (3, 8, 5), (4, 8, 5)]
 )
 def test_pace_of_pixels_of_tiles(words, stride, apart):
     """Cycles from pixel to pixel: 1 or 2 more than its words."""
