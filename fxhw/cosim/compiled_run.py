@@ -26,6 +26,9 @@ from .traces import Records, Trace, read_track, steps_of_track, unpack_words
 
 __all__ = ["Timing", "run_compiled"]
 
+_BASE = 0x4000_0000
+"""First address of the memory."""
+
 _LOOK_SECONDS = 0.4
 """Real time between two looks at the simulation."""
 
@@ -92,9 +95,9 @@ def run_compiled(
     # The mask's range has room for logits; beats and pages at the ranges' ends.
     size = len(program.data) + program.feature_bytes + program.image_bytes
     size = 1 << (2 * (size + program.mask_bytes(logits=True)) + (1 << 16)).bit_length()
-    with Simulation(bench, size=size, seed=job.seed, **asdict(timing)) as simulation:
+    with Simulation(bench, _BASE, size, job.seed, **asdict(timing)) as simulation:
         run = _Run(simulation, plan, program, job, timing)
-        run.load(reload=plan.beats != folder.beats)
+        run.load(size, reload=plan.beats != folder.beats)
         run.watch(tell)
         run.read()
     tell("comparing with the golden model")
@@ -123,17 +126,20 @@ class _Run:
         self._stored: dict[tuple[int, str], Trace] = {}
         self._counts: list[dict[str, int]] = []
 
-    def load(self, reload: bool) -> None:
-        """Load the program, if the hardware does not hold it already, and the image."""
+    def load(self, size: int, reload: bool) -> None:
+        """Load the program, if the hardware does not hold it already, and the image.
+
+        Of external memory, ``size`` bytes, whatever is not the driver's is guarded.
+        """
         simulation, accelerator = self._simulation, self._accelerator
         if self._program.external:
             simulation.ask("fill", self._job.seed)
             accelerator.load()
-            ends = [simulation.memory.base]
+            ends = [_BASE]
             for buffer in sorted(accelerator.ranges.values(), key=lambda b: b.address):
                 simulation.guard(ends[-1], buffer.address)
                 ends.append(buffer.address + buffer.size)
-            simulation.guard(ends[-1], simulation.memory.base + simulation.memory.size)
+            simulation.guard(ends[-1], _BASE + size)
         elif reload:
             accelerator.load()
         accelerator.write_image(np.ascontiguousarray(self._job.image, np.uint8))
