@@ -1,5 +1,6 @@
 """``fxhw sim``: generated Verilog against the golden model."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from ..graph import Network
 from ..images import image_codes, read_image, read_label, write_mask
 
 __all__ = ["command"]
+
+_STALLS = 64
+"""Of 256 cycles, in how many everything pauses with --stalls on the compiled bench."""
+
+_REORDER = {"none": 0, "bursts": 1, "beats": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +51,33 @@ class _Picture:
 )
 @click.option(
     "--simulator",
-    type=click.Choice(["verilator", "icarus"]),
-    default="verilator",
-    show_default=True,
+    type=click.Choice(["verilator", "icarus", "compiled"]),
+    help="compiled is Verilator with the bench in C++: fast, external memory, no waveforms.  "
+    "[default: verilator; compiled with external memory]",
 )
-@click.option("--stalls", is_flag=True, help="Pause both streams at random.")
+@click.option("--stalls", is_flag=True, help="Pause streams, or memory channels, at random.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--memory-latency",
+    type=click.IntRange(1, 100_000),
+    default=40,
+    show_default=True,
+    help="Cycles from a read's address to its first beat, with external memory.",
+)
+@click.option(
+    "--memory-reorder",
+    type=click.Choice(list(_REORDER)),
+    default="none",
+    show_default=True,
+    help="Answer bursts of different IDs in any order, or mix their beats too.",
+)
 @click.option("--waves", is_flag=True, help="Write the waveforms of the whole run.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Write the mask as a PNG.")
-def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, mask):
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def command(
+    folder, image, label, checkpoint, simulator, stalls, seed, memory_latency, memory_reorder,
+    waves, mask, as_json,
+):
     """Run an image through the generated Verilog in FOLDER and compare every layer bit for bit.
 
     Compared with the exact NumPy model: the first convolution's words, every word that leaves the
@@ -61,11 +85,11 @@ def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, ma
     compared with the estimate.  The image is normalized as the network asks, as a whole, before
     it is cropped or streamed in.  Exit status 1 if anything differs.
     """
-    from ..cosim import Folder, check_simulator, simulate
-    from ..cosim.report import layer_rows
+    from ..cosim import Folder
+    from ..cosim.report import summarize
 
-    check_simulator(simulator)
     opened = Folder.open(folder)
+    simulator = _choose_simulator(simulator, opened, waves)
     network = load_checkpoint(find_checkpoint(checkpoint)) if checkpoint else opened.network
     limits = opened.design.max_height, opened.design.max_width
     picture = _own_picture(network, image, label) if image else _default_picture(network)
@@ -75,38 +99,71 @@ def command(folder, image, label, checkpoint, simulator, stalls, seed, waves, ma
             f"Image {picture.source} has {height}x{width} pixels, the design takes at most "
             f"{limits[0]}x{limits[1]}; crop it, or generate with --image-size {height}x{width}"
         )
-    console = Console()
+    console = Console(quiet=as_json)
     for name in changed_files(folder, opened.manifest):
         console.print(f"Note: {folder / name} is not as it was generated", soft_wrap=True)
     console.print(f"{opened.manifest['top']}: {picture.source}, {height}x{width}", soft_wrap=True)
     start = time.monotonic()
-    with console.status("starting") as status:
-        result = simulate(
-            folder,
-            network,
-            picture.codes,
-            simulator=simulator,
-            stalls=stalls,
-            seed=seed,
-            waves=waves,
-            progress=status.update,
+    with Console(stderr=as_json).status("starting") as status:
+        result = _simulate(
+            opened, network, picture.codes, simulator, stalls, seed, waves, status.update,
+            {"read_latency": memory_latency, "reorder": _REORDER[memory_reorder]},
         )
     seconds = time.monotonic() - start
-    _print(console, layer_rows(result), result, stalls)
+    _print(console, result, stalls)
+    summary = summarize(result) | {"simulator": simulator, "seconds": round(seconds, 3)}
     if picture.label is not None and result.verdict.mask is not None:
         foreground, background = dice_both(result.verdict.mask, picture.label)
         console.print(f"Dice: foreground {foreground:.2f}, background {background:.2f}")
+        summary["dice"] = {"foreground": foreground, "background": background}
     if mask:
         write_mask(mask, result.verdict.mask)
         console.print(f"Mask: {mask}", soft_wrap=True)
     if result.waves:
         console.print(f"Waveforms: {result.waves}", soft_wrap=True)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
     if not result.passed:
         for problem in result.problems:
             console.print(f"FAILED: {problem}", soft_wrap=True, markup=False)
         return 1
     console.print(f"All equal, in {seconds:.1f} s with {simulator}.")
     return 0
+
+
+def _choose_simulator(simulator: str | None, folder, waves: bool) -> str:
+    """The simulator asked for, if it can run the folder's accelerator."""
+    from ..cosim import check_simulator
+    from ..cosim.simulators import check_verilator
+
+    external = "external_memory" in folder.manifest
+    simulator = simulator or ("compiled" if external else "verilator")
+    if simulator != "compiled":
+        if external:
+            raise FxhwError(
+                f"Accelerator {folder.path} has external memory, which only the compiled bench "
+                f"has, not {simulator}; leave --simulator out"
+            )
+        check_simulator(simulator)
+        return simulator
+    if waves:
+        raise FxhwError("The compiled bench writes no waveforms; take --simulator verilator")
+    check_verilator()
+    return simulator
+
+
+def _simulate(folder, network, codes, simulator, stalls, seed, waves, progress, memory):
+    """Run on either bench; ``memory`` holds settings of external memory."""
+    from ..cosim import Job, Timing, run_compiled, simulate
+
+    if simulator != "compiled":
+        return simulate(
+            folder.path, network, codes, simulator=simulator, stalls=stalls, seed=seed,
+            waves=waves, progress=progress,
+        )  # fmt: skip
+    pauses = {"pause": _STALLS, "stream_pause": _STALLS} if stalls else {}
+    job = Job(network.resized(codes.shape[:2]), codes, seed=seed)
+    return run_compiled(folder, job, timing=Timing(**memory, **pauses), progress=progress)
 
 
 def _own_picture(network: Network, image: Path, label: Path | None) -> _Picture:
@@ -142,13 +199,27 @@ def _default_picture(network: Network) -> _Picture:
     return _Picture(codes[window], truth[window], source)
 
 
-def _print(console, rows, result, stalls):
+def _print(console, result, stalls):
     """The table of layers, then the cycles by cause."""
+    from ..cosim.report import layer_results, summarize
+
+    layers, bus = layer_results(result), summarize(result).get("bus")
+    tiled = any(layer.tiles > 1 for layer in layers)
     table = Table(title="Against the golden model", title_justify="left")
-    for name in rows[0]:
+    columns = ["layer", "shape", "compared", "wrong", "cycles", "estimate", "utilization"]
+    if tiled:
+        columns.insert(2, "tiles")
+    for name in columns + (["kB in", "kB out"] if bus else []):
         table.add_column(name, justify="left" if name in ("layer", "shape") else "right")
-    for row in rows[1:]:
-        table.add_row(*row, style="bold red" if row[3] != "0" else None)
+    for layer in layers:
+        row = [layer.name, "x".join(map(str, layer.size))]
+        row += [str(layer.tiles or "")] if tiled else []
+        row += [f"{layer.compared:,}", f"{layer.wrong:,}"]
+        if layer.tiles:
+            row += [f"{layer.cycles:,}", f"{layer.estimate:,}", f"{layer.utilization:.1%}"]
+        if layer.tiles and bus:
+            row += [f"{count / 1e3:,.0f}" for count in (layer.read_bytes, layer.write_bytes)]
+        table.add_row(*row, style="bold red" if layer.wrong else None)
     console.print(table)
     causes = ", ".join(f"{name.lower()} {count:,}" for name, count in result.causes.items())
     console.print(f"Cycles: {result.cycles:,} ({causes})")
@@ -159,3 +230,9 @@ def _print(console, rows, result, stalls):
         error = (result.cycles - estimate) / estimate
         console.print(f"Estimate: {estimate:,}, measured {error:+.2%}")
     console.print(f"Array utilization: {result.utilization:.1%}")
+    if bus:
+        console.print(
+            f"Memory: {bus['read_bytes'] / 1e6:.2f} MB in, {bus['write_bytes'] / 1e6:.2f} MB out; "
+            f"{bus['utilization']:.1%} of the array from first request to last write, "
+            f"{bus['cycles']:,} cycles"
+        )

@@ -7,12 +7,16 @@ reads its records, :mod:`~fxhw.cosim.scoreboard` compares them with the golden m
 :mod:`~fxhw.cosim.simulate` ties these together.
 
 :mod:`~fxhw.cosim.compiled` builds another bench, in C++ (``model/``), with external memory and no
-Python in a cycle; :mod:`~fxhw.cosim.build_cache` keeps the builds of both.
+Python in a cycle, and :mod:`~fxhw.cosim.compiled_run` runs an image on it;
+:mod:`~fxhw.cosim.build_cache` keeps the builds of both, :mod:`~fxhw.cosim.result` says what a run
+on either did.
 """
 
 from .compiled import CompiledBench, build_compiled
+from .compiled_run import Timing, run_compiled
 from .jobs import Job, Script
-from .simulate import Folder, Result, run_jobs, run_scripts, simulate
+from .result import Result
+from .simulate import Folder, run_jobs, run_scripts, simulate
 from .simulators import SIMULATORS, check_simulator
 
 __all__ = [
@@ -22,8 +26,10 @@ __all__ = [
     "Job",
     "Result",
     "Script",
+    "Timing",
     "build_compiled",
     "check_simulator",
+    "run_compiled",
     "run_jobs",
     "run_scripts",
     "simulate",

@@ -146,6 +146,10 @@ def _defines(ports: Sequence[dict]) -> list[str]:
         defines.append("-DFXHW_STREAMS")
     if "trace_step" in widths:
         defines.append("-DFXHW_STEP")
+    for name in ("front", "out", "write"):
+        if f"trace_{name}_data" in widths:
+            size = -(-widths[f"trace_{name}_data"] // 8)
+            defines.append(f"-DFXHW_{name.upper()}_BYTES={size}")
     return defines
 
 

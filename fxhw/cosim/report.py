@@ -1,46 +1,95 @@
-"""A run's result as a table for readers."""
+"""A run's result layer by layer, for readers and as JSON."""
+
+from dataclasses import asdict, dataclass
 
 from ..emit.manifest import step_cycles, step_macs, utilization
-from .simulate import Result
+from .result import Result
 
-__all__ = ["layer_rows"]
+__all__ = ["LayerResult", "layer_results", "summarize"]
 
 
-def layer_rows(result: Result) -> list[tuple[str, ...]]:
-    """A row per tensor; the first row is the header.
+@dataclass(frozen=True)
+class LayerResult:
+    """A layer or a tensor, all its tiles of output channels together.
 
-    A tensor that was seen both as it was computed and as it was written counts twice as many
-    codes.
+    Parameters
+    ----------
+    name : layer or tensor.
+    size : (height, width, channels).
+    compared : codes compared; those seen both as they were computed and as they lay in memory
+        count twice.
+    wrong : of these.
+    tiles : steps of the main array; 0 for what is not computed there, and then the following are
+        0 too.
+    cycles, estimate : from its start to the next one's, measured and estimated.
+    utilization : useful MACs over cycles times multipliers of the main array.
+    read_bytes, write_bytes : moved over the memory's bus meanwhile; 0 on chip.
     """
-    rows = [("layer", "shape", "compared", "wrong", "cycles", "estimate", "utilization")]
-    design, steps = result.plan.design, result.plan.schedule.steps
-    macs, estimates = step_macs(result.plan), step_cycles(result.plan)
-    merged: dict[tuple[str, int], list] = {}
+
+    name: str
+    size: tuple[int, int, int]
+    compared: int
+    wrong: int
+    tiles: int
+    cycles: int
+    estimate: int
+    utilization: float
+    read_bytes: int
+    write_bytes: int
+
+
+def layer_results(result: Result) -> list[LayerResult]:
+    """An entry per layer or tensor that was compared, in the order of computation."""
+    schedule, per_cycle = result.plan.schedule, result.plan.design.macs_per_cycle
+    costs = list(zip(result.step_cycles, step_cycles(result.plan), step_macs(result.plan)))
+    moved = result.bus.steps if result.bus else [(0, 0)] * len(costs)
+    found: dict[str, list] = {}
     for check in result.verdict.checks:
-        entry = merged.setdefault((check.layer, check.step), [check.shape, 0, 0, check.place])
-        entry[1] += check.compared
-        entry[2] += check.mismatches
-    for (layer, index), (shape, compared, wrong, place) in merged.items():
-        cycles = estimate = share = ""
-        name = layer
-        if place == "stream" and 0 <= index < len(steps):
-            step = steps[index]
-            if step.channels != step.conv.out_channels:
-                last = step.first_channel + step.channels - 1
-                name = f"{layer} [{step.first_channel} .. {last}]"
-            measured = result.step_cycles[index]
-            cycles, estimate = f"{measured:,}", f"{estimates[index]:,}"
-            used = utilization(macs[index], measured, design.macs_per_cycle)
-            share = f"{used:.1%}" if used else ""
+        found.setdefault(check.layer, []).append(check)
+    rows = []
+    for name, checks in found.items():
+        steps = [n for n, step in enumerate(schedule.steps) if step.conv.name == name]
+        cycles, estimate, macs = (sum(costs[n][part] for n in steps) for part in range(3))
+        channels = {check.step: check.shape[2] for check in checks if check.compared}
         rows.append(
-            (
-                name,
-                "x".join(map(str, shape)),
-                f"{compared:,}",
-                f"{wrong:,}",
-                cycles,
-                estimate,
-                share,
+            LayerResult(
+                name=name,
+                size=(*checks[0].shape[:2], sum(channels.values())),
+                compared=sum(check.compared for check in checks),
+                wrong=sum(check.mismatches for check in checks),
+                tiles=len(steps),
+                cycles=cycles,
+                estimate=estimate,
+                utilization=utilization(macs, cycles, per_cycle) or 0.0,
+                # A run that broke off has moved nothing in the steps it did not reach.
+                read_bytes=sum(moved[n][0] for n in steps if n < len(moved)),
+                write_bytes=sum(moved[n][1] for n in steps if n < len(moved)),
             )
         )
     return rows
+
+
+def summarize(result: Result) -> dict:
+    """JSON types: the whole run, its layers, and what is wrong."""
+    design, estimate = result.plan.design, result.plan.estimate
+    entry = {
+        "size": list(result.job.image.shape[:2]),
+        "passed": result.passed,
+        "problems": result.problems,
+        "compared": sum(check.compared for check in result.verdict.checks),
+        "macs": estimate.macs,
+        "macs_per_cycle": design.macs_per_cycle,
+        "cycles": result.cycles,
+        "causes": result.causes,
+        "estimate": estimate.total,
+        "utilization": result.utilization,
+        "layers": [asdict(layer) for layer in layer_results(result)],
+    }
+    if result.bus:
+        entry["bus"] = {
+            name: getattr(result.bus, name)
+            for name in ("first_request", "last_write", "cycles", "read_bytes", "write_bytes")
+        }
+        used = utilization(estimate.macs, result.bus.cycles, design.macs_per_cycle)
+        entry["bus"]["utilization"] = used or 0.0
+    return entry

@@ -11,9 +11,9 @@ from ..graph import TensorInfo
 from ..plan import Plan
 from ..plan.memory_map import Region
 from .jobs import Job
-from .traces import UNKNOWN, Trace, read_mask, read_words
+from .traces import UNKNOWN, Records, Trace, read_mask, read_words
 
-__all__ = ["Check", "Mismatch", "Verdict", "check_job"]
+__all__ = ["Check", "Mismatch", "Verdict", "check_job", "check_records"]
 
 
 @dataclass(frozen=True)
@@ -100,30 +100,50 @@ class Verdict:
 
 
 def check_job(job: Job, plan: Plan, folder: Path) -> Verdict:
-    """Compare the records in ``folder`` with the golden model's tensors."""
+    """Compare the records of the bench in Verilog, in ``folder``, with the golden model."""
+    design = plan.design
+    records = Records(
+        read_words(folder / "front.txt", design.pin, design.abits),
+        read_words(folder / "out.txt", design.pout, design.abits),
+        read_mask(folder / "mask.txt"),
+        read_words(folder / "write.txt", design.pin, design.abits, addressed=True),
+    )
+    return check_records(job, plan, records)
+
+
+def check_records(job: Job, plan: Plan, records: Records) -> Verdict:
+    """Compare ``records`` with the golden model's tensors."""
     mask, tensors = run_network(job.network, job.image, keep=True)
     design, schedule = plan.design, plan.schedule
-    front = read_words(folder / "front.txt", design.pin, design.abits)
-    results = read_words(folder / "out.txt", design.pout, design.abits)
-    writes = read_words(folder / "write.txt", design.pin, design.abits, addressed=True)
+    results, writes = records.results, records.writes
     form = design.activation
     conv = schedule.front
-    checks = [_check_stream(conv.name, -1, tensors[conv.output], form, design.pin, front)]
+    checks = [
+        _check_words(conv.name, -1, tensors[conv.output], form, design.pin, records.front)
+    ]
     for index, step in enumerate(schedule.steps):
         channels = slice(step.first_channel, step.first_channel + step.channels)
         golden = tensors[step.out.name][:, :, channels]
         seen = results.of_step(index + 2)
-        checks.append(_check_stream(step.conv.name, index, golden, form, design.pout, seen))
+        place = "stream", "as computed", step.first_channel
+        checks.append(
+            _check_words(step.conv.name, index, golden, form, design.pout, seen, *place)
+        )
         stored = [step.out] if step.store_full else []
         stored += [step.pooled] if step.pooled else []
-        if stored:
+        place = "memory", "in external memory", step.first_channel
+        for info in stored if writes is None else ():
+            golden = tensors[info.name][:, :, channels]
+            seen = records.stored[index, info.name]
+            checks.append(_check_words(info.name, index, golden, form, design.pin, seen, *place))
+        if stored and writes is not None:
             checks += _check_writes(
                 index, step, stored, tensors, plan.memory_map.regions, form, design.pin,
                 writes.of_step(index + 2),
             )  # fmt: skip
     checks += _check_strays(len(schedule.steps), results, writes)
     logits = tensors[schedule.head.output][:, :, 0]
-    given = read_mask(folder / "mask.txt")
+    given = records.mask
     name = schedule.head.name
     if job.logits:
         checks.append(_check_bytes(name, _logit_bytes(logits, design.logit_bytes), given))
@@ -159,10 +179,18 @@ def _mismatch(what, row, column, channel, form, expected, got, cycle) -> Mismatc
     )
 
 
-def _check_stream(
-    name: str, step: int, golden: np.ndarray, form: FixedFormat, lanes: int, seen: Trace
+def _check_words(
+    name: str,
+    step: int,
+    golden: np.ndarray,
+    form: FixedFormat,
+    lanes: int,
+    seen: Trace,
+    place: str = "stream",
+    what: str = "as computed",
+    first_channel: int = 0,
 ) -> Check:
-    """Words in raster order, groups fastest."""
+    """Words in raster order, groups fastest; ``first_channel`` of the tensor is the first here."""
     expected = _pad(golden, lanes, form)
     height, width, groups, _ = expected.shape
     expected = expected.reshape(-1, lanes)
@@ -179,17 +207,17 @@ def _check_stream(
         pixel, group = divmod(word, groups)
         row, column = divmod(pixel, width)
         first = _mismatch(
-            f"{name} as computed",
+            f"{name} {what}",
             row,
             column,
-            group * lanes + lane,
+            first_channel + group * lanes + lane,
             form,
             int(expected[word, lane]),
             int(seen.codes[word, lane]) if word < count else None,
             int(seen.cycle[min(word, len(seen.cycle) - 1)]) if len(seen.cycle) else 0,
         )
     mismatches = int(wrong.sum()) + extra * lanes
-    return Check(name, "stream", step, golden.shape, golden.size, mismatches, first, note)
+    return Check(name, place, step, golden.shape, golden.size, mismatches, first, note)
 
 
 def _check_writes(
@@ -258,10 +286,12 @@ def _check_writes(
     return checks
 
 
-def _check_strays(steps: int, results: Trace, writes: Trace) -> list[Check]:
+def _check_strays(steps: int, results: Trace, writes: Trace | None) -> list[Check]:
     """Words seen while no step of the program was running."""
     checks = []
     for what, trace in (("stream", results), ("memory", writes)):
+        if trace is None:
+            continue
         stray = int(((trace.step < 2) | (trace.step >= steps + 2)).sum())
         if stray:
             note = f"{stray} words outside any step"

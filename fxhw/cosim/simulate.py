@@ -15,20 +15,20 @@ from ..emit import load_manifest
 from ..emit.bundle import CHECKPOINT
 from ..errors import FxhwError
 from ..graph import Network
-from ..plan import Design, ErrorCode, Plan, compile_network
-from ..plan.registers import ERROR_TEXT, Cause, Status
+from ..plan import Design, Plan, compile_network
 from .jobs import Job, Script, run_script
-from .scoreboard import Verdict, check_job
+from .result import Result, cycles_of_steps
+from .scoreboard import check_job
 from .simulators import build_bench, run_bench
 from .traces import read_steps
 
 __all__ = ["Folder", "Result", "run_jobs", "run_scripts", "simulate"]
 
-_SLACK_CYCLES = 20_000
+SLACK_CYCLES = 20_000
 """Cycles a run may take beyond its share, before it counts as hung."""
 
 
-_LONG_CYCLES = 50_000
+LONG_CYCLES = 50_000
 """Cycles from which on the simulation is worth optimizing."""
 
 
@@ -70,7 +70,16 @@ class Folder:
     @property
     def beats(self) -> tuple[int, ...]:
         """Initial contents of the parameter memory."""
-        return compile_network(self.network, self.design).beats
+        return self.plan(self.network).beats
+
+    def plan(self, network: Network) -> Plan:
+        """``network`` as a program.
+
+        Raises
+        ------
+        FxhwError if it does not fit.
+        """
+        return compile_network(network, self.design)
 
     def defines(self) -> dict[str, object]:
         """Macros of the test bench."""
@@ -81,82 +90,6 @@ class Folder:
             "FXHW_POUT_BITS": widths["trace_out_data"],
             "FXHW_ADDRESS_BITS": widths["trace_write_address"],
         }
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What one run did.
-
-    Parameters
-    ----------
-    job, plan : what was run.
-    finished : whether the interrupt came in time.
-    registers : register name -> value after the run.
-    verdict : every comparison with the golden model.
-    step_cycles : cycles from each step's start to the next one's, the last to its end.
-    waves : waveform file around the first mismatch, or None.
-    """
-
-    job: Job
-    plan: Plan
-    finished: bool
-    registers: dict[str, int]
-    verdict: Verdict
-    step_cycles: tuple[int, ...]
-    waves: Path | None = None
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of the run, as the accelerator counts them."""
-        return self.registers["CYCLES"]
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """Cycles by cause."""
-        return {cause.name: self.registers[f"CYCLES_{cause.name}"] for cause in Cause}
-
-    @property
-    def error(self) -> ErrorCode | int:
-        """The error register's code."""
-        code = self.registers["ERROR"] & 0xFF
-        return ErrorCode(code) if code in ErrorCode._value2member_map_ else code
-
-    @property
-    def utilization(self) -> float:
-        """Useful MACs over cycles times the multipliers of the main array, as in the estimate."""
-        return self.plan.estimate.macs / max(1, self.cycles * self.plan.design.macs_per_cycle)
-
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong, in sentences; empty if nothing is."""
-        problems = []
-        if not self.finished:
-            step = (self.registers["STATUS"] >> 16) & 0xFFFF
-            problems.append(
-                f"The run did not end: STATUS 0x{self.registers['STATUS']:08x} (step {step}), "
-                f"ERROR 0x{self.registers['ERROR']:08x}, {self.cycles} cycles counted, "
-                f"{self.plan.estimate.total} estimated"
-            )
-        if self.error:
-            step = self.registers["ERROR"] >> 16
-            text = ERROR_TEXT.get(self.error, "unknown code")
-            problems.append(f"The run ended with error {int(self.error)} at step {step}: {text}")
-        elif self.finished and not self.registers["STATUS"] & Status.DONE:
-            problems.append(f"STATUS is 0x{self.registers['STATUS']:08x}: DONE is not set")
-        for check in self.verdict.checks:
-            if check.mismatches:
-                what = str(check.first) if check.first else f"{check.layer} ({check.place})"
-                problems.append(what + (f"; {check.note}" if check.note else ""))
-                break
-        total = sum(self.causes.values())
-        if total != self.cycles:
-            problems.append(f"CYCLES is {self.cycles}, but its causes add up to {total}")
-        return problems
-
-    @property
-    def passed(self) -> bool:
-        """Whether the run ended well and every bit was right."""
-        return not self.problems
 
 
 def simulate(
@@ -245,7 +178,7 @@ def run_jobs(
         plan = compile_network(job.network, folder.design)
         # Both streams pause most of the time at the lowest rate, 8 in 256.
         pixels = job.image.size + job.image.shape[0] * job.image.shape[1] * 4
-        limit = 4 * plan.estimate.total + _SLACK_CYCLES + (100 * pixels if job.stalls else 0)
+        limit = 4 * plan.estimate.total + SLACK_CYCLES + (100 * pixels if job.stalls else 0)
         if waves_to is not None:
             limit = min(limit, waves_to + 200)
         script, where = run_script(job, plan, limit, load=plan.beats != loaded)
@@ -271,7 +204,7 @@ def run_jobs(
                     finished,
                     values,
                     check_job(job, plan, work / f"job{number}"),
-                    _step_cycles(steps, len(plan.schedule.steps)),
+                    cycles_of_steps(steps, len(plan.schedule.steps)),
                     waves if waves.is_file() else None,
                 )
             )
@@ -313,7 +246,7 @@ def _run(folder, scripts, work, simulator, cache, waves_from, progress, seed) ->
     if progress:
         progress(f"building the {simulator} simulation")
     waves = waves_from is not None
-    long = folder.manifest["estimated_cycles"] > _LONG_CYCLES
+    long = folder.manifest["estimated_cycles"] > LONG_CYCLES
     build = build_bench(simulator, folder.verilog, folder.defines(), Path(cache), waves, long)
     for path in folder.path.glob("*.mem"):
         shutil.copy(path, work)
@@ -369,17 +302,3 @@ class _workspace:
     def __exit__(self, kind, value, trace):
         if kind is None and not self._kept:
             shutil.rmtree(self._path, ignore_errors=True)
-
-
-def _step_cycles(events: np.ndarray, count: int) -> tuple[int, ...]:
-    """Cycles from each step's start to the next one's; 0 for a step that never began."""
-    starts = []
-    for step in range(2, count + 2):
-        found = events[(events[:, 1] == 1) & (events[:, 2] == step)]
-        starts.append(int(found[0, 0]) if len(found) else None)
-    idle = events[(events[:, 1] == 0) & (events[:, 0] > (starts[-1] or 1 << 62))]
-    ends = [*starts[1:], int(idle[0, 0]) if len(idle) else None]
-    return tuple(
-        end - start if start is not None and end is not None else 0
-        for start, end in zip(starts, ends)
-    )

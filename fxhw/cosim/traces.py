@@ -1,11 +1,25 @@
-"""Reads the test bench's records: lines of hexadecimal fields of fixed width."""
+"""Reads the benches' records.
 
-from dataclasses import dataclass
+The bench in Verilog writes lines of hexadecimal fields of fixed width, the compiled one binary
+tracks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Trace", "read_mask", "read_steps", "read_words"]
+__all__ = [
+    "Records",
+    "Trace",
+    "read_mask",
+    "read_steps",
+    "read_track",
+    "read_words",
+    "steps_of_track",
+    "unpack_words",
+]
 
 _NIBBLE = np.full(256, 255, np.uint8)
 for _digit in range(16):
@@ -23,8 +37,8 @@ class Trace:
     ----------
     cycle, step : int64 (n,), when, and index of the descriptor then.
     address : int64 (n,), zeros if the words have none.
-    codes : int64 (n, lanes), bit patterns as they are stored, :data:`UNKNOWN` where a bit was not
-        0 or 1.
+    codes : integers (n, lanes), bit patterns as they are stored, :data:`UNKNOWN` where a bit was
+        not 0 or 1.
     """
 
     cycle: np.ndarray
@@ -36,6 +50,26 @@ class Trace:
         """Words seen during one step."""
         keep = self.step == step
         return Trace(self.cycle[keep], self.step[keep], self.address[keep], self.codes[keep])
+
+
+@dataclass(frozen=True)
+class Records:
+    """All that was seen of a run.
+
+    Parameters
+    ----------
+    front, results : words of the first convolution and of the main array.
+    mask : (cycle, TLAST, byte) of every byte of the mask, int64 (n,) each.
+    writes : words written into the feature memory on chip; None if it is external.
+    stored : (index of the step in the schedule, tensor) -> what the step has left of it in
+        external memory, in raster order.
+    """
+
+    front: Trace
+    results: Trace
+    mask: tuple[np.ndarray, np.ndarray, np.ndarray]
+    writes: Trace | None = None
+    stored: Mapping[tuple[int, str], Trace] = field(default_factory=dict)
 
 
 def _fields(path: Path) -> list[np.ndarray]:
@@ -98,3 +132,40 @@ def read_steps(path: Path) -> np.ndarray:
     if not fields:
         return np.zeros((0, 3), np.int64)
     return np.stack([_number(field) for field in fields], axis=1)
+
+
+def unpack_words(words: np.ndarray, lanes: int, bits: int) -> np.ndarray:
+    """int16 (n, lanes): codes of words, uint8 (n, bytes), the first lane in the lowest bits.
+
+    Parameters
+    ----------
+    bits : of a code, at most 8.
+    """
+    wide = np.zeros((len(words), words.shape[1] + 1), np.uint16)
+    wide[:, :-1] = words
+    codes = np.empty((len(words), lanes), np.int16)
+    for lane in range(lanes):
+        byte, shift = divmod(lane * bits, 8)
+        pair = wide[:, byte] | (wide[:, byte + 1] << 8)
+        codes[:, lane] = (pair >> shift) & ((1 << bits) - 1)
+    return codes
+
+
+def read_track(data: bytes, lanes: int, bits: int, addressed: bool = False) -> Trace:
+    """A track of the compiled bench (``model/tracks.h``): words of ``lanes`` codes."""
+    size = -(-lanes * bits // 8)
+    address = [("address", "<u4")] if addressed else []
+    rows = np.frombuffer(data, [("cycle", "<u8"), ("step", "<u2"), *address, ("word", "u1", size)])
+    words = rows["word"].reshape(-1, size)
+    return Trace(
+        rows["cycle"].astype(np.int64),
+        rows["step"].astype(np.int64),
+        (rows["address"] if addressed else np.zeros(len(rows))).astype(np.int64),
+        unpack_words(words, lanes, bits),
+    )
+
+
+def steps_of_track(data: bytes) -> np.ndarray:
+    """int64 (n, 3): cycle, running, step at every change, of the compiled bench's track."""
+    rows = np.frombuffer(data, [("cycle", "<u8"), ("running", "<u2"), ("step", "<u2")])
+    return np.stack([rows[name].astype(np.int64) for name in rows.dtype.names], axis=1)

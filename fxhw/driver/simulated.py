@@ -126,6 +126,18 @@ class Simulation:
         now, self.cycle = map(int, self.ask("step", step, cycles))
         return now
 
+    def trace(self, on: bool = True) -> None:
+        """Record what the trace pins show from now on, or do not; see :meth:`fetch`."""
+        self.ask("trace", int(on))
+
+    def fetch(self, track: str) -> bytes:
+        """What ``front``, ``out``, ``write`` or ``steps`` has recorded since the last time.
+
+        Records lie back to back, as ``fxhw/cosim/model/tracks.h`` says; none if the top does not
+        have such pins.
+        """
+        return self.ask_bytes("fetch", track)
+
     def guard(self, first: int, end: int) -> None:
         """Report any access to addresses ``first`` .. ``end - 1`` among the problems."""
         self.ask("guard", first, end)

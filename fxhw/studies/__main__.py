@@ -4,9 +4,19 @@ import sys
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from ..errors import FxhwError
-from . import activation_time, dropout, ends, full_size, table1, table1_report, weights
+from . import (
+    activation_time,
+    dropout,
+    ends,
+    full_size,
+    paper_sim,
+    table1,
+    table1_report,
+    weights,
+)
 from .jobs import run_jobs
 from .results import read_json, write_json
 
@@ -89,9 +99,19 @@ def _full_size(work, results, processes):
     full_size.write(work / "studies", results)
 
 
+@_study("paper-sim", "The paper's network on a whole image in Verilator: every code, cycles.")
+@click.option("--checkpoint", type=click.Path(path_type=Path),
+              help="The network.  [default: what full-size has trained, else random weights]")
+def _paper_sim(work, results, processes, checkpoint):
+    with Console(stderr=True).status("starting") as status:
+        passed = paper_sim.write(checkpoint, work, results, status.update)
+    click.echo((results / "paper_sim.md").read_text(encoding="utf-8"))
+    return 0 if passed else 1
+
+
 if __name__ == "__main__":
     try:
-        main(standalone_mode=False)
+        sys.exit(main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

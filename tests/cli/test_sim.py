@@ -1,5 +1,6 @@
 """``fxhw sim`` on the committed sample."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,29 @@ def test_own_image_and_label_smaller_than_the_design(tmp_path):
     assert "7x9" in result.stdout
     assert "Estimate without pauses" in result.stdout
     assert read_label(tmp_path / "mask.png").shape == (7, 9)
+
+
+@pytest.mark.cosim
+def test_compiled_bench_says_the_same(tmp_path):
+    image = save_image(tmp_path / "x.png", (12, 10))
+    found = {}
+    for simulator in ("verilator", "compiled"):
+        flags = ["--simulator", simulator, "--image", image, "--json"]
+        found[simulator] = json.loads(sim(SAMPLE, *flags).stdout)
+        assert found[simulator].pop("simulator") == simulator
+        assert found[simulator].pop("seconds") > 0
+    assert found["verilator"] == found["compiled"]
+    assert found["compiled"]["passed"]
+    names = [layer["name"] for layer in found["compiled"]["layers"]]
+    assert names == ["enc0a", "enc0b", "pool0", "mida", "midb", "dec0a", "dec0b", "head"]
+    flags = ["--simulator", "compiled", "--stalls", "--mask", tmp_path / "mask.png"]
+    assert "All equal" in sim(SAMPLE, *flags).stdout
+    assert read_label(tmp_path / "mask.png").shape == (12, 10)
+
+
+def test_waveforms_come_from_the_other_bench():
+    result = sim(SAMPLE, "--simulator", "compiled", "--waves", status=2)
+    assert "writes no waveforms; take --simulator verilator" in result.stderr
 
 
 @pytest.fixture

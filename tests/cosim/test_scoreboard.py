@@ -1,10 +1,13 @@
 """The comparison itself: records made from the golden model pass, and every damage is found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fxhw.cosim.jobs import Job
-from fxhw.cosim.scoreboard import check_job
+from fxhw.cosim.scoreboard import check_job, check_records
+from fxhw.cosim.traces import Records, Trace
 from fxhw.fixed import codes_to_int
 from fxhw.golden import run_network
 from fxhw.plan import compile_network, design_for
@@ -173,3 +176,75 @@ def test_nothing_at_all_is_found(tmp_path, recording):
     assert verdict.first.layer == "enc0a"
     assert verdict.first.first.got is None
     assert all(check.mismatches >= check.compared for check in verdict.checks)
+
+
+# ---- External memory -----------------------------------------------------------------------------
+
+
+def trace_of(step, codes, lanes):
+    height, width, channels = codes.shape
+    words = np.zeros((height * width, -(-channels // lanes) * lanes), np.int64)
+    words[:, :channels] = codes.reshape(-1, channels)
+    words = words.reshape(-1, lanes)
+    none = np.zeros(len(words), np.int64)
+    return Trace(none + 9, none + step, none, words)
+
+
+@pytest.fixture
+def stored():
+    """Job, plan, records of a faultless run with external memory, in tiles."""
+    network = random_network(11, (4, 6), SIZE, 4, 3)
+    image = random_image(np.random.default_rng(4), SIZE)
+    plan = compile_network(network, design_for(network, 2, 2, 12))
+    mask, tensors = run_network(network, image, keep=True)
+    results, maps = [], {}
+    for index, step in enumerate(plan.schedule.steps):
+        channels = slice(step.first_channel, step.first_channel + step.channels)
+        results.append(trace_of(index + 2, tensors[step.out.name][:, :, channels], 2))
+        for info in (step.out if step.store_full else None, step.pooled):
+            if info is not None:
+                maps[index, info.name] = trace_of(0, tensors[info.name][:, :, channels], 2)
+    assert any(step.first_channel for step in plan.schedule.steps)
+    parts = zip(*((t.cycle, t.step, t.address, t.codes) for t in results))
+    data = np.where(mask, 255, 0).reshape(-1)
+    last = np.arange(len(data)) == len(data) - 1
+    records = Records(
+        trace_of(0, tensors[plan.schedule.front.output], 2),
+        Trace(*(np.concatenate(part) for part in parts)),
+        (np.zeros(len(data), np.int64), last, data),
+        stored=maps,
+    )
+    return Job(network, image), plan, records
+
+
+def test_maps_in_external_memory_pass(stored):
+    verdict = check_records(*stored)
+    assert verdict.first is None
+    kept = [check for check in verdict.checks if check.place == "memory"]
+    assert len(kept) == len(stored[2].stored)
+    assert all(check.compared for check in kept)
+
+
+def test_a_wrong_code_in_external_memory_is_placed(stored):
+    job, plan, records = stored
+    index, name = [key for key in records.stored if plan.schedule.steps[key[0]].first_channel][-1]
+    trace = records.stored[index, name]
+    codes = trace.codes.copy()
+    codes[-1, 1] ^= 1
+    damaged = dict(records.stored) | {(index, name): replace(trace, codes=codes)}
+    check = check_records(job, plan, replace(records, stored=damaged)).first
+    assert (check.layer, check.place, check.step, check.mismatches) == (name, "memory", index, 1)
+    step, info = plan.schedule.steps[index], plan.memory_map.regions[name].tensor
+    first = check.first
+    assert (first.row, first.column) == (info.height - 1, info.width - 1)
+    assert first.channel == step.first_channel + step.channels - 1
+    assert str(first).startswith(f"{name} in external memory, row ")
+
+
+def test_a_wrong_code_of_a_tile_is_placed(stored):
+    job, plan, records = stored
+    codes = records.results.codes.copy()
+    codes[-1, 0] ^= 1
+    results = replace(records.results, codes=codes)
+    first = check_records(job, plan, replace(records, results=results)).first.first
+    assert first.channel == plan.schedule.steps[-1].first_channel + 2

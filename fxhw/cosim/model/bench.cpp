@@ -99,6 +99,7 @@ unsigned Bench::step() const {
 void Bench::tick() {
   MasterPins master;
   sample(master);
+  if (tracks.on) record();
   SlavePins next = slave_;
   in_reset_ = top_->aresetn ? 0 : in_reset_ + 1;
   if (top_->aresetn)
@@ -163,6 +164,27 @@ unsigned Bench::read32(uint32_t offset, uint32_t &value) {
   top_->s_axi_arvalid = top_->s_axi_rready = 0;
   top_->eval();
   return response;
+}
+
+// ---- Trace pins ------------------------------------------------------------------------------
+
+void Bench::record() {
+#ifdef FXHW_FRONT_BYTES
+  const Vtop &t = *top_;
+  const uint16_t step = t.trace_step, running = t.trace_running;
+  const uint32_t state = uint32_t(running) << 16 | step;
+  if (state != tracks.state) tracks.steps.number(cycle_).number(running).number(step);
+  tracks.state = state;
+  if (t.trace_front_valid)
+    tracks.front.number(cycle_).number(step).bytes(&t.trace_front_data, FXHW_FRONT_BYTES);
+  if (t.trace_out_valid)
+    tracks.out.number(cycle_).number(step).bytes(&t.trace_out_data, FXHW_OUT_BYTES);
+#ifdef FXHW_WRITE_BYTES
+  if (t.trace_write_valid)
+    tracks.write.number(cycle_).number(step).number(uint32_t(t.trace_write_address))
+        .bytes(&t.trace_write_data, FXHW_WRITE_BYTES);
+#endif
+#endif
 }
 
 // ---- Memory pins -----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // A generated accelerator in Verilator, with all that its pins need around it.
 //
 // The builder defines FXHW_MEMORY_BYTES (bytes of a beat) if the top has m_axi pins, FXHW_STREAMS
-// if it has AXI4-Stream pins, FXHW_STEP if it tells its step.
+// if it has AXI4-Stream pins, FXHW_STEP if it tells its step; FXHW_FRONT_BYTES, FXHW_OUT_BYTES and
+// FXHW_WRITE_BYTES (bytes of a word) if it shows those words.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "memory.h"
 #include "pauses.h"
 #include "problems.h"
+#include "tracks.h"
 
 class Vtop;
 class VerilatedContext;
@@ -50,6 +52,7 @@ class Bench {
   Problems problems;
   Memory memory;
   AxiMemory axi;
+  Tracks tracks;
   uint64_t stream_pause = 0;  // of 256 cycles, in how many a stream pauses
   void reseed(uint64_t seed);
 
@@ -59,6 +62,7 @@ class Bench {
   void drive(const SlavePins &pins);
   void step_streams();
   void drive_streams();
+  void record();
 
   struct Byte {
     uint8_t data;

@@ -89,6 +89,12 @@ void forgive(const Call &c) {
   std::fprintf(c.out, "ok\n");
 }
 
+void fetch(const Call &c) {
+  Track *track = c.bench.tracks.find(c.words[1]);
+  if (!track) throw std::runtime_error("there is no track " + c.words[1]);
+  c.answer(track->take());
+}
+
 void counts(const Call &c) {
   const MemoryCounts &n = c.bench.axi.counts;
   const std::pair<const char *, uint64_t> values[] = {
@@ -156,6 +162,11 @@ const std::map<std::string, Command> &commands() {
          c.bench.memory.guards.push_back({c.numbers[0], c.numbers[1]});
          std::fprintf(c.out, "ok\n");
        }}},
+      {"trace", {1, [](const Call &c) {
+         c.bench.tracks.begin(c.numbers[0] != 0);
+         std::fprintf(c.out, "ok\n");
+       }}},
+      {"fetch", {1, fetch}},
       {"mark", {0, [](const Call &c) { c.bench.axi.counts = {}; std::fprintf(c.out, "ok\n"); }}},
       {"set", {2, set}},
       {"fault", {4, fault}},

@@ -1,8 +1,8 @@
 // Text commands to a bench, the same ones over a pipe and from a C program.
 //
 // A command is a line of words, numbers decimal or 0x..; bytes follow a line that says how many.
-// Every answer is a line, "ok ..." or "error SENTENCE", and after "ok COUNT" of `peek` and `take`
-// so many bytes.
+// Every answer is a line, "ok ..." or "error SENTENCE", and after "ok COUNT" of `peek`, `take` and
+// `fetch` so many bytes.
 //
 //   r OFFSET                    -> ok RESPONSE VALUE CYCLE read a register
 //   w OFFSET VALUE              -> ok RESPONSE CYCLE       write one
@@ -23,6 +23,8 @@
 //   fault r|w range FIRST END RESPONSE -> ok               answer with SLVERR (2) or DECERR (3)
 //   fault r|w beat N RESPONSE   -> ok                      the same at the N-th beat from now on
 //   forgive                     -> ok                      no guards and faults, problems forgotten
+//   trace 0|1                   -> ok                      record what trace pins show, or do not
+//   fetch TRACK                 -> ok COUNT + bytes        what is recorded since, see tracks.h
 //   mark                        -> ok                      counts begin again
 //   counts                      -> ok NAME=VALUE ...
 //   problems                    -> ok COUNT, then so many lines

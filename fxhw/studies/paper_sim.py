@@ -1,0 +1,134 @@
+"""The paper's network on a whole image, simulated with external memory, every layer compared."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoint import load_checkpoint
+from ..dataset import find_dataset
+from ..errors import FxhwError
+from ..graph import UNetTopology
+from ..images import image_codes, read_image
+from ..synthetic import make_sample
+from .results import markdown_table, write_json, write_text
+from .untrained import untrained_network
+
+__all__ = ["write"]
+
+SIZE = 200, 200
+TOPOLOGY = UNetTopology.doubling(64, 3)
+LANES, BUS_BITS, WEIGHT_WORDS, LATENCY = 8, 64, 256, 40
+
+_HEADING = [
+    "layer", "result", "tiles", "compared", "wrong", "cycles", "estimated", "off", "array",
+    "kB in", "kB out",
+]
+
+
+def write(
+    checkpoint: Path | None, work: Path, results: Path, progress: Callable[[str], None]
+) -> bool:
+    """Write ``paper_sim.json`` and ``paper_sim.md``; whether every code was right.
+
+    Parameters
+    ----------
+    checkpoint : the network (default: the one that the ``full-size`` study has trained in
+        ``work``, else one of random weights).
+    work : folder for what is generated and built.
+    progress : called with a phrase, now and then.
+    """
+    from ..cosim import Job, Timing, run_compiled
+    from ..cosim.report import summarize
+    from ..emit.bundle import write_bundle
+    from ..plan import compile_network, design_for
+
+    trained = work / "studies" / "em_full_size.safetensors"
+    checkpoint = checkpoint or (trained if trained.is_file() else None)
+    pixels, source = _picture()
+    if checkpoint:
+        network = load_checkpoint(checkpoint).resized(SIZE)
+    else:
+        network = untrained_network(TOPOLOGY, _crop(pixels), 4, 6)
+    image = _crop(network.prepare(image_codes(pixels, network.image)))
+    design = design_for(
+        network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32
+    )
+    began, folder = time.monotonic(), work / "paper_sim"
+    progress("generating")
+    write_bundle(network, compile_network(network, design), folder, top="paper", force=True)
+    generated = time.monotonic()
+    result = run_compiled(
+        folder,
+        Job(network, image),
+        timing=Timing(read_latency=LATENCY),
+        cache=work / "cosim",
+        progress=progress,
+    )
+    found = summarize(result) | {
+        "network": "trained" if checkpoint else "random weights",
+        "image": source,
+        "memory_latency": LATENCY,
+        "design": design.to_json(),
+        "seconds": {
+            "generate": round(generated - began, 1),
+            "build, simulate and compare": round(time.monotonic() - generated, 1),
+        },
+    }
+    write_json(found, results / "paper_sim.json")
+    write_text(_page(found), results / "paper_sim.md")
+    return result.passed
+
+
+def _picture() -> tuple[np.ndarray, str]:
+    """Pixels of a real image where there is one, else of a synthetic one, and what they are."""
+    try:
+        dataset = find_dataset("em")
+        name = dataset.ids("val")[0]
+        return read_image(dataset.folder / "images" / f"{name}.png", 1), f"em val image {name}"
+    except (FxhwError, IndexError):
+        return make_sample(*SIZE, seed=0)[0], "synthetic image, seed 0"
+
+
+def _crop(image: np.ndarray) -> np.ndarray:
+    """The centre."""
+    top, left = ((have - want) // 2 for have, want in zip(image.shape, SIZE))
+    return image[top : top + SIZE[0], left : left + SIZE[1]]
+
+
+def _page(found: dict) -> str:
+    rows = [_row(layer) for layer in found["layers"]]
+    bus, seconds = found["bus"], sum(found["seconds"].values())
+    wrong = "every one right" if found["passed"] else "FAILED: " + "; ".join(found["problems"])
+    off = found["cycles"] / found["estimate"] - 1
+    return f"""# The paper's network, simulated
+
+64 base channels, 3 levels, {found["size"][0]}x{found["size"][1]}, {found["image"]},
+{found["network"]}; w{found["design"]["wbits"]} a{found["design"]["abits"]}, an array of
+9x{LANES}x{LANES}, {BUS_BITS}-bit AXI4 bus, {found["memory_latency"]} cycles from a read's address
+to its data.
+The generated Verilog in Verilator, all codes compared with the golden model:
+{found["compared"]:,} codes, {wrong}. Took {seconds / 60:.1f} minutes.
+`make sim-paper`
+
+- {found["cycles"]:,} cycles, {found["estimate"]:,} estimated ({off:+.2%}).
+- Array: {bus["utilization"]:.2%} of its multipliers at useful work from the first request to the
+  last write ({bus["cycles"]:,} cycles).
+- Memory: {bus["read_bytes"] / 1e6:.1f} MB in, {bus["write_bytes"] / 1e6:.1f} MB out.
+
+{markdown_table(_HEADING, rows)}
+"""
+
+
+def _row(layer: dict) -> list[str]:
+    row = [layer["name"], "x".join(map(str, layer["size"]))]
+    counts = [f"{layer['compared']:,}", f"{layer['wrong']:,}"]
+    if not layer["tiles"]:
+        return [*row, "", *counts, *[""] * (len(_HEADING) - 5)]
+    off = layer["cycles"] / layer["estimate"] - 1
+    return [
+        *row, str(layer["tiles"]), *counts, f"{layer['cycles']:,}", f"{layer['estimate']:,}",
+        f"{off:+.2%}", f"{layer['utilization']:.2%}",
+        *(f"{layer[name] / 1e3:,.0f}" for name in ("read_bytes", "write_bytes")),
+    ]  # fmt: skip
