@@ -78,10 +78,15 @@ sim-paper: $(VENV)/.stamp
 	$(BIN)/python -m fxhw.studies paper-sim
 
 # A few accelerators of fewer lanes first: they tell how the rest of one grows with its lanes.
+# Then the designs of TernaryNet, of binary networks and of INQ, and arrays of multiplier blocks.
 SWEEP := $(BIN)/fxhw sweep --targets ecp5-85k --metrics docs/results/table1.json -o runs/sweep
 
 sweep: $(VENV)/.stamp
 	$(SWEEP) --wbits 4 --abits 6 --styles lut --pin 2,4 --pout 2,4
+	$(SWEEP) --quantizers ternary --activations relu,ternary --abits 4,6 --styles lut
+	$(SWEEP) --quantizers binary --activations relu,sign --abits 6 --styles lut
+	$(SWEEP) --quantizers inq --abits 8 --styles lut --scopes array
+	$(SWEEP) --wbits 4 --abits 6 --styles dsp,mixed --pout 4 --pixels 2 --scopes array
 	$(SWEEP) --wbits 1-4,6,8 --abits 2,4,6,8 --styles lut,generic --results docs/results
 	cp docs/results/sweep.json fxhw/bundled/sweep.json
 

@@ -78,12 +78,14 @@ def _print(choice, budget, results, planned):
     from ..sweep.accuracy import KINDS
 
     c, part, console = choice.candidate, budget.target, Console()
+    o = c.operands
     facts = Table(show_header=False, box=None, pad_edge=False)
     how = c.basis or "synthesized as it stands"
     counted = "the planner's estimate" if planned else "scaled from the lanes measured"
     rows = [
-        ("weights, activations", f"{c.wbits}, {c.abits} bits"),
-        ("array", f"{c.pin} x {c.pout} x 9 = {9 * c.pin * c.pout} MAC per cycle, style {c.style}"),
+        ("weights, activations", o.title + (f": {o.wbits}, {o.abits} bits" if o.plain else "")),
+        ("array", f"{c.lanes.replace('x', ' x ')} x 9 = {c.macs_per_cycle} MAC per cycle, style "
+                  f"{c.style}"),
         *_resources(c, part),
         ("size is", how),
         ("cycles", f"{c.cycles:,.0f} per image, {counted}"),
@@ -96,12 +98,15 @@ def _print(choice, budget, results, planned):
     console.print(f"{c} on {part.title}, for {budget}:", highlight=False)
     console.print(facts)
     console.print(" ".join(choice.reasons), highlight=False, soft_wrap=True)
+    # Other kinds than these are in the checkpoint alone.
+    wanted = f"--wbits {o.wbits} --abits {o.abits} " if o.plain else ""
     own = "" if c.dice["kind"] == "requantized" else ", with the network of that dice"
     console.print(f"Make it by{own}:")
     console.print(
-        f"  fxhw generate --wbits {c.wbits} --abits {c.abits} --pin {c.pin} --pout {c.pout} "
+        f"  fxhw generate {wanted}--pin {c.pin} --pout {c.pout} "
         f"--style {c.style} --target {part.name}"
         + (f" --dsps {part.capacity['DSP']}" if c.style == "mixed" else "")
+        + (f" --pixels {c.pixels}" if c.pixels > 1 else "")
         + (" --checkpoint FILE" if own else ""),
         soft_wrap=True,
         highlight=False,

@@ -8,10 +8,20 @@ import click
 
 __all__ = ["command"]
 
+_WBITS = {"fixed": "1-4,6,8", "inq": "5"}
+"""Weight bits unless told otherwise."""
+
 
 @click.command(short_help="Measure area, speed, energy and dice of many designs.")
-@click.option("--wbits", default="1-4,6,8", show_default=True, help="Weight bits, a list.")
-@click.option("--abits", default="2,4,6,8", show_default=True, help="Activation bits, a list.")
+@click.option("--quantizers", default="fixed", show_default=True,
+              help="Kinds of weights, a list of fixed, ternary, binary and inq as of fxhw train.")
+@click.option("--activations",
+              help="Kinds of activations, a list of relu, tanh, ternary and sign.  "
+              "[default: each quantizer's own: relu, but ternary of ternary, sign of binary]")
+@click.option("--wbits", help="Weight bits of fixed and inq, a list.  "
+              "[default: 1-4,6,8 of fixed, 5 of inq]")
+@click.option("--abits", default="2,4,6,8", show_default=True,
+              help="Activation bits of relu and tanh, a list.")
 @click.option("--styles", default="lut,generic", show_default=True,
               help="How the MAC arrays are made, a list.")
 @click.option("--accelerator-styles", help="Styles of the whole accelerators, which take minutes "
@@ -20,6 +30,8 @@ __all__ = ["command"]
               help="FPGA families or parts, a list.")
 @click.option("--pin", default="8", show_default=True, help="Channels in per cycle, a list.")
 @click.option("--pout", default="8", show_default=True, help="Channels out per cycle, a list.")
+@click.option("--pixels", default="1", show_default=True,
+              help="Pixels per cycle, a list of 1 and 2; 2 in styles dsp and mixed alone.")
 @click.option("--scopes", default="array,accelerator", show_default=True,
               help="What is measured: MAC arrays with accumulators, whole accelerators, or both.")
 @click.option("--checkpoint", type=click.Path(path_type=Path),
@@ -48,7 +60,8 @@ def command(**options):
     What a sweep folder has already is not measured again: the same command goes on after any
     break, and a wider one adds to it.  The dice of a point is that of --metrics, else trained by
     --train, else of the network requantized to its widths, by the golden model on the data set's
-    val images; where neither is to be had, there is none.
+    val images; where neither is to be had, there is none.  Ternary weights, powers of two and
+    activations other than ReLU have to be trained for: no requantized network has them.
     """
     from ..sweep.results import make_results
     from ..sweep.run import run_sweep
@@ -103,19 +116,62 @@ def _points(options):
                 f"Style mixed fills the multiplier blocks of a part, but {name} is a family; name "
                 "a part, or style dsp"
             )
+    pixels = parse_numbers(options["pixels"], "--pixels", 1, 2)
+    operands = _operands(options)
+    _check_blocks(operands, [*styles, *accelerators], pixels)
     points = span_grid(
-        parse_numbers(options["wbits"], "--wbits", 1, 8),
-        parse_numbers(options["abits"], "--abits", 1, 8),
+        operands,
         list(dict.fromkeys(targets)),
         styles,
         accelerators,
         parse_numbers(options["pin"], "--pin", 1, 16),
         parse_numbers(options["pout"], "--pout", 1, 16),
         parse_names(options["scopes"], "--scopes", SCOPES),
+        pixels,
     )
     if not points:
         raise FxhwError("There is no point: accelerators alone were asked for, of no style")
     return points
+
+
+def _operands(options):
+    """What the points multiply."""
+    from ..sweep.operands import ACTIVATIONS, QUANTIZERS, WEIGHT_BITS, list_operands
+    from ..sweep.point import parse_names, parse_numbers
+
+    quantizers = parse_names(options["quantizers"], "--quantizers", QUANTIZERS)
+    activations = options["activations"]
+    if activations is not None:
+        activations = parse_names(activations, "--activations", ACTIVATIONS)
+    wbits = {
+        name: parse_numbers(
+            options["wbits"] or _WBITS[name],
+            "--wbits" if name == "fixed" else f"--wbits of {name}",
+            *WEIGHT_BITS[name],
+        )
+        for name in quantizers if name in WEIGHT_BITS
+    }
+    abits = parse_numbers(options["abits"], "--abits", 1, 8)
+    return list_operands(quantizers, activations, wbits, abits)
+
+
+def _check_blocks(operands, styles, pixels):
+    """Refuse what multiplier blocks cannot do, and what only they can."""
+    from ..errors import FxhwError
+    from ..plan.conv_spec import BLOCK_STYLES
+
+    blocks = [style for style in styles if style in BLOCK_STYLES]
+    other = [o for o in operands if o.weights == "power" or o.activations != "unsigned"]
+    if blocks and other:
+        raise FxhwError(
+            f"Style {blocks[0]} takes fixed and ternary weights and relu activations, not "
+            f"{other[0].title}; leave one of them out, or sweep them one after the other into the "
+            "same folder"
+        )
+    if 2 in pixels and not blocks:
+        raise FxhwError(
+            f"--pixels 2 needs style {' or '.join(BLOCK_STYLES)}, not {', '.join(styles)}"
+        )
 
 
 def _setup(options):
@@ -170,23 +226,24 @@ def _executor(options):
 
 def _announce(points, setup, dataset):
     """Say what is to be measured, and where its dice come from."""
-    bits = {(point.wbits, point.abits) for point in points}
-    known = len(bits & set(setup.figures))
-    if known == len(bits):
-        rest = ""
-    elif setup.dataset is None:
-        rest = f"none for the {len(bits) - known} others, as data set {dataset} is not there"
+    operands = {point.operands for point in points}
+    left = operands - set(setup.figures)
+    plain = sum(one.plain for one in left)
+    parts = [f"{len(operands) - len(left)} from files"] if len(left) < len(operands) else []
+    if left and setup.dataset is None:
+        parts.append(f"none for the {len(left)} others, as data set {dataset} is not there")
     elif setup.training is not None:
-        rest = f"{len(bits) - known} trained"
+        parts += [f"{len(left)} trained"] * bool(left)
     else:
-        rest = (
-            f"{len(bits) - known} by the golden model on val, {setup.name} requantized without "
-            "training"
-        )
-    given = f"{known} from files" if known else ""
+        if plain:
+            parts.append(
+                f"{plain} by the golden model on val, {setup.name} requantized without training"
+            )
+        if plain < len(left):
+            parts.append(f"none for {len(left) - plain} that have to be trained for")
     click.echo(
-        f"{len(points)} point{'s' * (len(points) > 1)}; dice of {dataset} for {len(bits)} "
-        f"pair{'s' * (len(bits) > 1)} of widths: " + "; ".join(filter(None, (given, rest)))
+        f"{len(points)} point{'s' * (len(points) > 1)}; dice of {dataset} for {len(operands)} "
+        f"pair{'s' * (len(operands) > 1)} of weights and activations: " + "; ".join(parts)
     )
 
 

@@ -1,15 +1,14 @@
 """Banked memory: many words in block RAM, with registers on every way in and out."""
 
 from functools import reduce
-from operator import or_
 
 from amaranth.hdl import *
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
 from ..plan.memory_banks import MERGED, MemoryBanks
-from .memory_marks import NEVER
 from .memory_port import ReadPort, WriteRequest
+from .registered_memory import RegisteredMemory
 
 __all__ = ["BankedMemory"]
 
@@ -19,13 +18,13 @@ class BankedMemory(wiring.Component):
 
     ::
 
-        address -+-> the bank's address -> bank -> its word, or 0 -+
-                 +-> the bank's address -> bank -> its word, or 0 -+-> or -> word
+        address -+-> the bank's address -> bank -> its word -+
+                 +-> the bank's address -> bank -> its word -+-> the one that was wanted -> word
 
     An arrow is a register, and writes have one more before.  Each bank has addresses of its own,
     which change only with its own words, so a path to block RAM is nothing but wire, and to few
     blocks; and nothing but wire follows it.  An address past the end belongs to no bank: it is not
-    written, and reads as 0 or as what lies unused in the last bank's blocks.
+    written, and what it reads is not defined.
 
     *Latency*: a word follows its address by ``plan.latency`` cycles; a write is there for an
     address that comes two cycles after it.  *Throughput*: a write and a word per cycle.
@@ -35,6 +34,7 @@ class BankedMemory(wiring.Component):
     plan : depth, width and banks.
     name : of the memory; that of bank ``n`` is ``name_n`` where there are several.
     init : initial words.
+    target : family of the cells, as of :class:`.registered_memory.RegisteredMemory`.
 
     Members
     -------
@@ -42,10 +42,13 @@ class BankedMemory(wiring.Component):
     read : words to read; none may be asked for in the cycle after its write.
     """
 
-    def __init__(self, plan: MemoryBanks, name: str, init: tuple[int, ...] = ()):
+    def __init__(
+        self, plan: MemoryBanks, name: str, init: tuple[int, ...] = (), target: str = "generic"
+    ):
         self._plan = plan
         self._name = name
         self._init = init
+        self._target = target
         request = WriteRequest(plan.depth, plan.width)
         super().__init__(
             {
@@ -68,47 +71,57 @@ class BankedMemory(wiring.Component):
             for number in range(len(plan.banks))
         ]
         while len(words) > 1:
-            merged = []
-            for part in range(0, len(words), MERGED):
-                word = Signal(plan.width, name=f"merged_{part}", reset_less=True)
-                m.d.sync += word.eq(reduce(or_, words[part : part + MERGED]))
-                merged.append(word)
-            words = merged
+            parts = [words[part : part + MERGED] for part in range(0, len(words), MERGED)]
+            words = [self._merge(m, number, part) for number, part in enumerate(parts)]
         coming = Signal(plan.latency)
         m.d.sync += coming.eq(Cat(read.enable, coming))
-        m.d.comb += [read.data.eq(words[0]), read.valid.eq(coming[-1])]
+        m.d.comb += [read.data.eq(words[0][1]), read.valid.eq(coming[-1])]
         return m
 
     def _bank(self, m, number, writing, written, data):
-        """One bank with its addresses; returns its word, 0 while another bank's is wanted."""
+        """One bank with its addresses; returns whether its word is wanted, and that."""
         plan, bank = self._plan, self._plan.banks[number]
-        alone = len(plan.banks) == 1
-        mem = memory.Memory(
-            shape=plan.width,
-            depth=bank.words,
-            init=self._init[bank.first : bank.first + bank.words],
-            attrs=NEVER,
+        name = self._name if len(plan.banks) == 1 else f"{self._name}_{number}"
+        mem = RegisteredMemory(
+            bank.words,
+            plan.width,
+            name,
+            self._target,
+            self._init[bank.first : bank.first + bank.words],
         )
-        m.submodules[self._name if alone else f"{self._name}_{number}"] = mem
-        write, read = mem.write_port(), mem.read_port()
+        m.submodules[f"bank_{number}"] = mem
         requests = (
-            (write, writing, written),
-            (read, self.read.enable, self.read.address),
+            ("write", mem.write_address, writing, written),
+            ("read", mem.address, self.read.enable, self.read.address),
         )
-        for port, wanted, address in requests:
-            bits = len(port.addr)
+        for port, own_address, wanted, address in requests:
+            bits = len(own_address)
             own = wanted & (address[bits:] == bank.first >> bits)
-            place = Signal.like(port.addr, name=f"address_{number}", reset_less=True)
-            enable = Signal(name=f"enable_{number}")
+            place = Signal.like(own_address, name=f"{port}_address_{number}", reset_less=True)
+            enable = Signal(name=f"{port}_{number}")
             m.d.sync += enable.eq(own)
             with m.If(own):
                 m.d.sync += place.eq(address)
-            m.d.comb += [port.addr.eq(place), port.en.eq(enable)]
-        m.d.comb += write.data.eq(data)
-        there = Signal(name=f"there_{number}")
-        word = Signal(plan.width, name=f"word_{number}", reset_less=True)
-        m.d.sync += there.eq(read.en)
-        # A synchronous reset takes no look-up table, so merging the banks takes one per bit.
-        m.d.sync += word.eq(read.data if alone else Mux(there, read.data, 0))
-        return word
+            m.d.comb += own_address.eq(place)
+            if port == "write":
+                m.d.comb += [mem.write_enable.eq(enable), mem.data.eq(data)]
+        # On for a cycle more, in which the word goes into the register.
+        moving = Signal(name=f"moving_{number}")
+        m.d.sync += moving.eq(own | enable)
+        m.d.comb += mem.enable.eq(moving)
+        for stage in range(2):
+            later = Signal(name=f"wanted_{number}_{stage}")
+            m.d.sync += later.eq(enable)
+            enable = later
+        return enable, mem.word
 
+    def _merge(self, m, number, words):
+        """The word that is wanted, of several (whether it is, word), likewise, a cycle later."""
+        word = Signal(self._plan.width, name=f"merged_{number}", reset_less=True)
+        wanted = Signal(name=f"merged_{number}_wanted")
+        *others, (_, last) = words
+        m.d.sync += [
+            word.eq(reduce(lambda rest, one: Mux(*one, rest), reversed(others), last)),
+            wanted.eq(Cat(flag for flag, _ in words).any()),
+        ]
+        return wanted, word

@@ -79,8 +79,9 @@ class ConvEngine(wiring.Component):
         self._requantizer = Requantizer(
             spec.requantize, spec.pixels * spec.lanes_out, spec.biased
         )
-        self._weights = WeightStore(spec.weight_bits, spec.weight_words, bus_bits, banks)
-        self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, bus_bits, banks)
+        stores = {"bus_bits": bus_bits, "banks": banks, "target": spec.target}
+        self._weights = WeightStore(spec.weight_bits, spec.weight_words, **stores)
+        self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, **stores)
         super().__init__(
             {
                 "start": In(1),
@@ -130,7 +131,7 @@ class ConvEngine(wiring.Component):
     def _connect_window(self, m, pairs):
         """From the stream of words to windows."""
         spec, config = self._spec, self.config
-        m.submodules.lines = lines = LineBuffer(spec.word_bits, spec.row_words)
+        m.submodules.lines = lines = LineBuffer(spec.word_bits, spec.row_words, spec.target)
         window = (ColumnPairs if pairs else Window)(spec.word_bits, spec.max_groups_in)
         m.submodules.window = window
         wiring.connect(m, wiring.flipped(self.i), lines.i)
@@ -203,16 +204,16 @@ class ConvEngine(wiring.Component):
         m.submodules.accumulators = accumulators
         m.submodules.requantizer = requantizer
 
-        # A window waits for its weight word: a cycle in the memory, one on the way to the array.
+        # A window waits for its weight word: a cycle in the memory, one in the register behind it.
         words = window.o.payload.words if pairs else window.o.payload
         m.d.comb += [
             array.window.eq(_delay(m, words.as_value(), FETCH, "window", reset_less=True)),
             array.weights.eq(
-                _delay(m, self._weights.word, FETCH - 1, "weights", reset_less=True)
+                _delay(m, self._weights.word, FETCH - 2, "weights", reset_less=True)
             ),
         ]
 
-        # Bias and shift take a cycle in the memory and one on the way, too.
+        # Bias and shift take a cycle in the memory and one in the register, too.
         tag = Cat(issue.fire, issue.first, issue.last)
         group = _delay(m, issue.group, FETCH + array.latency - 2, "early_group")
         m.d.comb += scales.address.eq(group)
@@ -246,13 +247,13 @@ class ConvEngine(wiring.Component):
 
         They are at the accumulators beside the sums and a cycle later at the requantizer.
         """
-        spec, requantizer = self._spec, self._requantizer
+        spec, scales, requantizer = self._spec, self._scales, self._requantizer
         record = [accumulators.bias if spec.biased else requantizer.i_bias]
         if spec.requantize.shift_width:
             record.append(requantizer.i_shift)
         if spec.mul_bits:
             record.append(requantizer.i_multiplier)
-        word = _delay(m, self._scales.word, 1, "scales", reset_less=True)
+        word = scales.word
         for number, field in enumerate(record):
             field = field.as_value()
             size = len(field) // spec.pixels

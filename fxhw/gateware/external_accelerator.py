@@ -85,7 +85,8 @@ class ExternalAccelerator(Accelerator):
         self._distribute(m, parameters)
 
     def _feed_intake(self, m, intake):
-        m.submodules.image = self._image = image = ImageReader(self._design)
+        image = ImageReader(self._design, self._design.bursts)
+        m.submodules.image = self._image = image
         self._attach(m, image, "IMAGE")
         wiring.connect(m, image.o, intake.i)
         m.d.comb += [
@@ -98,7 +99,8 @@ class ExternalAccelerator(Accelerator):
 
     def _connect_mask(self, m):
         layer = self._sequencer.layer
-        m.submodules.mask = self._mask = mask = MaskWriter(self._design)
+        mask = MaskWriter(self._design, self._design.bursts)
+        m.submodules.mask = self._mask = mask
         self._attach(m, mask, "MASK")
         wiring.connect(m, self._main.mask, mask.i)
         m.d.comb += [
@@ -162,8 +164,8 @@ class ExternalAccelerator(Accelerator):
     def _connect_master(self, m):
         """All clients at one AXI4 port."""
         bursts, features = self._design.bursts, self._features
-        readers = (*features.reads, self._parameters.bus, self._image.bus)
-        writers = (*features.writes, self._mask.bus)
+        readers = (*features.reads, self._parameters.read, self._image.read)
+        writers = (*features.writes, self._mask.write)
         m.submodules.reads = reads = ReadShare(bursts, _READ_WEIGHTS, _ID_BITS)
         m.submodules.writes = writes = WriteShare(bursts, _WRITE_WEIGHTS, _ID_BITS)
         for share, clients in ((reads, readers), (writes, writers)):

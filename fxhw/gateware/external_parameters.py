@@ -42,7 +42,7 @@ class ExternalParameters(wiring.Component):
     origin, limit : first address and bytes of the program's range.
     load : a beat of parameters; ``targets`` has the bit of the step's kind set with it.
     cancel, clear, fault, idle : of the burst reader.
-    bus : its read channels.
+    read : its port, without IDs.
     """
 
     def __init__(self, design: Design, depth: int = 256):
@@ -60,7 +60,7 @@ class ExternalParameters(wiring.Component):
                 "clear": In(1),
                 "fault": Out(1),
                 "idle": Out(1),
-                "bus": Out(Axi4ReadSignature(bursts.address_bits, bursts.data_bits)),
+                "read": Out(Axi4ReadSignature(bursts.address_bits, bursts.data_bits)),
             }
         )
 
@@ -68,7 +68,7 @@ class ExternalParameters(wiring.Component):
         m = Module()
         port, reader = self.port, self._reader
         m.submodules.reader = reader
-        wiring.connect(m, reader.bus, wiring.flipped(self.bus))
+        wiring.connect(m, reader.bus, wiring.flipped(self.read))
         m.d.comb += [
             reader.cancel.eq(self.cancel),
             reader.clear.eq(self.clear),

@@ -1,12 +1,12 @@
 """Line buffer: a raster of words becomes a raster of three-row columns."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .credits import Credits
 from .lap_counter import LapCounter
-from .memory_marks import NEVER
+from .registered_memory import RegisteredMemory
 from .stream import StreamFifo
 
 __all__ = ["LineBuffer", "column_layout"]
@@ -27,8 +27,8 @@ class LineBuffer(wiring.Component):
 
     Words arrive row by row, ``row_words`` to a row.  For every word position of every row the
     buffer gives the column (above, centre, below) around it, in the same order, zero where the
-    image ends.  The row memories form a chain: a new word pushes the centre row's word of that
-    position into the upper row's memory, so each is read and written once per word.
+    image ends.  The row memories take rows in turn, so both are read once per word, and the one
+    with the upper row then written.
 
     A word waits beside those that come out of the memories, which are slow: nothing else is done in
     that cycle.  The columns go into a queue, and words are taken only while it has room (credits),
@@ -42,6 +42,7 @@ class LineBuffer(wiring.Component):
     ----------
     word_bits : bits of a word.
     max_row_words : depth of the row memories.
+    target : family of the cells, as of :class:`.registered_memory.RegisteredMemory`.
 
     Members
     -------
@@ -51,9 +52,10 @@ class LineBuffer(wiring.Component):
     o : stream of columns, see :func:`column_layout`.
     """
 
-    def __init__(self, word_bits: int, max_row_words: int):
+    def __init__(self, word_bits: int, max_row_words: int, target: str = "generic"):
         self._word_bits = word_bits
         self._depth = max_row_words
+        self._target = target
         super().__init__(
             {
                 "start": In(1),
@@ -109,7 +111,7 @@ class LineBuffer(wiring.Component):
             "ends_row": position.last,
             "ends_image": flushing & position.last,
         }
-        self._connect_column(m, position.value, writing, marks, queue.i.payload)
+        self._connect_column(m, position.value, step, row_ends, marks, queue.i.payload)
         m.d.comb += queue.i.valid.eq(_later(m, step & ~first, 2, "emitted"))
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
@@ -123,38 +125,42 @@ class LineBuffer(wiring.Component):
             m.d.sync += row.eq(row + 1)
         m.d.sync += last_row.eq(row == self.height)
 
-    def _connect_column(self, m, position, writing, marks, column):
+    def _connect_column(self, m, position, step, row_ends, marks, column):
         """The memories, what comes out of them beside the word taken, and the column of those."""
-        memories = [
-            # A word is read before the next one at its position is written, or once more.
-            memory.Memory(shape=self._word_bits, depth=self._depth, init=[], attrs=NEVER)
-            for _ in range(2)
-        ]
-        m.submodules.above, m.submodules.centre = memories
-        reads = [mem.read_port() for mem in memories]
-        writes = [mem.write_port() for mem in memories]
         word = _later(m, self.i.payload, 1, "word")
         written = _later(m, position, 1, "written")
-        for read, write, value in zip(reads, writes, (reads[1].data, word)):
+        # Which memory has the row above, and takes the row at hand in its place.
+        turn = Signal()
+        m.d.sync += turn.eq(turn ^ row_ends)
+        rows = []
+        for number in range(2):
+            # A word is read before the next one at its position is written, or once more.
+            mem = RegisteredMemory(self._depth, self._word_bits, "words", self._target)
+            m.submodules[f"row_{number}"] = mem
+            writing = Signal(name=f"writing_{number}")
+            m.d.sync += writing.eq(step & (turn == number))
             m.d.comb += [
-                read.addr.eq(position),
-                write.addr.eq(written),
-                write.en.eq(writing),
-                write.data.eq(value),
+                mem.enable.eq(1),
+                mem.address.eq(position),
+                mem.write_address.eq(written),
+                mem.write_enable.eq(writing),
+                mem.data.eq(word),
             ]
-        held = {name: _later(m, mark, 1, name) for name, mark in marks.items()}
-        sources = (reads[0].data, reads[1].data, word)
-        borders = (held["above_is_border"], 0, held["below_is_border"])
-        for row, (source, border) in enumerate(zip(sources, borders)):
-            # A register that is cleared takes no logic.
-            part = Signal(self._word_bits, name=f"row_{row}", reset_less=True)
-            with m.If(border):
-                m.d.sync += part.eq(0)
-            with m.Else():
-                m.d.sync += part.eq(source)
-            m.d.comb += column.words[row].eq(part)
-        for name in ("ends_row", "ends_image"):
-            m.d.comb += column[name].eq(_later(m, held[name], 1, f"held_{name}"))
+            rows.append(mem.word)
+        below = Signal.like(word, reset_less=True)
+        below_is_border = _later(m, marks["below_is_border"], 1, "below_is_border")
+        # A register that is cleared takes no logic.
+        m.d.sync += below.eq(Mux(below_is_border, 0, word))
+        held = {name: _later(m, mark, 2, name) for name, mark in marks.items()}
+        swapped = _later(m, turn, 2, "swapped")
+        above = Mux(swapped, rows[1], rows[0])
+        m.d.comb += [
+            column.words[0].eq(Mux(held["above_is_border"], 0, above)),
+            column.words[1].eq(Mux(swapped, rows[0], rows[1])),
+            column.words[2].eq(below),
+            column.ends_row.eq(held["ends_row"]),
+            column.ends_image.eq(held["ends_image"]),
+        ]
 
 
 def _later(m, value, cycles, name):

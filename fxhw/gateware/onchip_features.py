@@ -60,7 +60,9 @@ class OnchipFeatures(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         design, layer = self._design, self.layer
-        m.submodules.memory = memory = BankedMemory(design.feature_banks, "words")
+        m.submodules.memory = memory = BankedMemory(
+            design.feature_banks, "words", target=design.target
+        )
         m.submodules.reader = reader = FeatureReader(
             design.feature_bits,
             design.feature_words,

@@ -1,11 +1,11 @@
 """Weight store: wide words, loaded in narrow beats, one bank in use while the other loads."""
 
 from amaranth.hdl import *
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .memory_marks import NEVER
+from .registered_memory import RegisteredMemory
 
 __all__ = ["BLOCK_BITS", "LoadSignature", "WeightStore", "stored_parts"]
 
@@ -53,7 +53,7 @@ class WeightStore(wiring.Component):
     A word lies in memories side by side, each as wide as block RAMs are, so it is read at once.
     Beats are not, so what of a beat fills no memory's word waits for the next one.
 
-    *Latency*: a word follows its address by one cycle.  *Throughput*: a word and a beat per
+    *Latency*: a word follows its address by two cycles.  *Throughput*: a word and a beat per
     cycle.
 
     Parameters
@@ -62,6 +62,7 @@ class WeightStore(wiring.Component):
     depth : words per bank.
     bus_bits : bits of a beat.
     banks : 1, or 2 to load one while the other is read.
+    target : family of the cells, as of :class:`.registered_memory.RegisteredMemory`.
 
     Members
     -------
@@ -71,11 +72,19 @@ class WeightStore(wiring.Component):
     word : the word read.
     """
 
-    def __init__(self, word_bits: int, depth: int, bus_bits: int, banks: int = 1):
+    def __init__(
+        self,
+        word_bits: int,
+        depth: int,
+        bus_bits: int,
+        banks: int = 1,
+        target: str = "generic",
+    ):
         self._word_bits = word_bits
         self._depth = depth
         self._bus_bits = bus_bits
         self._banks = banks
+        self._target = target
         super().__init__(
             {
                 "load": In(LoadSignature(bus_bits)),
@@ -106,16 +115,16 @@ class WeightStore(wiring.Component):
             if low == high:
                 continue
             # A bank is loaded while the other one is read, or while nothing is.
-            mem = memory.Memory(shape=high - low, depth=depth, init=[], attrs=NEVER)
-            m.submodules[f"beat_{beat}"] = mem
-            write, read = mem.write_port(), mem.read_port()
+            mem = RegisteredMemory(depth, high - low, f"beat_{beat}", self._target)
+            m.submodules[f"part_{beat}"] = mem
             first = low - (beat * self._bus_bits - len(recent))
             m.d.comb += [
-                write.addr.eq(locate(self.load.bank, self.load.word)),
-                write.data.eq(known[first : first + high - low]),
-                write.en.eq(self.load.valid & self.enable & (number == beat)),
-                read.addr.eq(locate(self.bank, self.address)),
-                self.word[low:high].eq(read.data),
+                mem.write_address.eq(locate(self.load.bank, self.load.word)),
+                mem.data.eq(known[first : first + high - low]),
+                mem.write_enable.eq(self.load.valid & self.enable & (number == beat)),
+                mem.enable.eq(1),
+                mem.address.eq(locate(self.bank, self.address)),
+                self.word[low:high].eq(mem.word),
             ]
         return m
 

@@ -56,6 +56,8 @@ class ConvSpec:
     dsps : most multiplier blocks of the ``mixed`` style.
     may_exceed : whether the array's sums may have something too much that depends on the weights
         alone, :meth:`excess`, for which biases make up.
+    planned_lanes : output channels that the ``lut`` style's adders are planned for, where these
+        are some lanes of a larger array; 0 for ``lanes_out``.
     """
 
     weight: WeightFormat
@@ -73,6 +75,7 @@ class ConvSpec:
     pixels: int = 1
     dsps: int = 0
     may_exceed: bool = False
+    planned_lanes: int = 0
 
     @property
     def columns(self) -> int:
@@ -138,7 +141,12 @@ class ConvSpec:
         """The adders of one output lane, in the ``lut`` style."""
         groups = self.max_groups_in if self.may_exceed else 0
         return plan_dot_product(
-            self.weight, self.activation, TAPS * self.lanes_in, self.target, groups, self.lanes_out
+            self.weight,
+            self.activation,
+            TAPS * self.lanes_in,
+            self.target,
+            groups,
+            self.planned_lanes or self.lanes_out,
         )
 
     @property

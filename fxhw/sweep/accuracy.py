@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 
 from ..errors import FxhwError
+from .operands import ACTIVATIONS, QUANTIZERS, Operands
 
 __all__ = ["KINDS", "Dice", "read_metrics"]
 
@@ -17,6 +18,12 @@ KINDS = {
     "given": "as given, no word on how",
 }
 """How a network came to its widths."""
+
+_ROW = re.compile(
+    r"(w(?P<fixed>\d)|(?P<kind>ternary|binary)|INQ (?P<inq>\d) bits),? "
+    r"(a(?P<abits>\d)|ternary tanh|sign)"
+)
+"""Rows of Table 1 that an array multiplies, as ``w4 a6``, ``ternary, a6`` or ``binary, sign``."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +47,16 @@ class Dice:
         return asdict(self)
 
 
-def read_metrics(path: str | os.PathLike, dataset: str) -> dict[tuple[int, int], Dice]:
-    """(weight bits, activation bits) -> dice that a file has of ``dataset``.
+def read_metrics(path: str | os.PathLike, dataset: str) -> dict[Operands, Dice]:
+    """Operands -> dice that a file has of ``dataset``.
 
     Read are the table of ``make table1``, the metrics of ``fxhw train`` and of ``fxhw golden``,
-    the results of a sweep, and lists of records with ``wbits``, ``abits`` and ``dice``.
+    the results of a sweep, and lists of records with ``wbits``, ``abits`` and ``dice``, and with
+    ``weights`` and ``activations`` where these are not fixed and unsigned.
 
     Raises
     ------
-    FxhwError if the file cannot be read, or holds no dice of fixed weights and ReLU activations.
+    FxhwError if the file cannot be read, or holds no dice of operands that an array has.
     """
     path = Path(path)
     try:
@@ -62,7 +70,7 @@ def read_metrics(path: str | os.PathLike, dataset: str) -> dict[tuple[int, int],
         for key, dice in _find(value, path.name, dataset):
             if not (0 <= dice.foreground <= 100 and 0 <= (dice.background or 0) <= 100):
                 raise FxhwError(
-                    f"Metrics {path} give w{key[0]}a{key[1]} a dice of {dice.foreground:g}; "
+                    f"Metrics {path} give {key.name} a dice of {dice.foreground:g}; "
                     "dice must be in percent, 0 to 100"
                 )
             found.setdefault(key, dice)
@@ -86,14 +94,13 @@ def _find(value, name: str, dataset: str):
     elif isinstance(value, dict) and "mean_dice" in value:
         scores = value["mean_dice"] or {}
         if scores:
-            yield (int(value["wbits"]), int(value["abits"])), Dice(
+            yield Operands(int(value["wbits"]), int(value["abits"])), Dice(
                 float(scores["foreground"]), float(scores["background"]), "given", name
             )
     elif isinstance(value, dict) and "points" in value:
         for record in value["points"]:
             if record["dice"] and value["dataset"] == dataset:
-                widths = record["point"]["wbits"], record["point"]["abits"]
-                yield widths, Dice(**record["dice"])
+                yield _operands(record["point"]), Dice(**record["dice"])
     elif isinstance(value, list):
         for record in value:
             if "row" in record:
@@ -104,32 +111,52 @@ def _find(value, name: str, dataset: str):
         raise KeyError("records")
 
 
+_TRAINED = ("quantizer", "activation", "wbits", "abits")
+
+
 def _of_training(value: dict, name: str):
     run = value["run"]
     scores = value.get("golden", {}).get("whole")
-    if run["quantizer"] == "fixed" and run["activation"] == "relu" and scores:
+    if run["quantizer"] in QUANTIZERS and run["activation"] in ACTIVATIONS and scores:
         foreground, background = scores["slices"]
         source = f"{name}, {run['base_channels']} base channels"
-        yield (run["wbits"], run["abits"]), Dice(foreground, background, "trained", source)
+        operands = Operands.trained(*(run[key] for key in _TRAINED))
+        yield operands, Dice(foreground, background, "trained", source)
 
 
 def _of_table(record: dict, name: str, dataset: str):
-    """A row of Table 1 as :mod:`fxhw.studies` writes it, those of fixed weights and ReLU."""
-    found = re.fullmatch(r"w(\d) a(\d)", record["row"])
-    if not found or (record["dataset"], record["activation"]) != (dataset, "relu"):
+    """A row of Table 1 as :mod:`fxhw.studies` writes it, if an array multiplies its operands."""
+    found = _ROW.fullmatch(record["row"])
+    if not found or record["dataset"] != dataset:
         return
+    quantizer = found["kind"] or ("inq" if found["inq"] else "fixed")
+    wbits, abits = (int(bits or 0) for bits in (found["fixed"] or found["inq"], found["abits"]))
+    operands = Operands.trained(quantizer, record["activation"], wbits, abits)
     sides = list(zip(*(score["slices"] for score in record["scores"])))
     seeds = len(record["scores"])
     source = f"{name}, row {record['row']}, {seeds} seed{'s' if seeds > 1 else ''}"
-    widths = int(found[1]), int(found[2])
-    yield widths, Dice(mean(sides[0]), mean(sides[1]), "trained", source)
+    yield operands, Dice(mean(sides[0]), mean(sides[1]), "trained", source)
 
 
 def _of_record(record: dict, name: str):
     background = record.get("background")
-    return (int(record["wbits"]), int(record["abits"])), Dice(
+    return _operands(record), Dice(
         float(record["dice"]),
         None if background is None else float(background),
         record.get("kind", "given"),
         f"{name}: {record['source']}" if "source" in record else name,
     )
+
+
+def _operands(record: dict) -> Operands:
+    """Of a point, or of a record that need not say more than widths.
+
+    Raises
+    ------
+    ValueError if its kinds are none that there are.
+    """
+    weights, activations = record.get("weights", "fixed"), record.get("activations", "unsigned")
+    for kind, known in ((weights, QUANTIZERS), (activations, ACTIVATIONS)):
+        if kind not in known.values():
+            raise ValueError(f"a kind of {', '.join(dict.fromkeys(known.values()))}, but {kind!r}")
+    return Operands(int(record["wbits"]), int(record["abits"]), weights, activations)

@@ -1,8 +1,8 @@
 """A design for a budget, picked from the results of a sweep.
 
-Widths and style are those measured; lanes other than those measured are estimated: an array by its
-area per multiplier, the rest of the accelerator along the line that accelerators of several lanes
-give, memory blocks by the shapes of the memories, and cycles by the planner.
+Operands and style are those measured; lanes other than those measured are estimated: an array by
+its area per multiplier, the rest of the accelerator along the line that accelerators of several
+lanes give, memory blocks by the shapes of the memories, and cycles by the planner.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +14,12 @@ from math import ceil
 from ..errors import FxhwError
 from ..graph import Network
 from ..plan import Plan
-from ..quantize import requantize
 from ..synth import Target, find_target
 from .jobs import plan_accelerator
 from .memories import block_rams
+from .operands import Operands
 from .point import Point
+from .stand_in import give_operands
 
 __all__ = ["Budget", "Candidate", "Choice", "choose", "list_candidates", "planner"]
 
@@ -84,7 +85,7 @@ class Candidate:
 
     Parameters
     ----------
-    wbits, abits, style, pin, pout : the design.
+    operands, style, pin, pout, pixels : the design.
     dice : as of :meth:`.accuracy.Dice.to_json`.
     used : resources by class, look-up tables with all that lies in their places; of an estimate
         without memory blocks, until it is planned.
@@ -93,11 +94,11 @@ class Candidate:
     basis : how ``used`` came about, in words; empty where it was synthesized as it stands.
     """
 
-    wbits: int
-    abits: int
+    operands: Operands
     style: str
     pin: int
     pout: int
+    pixels: int
     dice: dict = field(hash=False)
     used: dict[str, float] = field(hash=False)
     cycles: float
@@ -110,12 +111,22 @@ class Candidate:
         return self.dice["foreground"]
 
     @property
+    def lanes(self) -> str:
+        """``8x8``, of two pixels ``8x4x2``; as of :class:`.point.Point`."""
+        return f"{self.pin}x{self.pout}" + (f"x{self.pixels}" if self.pixels > 1 else "")
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Multipliers of the main array."""
+        return 9 * self.pin * self.pout * self.pixels
+
+    @property
     def luts(self) -> float:
         """Places of look-up tables."""
         return self.used["LUT"]
 
     def __str__(self):
-        return f"w{self.wbits}a{self.abits} {self.style} {self.pin}x{self.pout}"
+        return f"{self.operands.name} {self.style} {self.lanes}"
 
 
 @dataclass(frozen=True)
@@ -181,9 +192,7 @@ def _plan_fitting(candidates, budget, plan) -> Iterator[Candidate]:
     too_large = []
     for candidate in candidates:
         if any(
-            (candidate.pin, candidate.pout) == (c.pin, c.pout)
-            and candidate.wbits >= c.wbits
-            and candidate.abits >= c.abits
+            candidate.lanes == c.lanes and _is_wider(candidate.operands, c.operands)
             for c in too_large
         ):
             continue
@@ -192,6 +201,12 @@ def _plan_fitting(candidates, budget, plan) -> Iterator[Candidate]:
             yield candidate
         else:
             too_large.append(candidate)
+
+
+def _is_wider(one: Operands, other: Operands) -> bool:
+    """Whether ``one`` has at least as many bits of the same kinds as ``other``."""
+    kinds = [(o.weights, o.activations) for o in (one, other)]
+    return kinds[0] == kinds[1] and one.wbits >= other.wbits and one.abits >= other.abits
 
 
 def planner(network: Network | None, target: Target) -> Callable[[Candidate], Candidate]:
@@ -203,21 +218,24 @@ def planner(network: Network | None, target: Target) -> Callable[[Candidate], Ca
     """
 
     @cache
-    def with_bits(wbits: int, abits: int) -> Network:
-        return requantize(network, wbits, abits)
+    def with_operands(operands: Operands) -> Network:
+        return give_operands(network, operands)
 
     @cache
-    def planned(style: str, pin: int, pout: int, wbits: int, abits: int) -> Plan:
-        point = Point(target.name, "accelerator", style, pin, pout, wbits, abits)
-        return plan_accelerator(with_bits(wbits, abits), point)
+    def planned(style: str, pin: int, pout: int, pixels: int, o: Operands) -> Plan:
+        point = Point(
+            target.name, "accelerator", style, pin, pout, o.wbits, o.abits, o.weights,
+            o.activations, pixels,
+        )
+        return plan_accelerator(with_operands(o), point)
 
     def complete(c: Candidate) -> Candidate:
         blocks = c.measured[2]
         if network is None:
             return replace(c, used={"block RAM": blocks} | c.used)
-        plan = planned(c.style, c.pin, c.pout, c.wbits, c.abits)
+        plan = planned(c.style, c.pin, c.pout, c.pixels, c.operands)
         if c.basis and blocks:
-            there = planned(c.style, *c.measured[:2], c.wbits, c.abits)
+            there = planned(c.style, *c.measured[:2], c.pixels, c.operands)
             family = target.family
             blocks *= block_rams(plan.design, family) / block_rams(there.design, family)
         return replace(
@@ -260,12 +278,12 @@ def list_candidates(results: dict, target: Target) -> list[Candidate]:
 
 
 def _key(record: dict) -> tuple:
-    p = record["point"]
-    return p["wbits"], p["abits"], p["style"], p["pin"], p["pout"]
+    p = Point(**record["point"])
+    return p.operands, p.style, p.pixels, p.pin, p.pout
 
 
 def _is_nearest(key: tuple, whole: dict) -> bool:
-    """Whether of all lanes measured of these widths and style, ``key`` has the most."""
+    """Whether of all lanes measured of these operands and style, ``key`` has the most."""
     return key == max((k for k in whole if k[:3] == key[:3]), key=lambda k: (k[3] * k[4], k))
 
 
@@ -319,11 +337,11 @@ def _used(target: Target, classes: dict) -> dict[str, float]:
 def _candidate(record: dict, pin: int, pout: int, used: dict, basis: str = "") -> Candidate:
     point = record["point"]
     return Candidate(
-        wbits=point["wbits"],
-        abits=point["abits"],
+        operands=Point(**point).operands,
         style=point["style"],
         pin=pin,
         pout=pout,
+        pixels=point["pixels"],
         dice=record["dice"],
         used=used,
         cycles=record["cycles"] * point["pin"] * point["pout"] / (pin * pout),
@@ -385,11 +403,11 @@ def _takes(candidate: Candidate, budget: Budget) -> str:
 
 def _reasons(chosen: Candidate, candidates, budget: Budget) -> tuple[str, ...]:
     """Why: widths, style, lanes."""
-    alike = [c for c in candidates if (c.pin, c.pout) == (chosen.pin, chosen.pout)]
+    alike = [c for c in candidates if c.lanes == chosen.lanes]
     reasons = [_why_widths(chosen, alike, budget)]
     others = {
         c.style: c for c in alike
-        if (c.wbits, c.abits) == (chosen.wbits, chosen.abits) and c.style != chosen.style
+        if c.operands == chosen.operands and c.style != chosen.style
     }
     for style, other in sorted(others.items()):
         blocks = f" and {other.used['DSP']:,.0f} DSP" if other.used.get("DSP") else ""
@@ -398,36 +416,36 @@ def _reasons(chosen: Candidate, candidates, budget: Budget) -> tuple[str, ...]:
     share = f" of {budget.limits['LUT']:,.0f}" if "LUT" in budget.limits else ""
     if budget.min_fps is not None:
         reasons.append(
-            f"{chosen.pin}x{chosen.pout} lanes are the least area that reaches "
+            f"{chosen.lanes} lanes are the least area that reaches "
             f"{budget.min_fps:g} frames/s: {fps:,.1f} with {chosen.luts:,.0f}{share} LUT."
         )
     else:
         reasons.append(
-            f"{chosen.pin}x{chosen.pout} lanes are the fastest that fit: {fps:,.1f} frames/s with "
+            f"{chosen.lanes} lanes are the fastest that fit: {fps:,.1f} frames/s with "
             f"{chosen.luts:,.0f}{share} LUT."
         )
         more = [
             c for c in candidates
-            if (c.wbits, c.abits, c.style) == (chosen.wbits, chosen.abits, chosen.style)
+            if (c.operands, c.style, c.pixels) == (chosen.operands, chosen.style, chosen.pixels)
             and c.pin * c.pout > chosen.pin * chosen.pout
         ]
         if more:
             next_up = min(more, key=lambda c: (c.pin * c.pout, c.luts))
             reasons.append(
-                f"{next_up.pin}x{next_up.pout} would take {_takes(next_up, budget)}."
+                f"{next_up.lanes} would take {_takes(next_up, budget)}."
             )
     return tuple(reasons)
 
 
 def _why_widths(chosen: Candidate, alike, budget: Budget) -> str:
-    text = f"w{chosen.wbits}a{chosen.abits} has dice {chosen.score:.2f}"
+    text = f"{chosen.operands.name} has dice {chosen.score:.2f}"
     same = [c for c in alike if c.style == chosen.style]
     smaller = [c for c in same if c.luts < chosen.luts and c.score < budget.min_dice]
     larger = [c for c in same if c.luts > chosen.luts and c.score >= budget.min_dice]
     if smaller:
         best = max(smaller, key=lambda c: c.score)
         text += (
-            f"; the best of what is smaller, w{best.wbits}a{best.abits} with {best.luts:,.0f} LUT, "
+            f"; the best of what is smaller, {best.operands.name} with {best.luts:,.0f} LUT, "
             f"has {best.score:.2f}"
         )
     if larger:

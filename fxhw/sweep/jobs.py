@@ -19,10 +19,11 @@ from ..graph import Network
 from ..images import image_codes
 from ..plan import STYLES, Plan, compile_network, design_for
 from ..plan.conv_spec import BLOCK_STYLES
-from ..quantize import requantize
 from ..synth import Resources, find_target, synthesize
+from .operands import Operands
 from .point import Point
 from .sources import fingerprint
+from .stand_in import give_operands
 from .work import count_work
 
 __all__ = [
@@ -93,7 +94,9 @@ _TOP = "fxhw_top"
 """Name of every design, so that equal designs have equal Verilog."""
 
 _NETWORK_SOURCES = ("errors", "fixed", "graph", "golden", "quantize")
-_PLAN_SOURCES = (*_NETWORK_SOURCES, "plan", "synth")
+_PLAN_SOURCES = (
+    *_NETWORK_SOURCES, "plan", "synth", "sweep/jobs", "sweep/operands", "sweep/stand_in"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +143,8 @@ class SynthesisJob(Job):
     def cost(self) -> float:
         # Measured on one core; what matters is that the longest start first.
         point = self.point
-        bits = 9 * point.pin * self.lanes * (point.wbits * point.abits + 4) / 1000
+        macs = 9 * point.pin * self.lanes * point.pixels
+        bits = macs * (point.wbits * point.abits + 4) / 1000
         if point.scope == "accelerator":
             return 30 + 5 * bits
         return 1.5 + bits * (1 if point.style == "lut" else 3)
@@ -163,8 +167,15 @@ class SynthesisJob(Job):
         if self.point.scope == "accelerator":
             write_bundle(network, plan, folder, top=_TOP)
         else:
-            design = replace(plan.design, pout=self.lanes)
-            write_block("accumulating-array", design, folder, top=_TOP)
+            from ..gateware.accumulating_array import AccumulatingArray
+
+            # As the accelerator has it: its sums may exceed, its adders are those of all lanes.
+            main = plan.design.main
+            spec = replace(main, lanes_out=self.lanes, planned_lanes=main.lanes_out)
+            write_block(
+                "accumulating-array", replace(plan.design, pout=self.lanes), folder, top=_TOP,
+                component=AccumulatingArray(spec),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +188,7 @@ class DiceJob(Job):
     SOURCES: ClassVar = (*_NETWORK_SOURCES, "dice", "images")
 
     network: Network = field(repr=False)
-    wbits: int
-    abits: int
+    operands: Operands
     samples: tuple = field(repr=False)
 
     @property
@@ -186,7 +196,7 @@ class DiceJob(Job):
         return 4.0 * len(self.samples)
 
     def _run(self, known):
-        network = requantize(self.network, self.wbits, self.abits)
+        network = give_operands(self.network, self.operands)
         masks = (
             run_network(network, network.prepare(image_codes(sample.image, network.image)))[0]
             for sample in self.samples
@@ -197,13 +207,13 @@ class DiceJob(Job):
 
 
 def plan_point(network: Network, point: Point) -> tuple[Network, Plan]:
-    """``network`` at a point's widths, and its plan on the point's accelerator."""
-    network = requantize(network, point.wbits, point.abits)
+    """``network`` with a point's operands, and its plan on the point's accelerator."""
+    network = give_operands(network, point.operands)
     return network, plan_accelerator(network, point)
 
 
 def plan_accelerator(network: Network, point: Point) -> Plan:
-    """Plan of a ``network`` that has a point's widths.
+    """Plan of a ``network`` that has a point's operands.
 
     The style ``mixed`` may use every multiplier block of the part.
     """
@@ -211,7 +221,8 @@ def plan_accelerator(network: Network, point: Point) -> Plan:
     cells = target.family if target.family in STYLES[point.style] else "generic"
     blocks = (target.capacity or {}).get("DSP", 0) if point.style == "mixed" else 0
     design = design_for(
-        network, point.pin, point.pout, style=point.style, target=cells, dsps=blocks
+        network, point.pin, point.pout, style=point.style, target=cells, pixels=point.pixels,
+        dsps=blocks,
     )
     return compile_network(network, design)
 

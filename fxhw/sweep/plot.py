@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..published import NOMINAL_BITS, PUBLISHED, RELU_COLUMNS
+from .operands import Operands
+from .point import Point
 from .tables import fronts, grouped
 
 __all__ = ["draw", "paper_points"]
@@ -134,7 +136,7 @@ def _draw_front(axis, front, which: str) -> None:
     )
     for record in front:
         axis.annotate(
-            f"w{record['point']['wbits']}a{record['point']['abits']}",
+            Point(**record["point"]).operands.name,
             (record["area"], record["dice"]["foreground"]),
             xytext=(3, 4), textcoords="offset points", fontsize=6,
         )
@@ -154,7 +156,7 @@ def _draw_paper(axis, points, records) -> None:
             continue
         areas = [
             r["area"] for r in records
-            if (r["point"]["wbits"], r["point"]["abits"]) == tuple(point["bits"])
+            if Point(**r["point"]).operands == Operands(*point["bits"])
         ]
         if areas:
             axis.plot(min(areas), point["dice"], "x", color="#666666", markersize=5, label=label)

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 
 from ..errors import FxhwError
+from ..plan.conv_spec import BLOCK_STYLES
+from .operands import Operands
 
 __all__ = ["SCOPES", "Point", "parse_names", "parse_numbers", "span_grid"]
 
@@ -22,7 +24,8 @@ class Point:
     scope : one of :data:`SCOPES`.
     style : of the MAC arrays, one of :data:`fxhw.plan.STYLES`.
     pin, pout : channels in and out per cycle.
-    wbits, abits : widths of weights and activations.
+    wbits, abits, weights, activations : as of :class:`.operands.Operands`.
+    pixels : pixels of a row per cycle, 1 or 2.
     """
 
     target: str
@@ -32,21 +35,25 @@ class Point:
     pout: int
     wbits: int
     abits: int
+    weights: str = "fixed"
+    activations: str = "unsigned"
+    pixels: int = 1
 
     @property
-    def bits(self) -> str:
-        """``w4a6``."""
-        return f"w{self.wbits}a{self.abits}"
+    def operands(self) -> Operands:
+        """What is multiplied."""
+        return Operands(self.wbits, self.abits, self.weights, self.activations)
 
     @property
     def lanes(self) -> str:
-        """``8x8``, channels in times channels out."""
-        return f"{self.pin}x{self.pout}"
+        """``8x8``, channels in times channels out; of two pixels ``8x4x2``."""
+        pixels = f"x{self.pixels}" if self.pixels > 1 else ""
+        return f"{self.pin}x{self.pout}{pixels}"
 
     @property
     def name(self) -> str:
         """Name of its files and in messages."""
-        return f"{self.target}_{self.scope}_{self.style}_{self.lanes}_{self.bits}"
+        return f"{self.target}_{self.scope}_{self.style}_{self.lanes}_{self.operands.name}"
 
     def to_json(self) -> dict:
         """JSON types only."""
@@ -54,14 +61,18 @@ class Point:
 
 
 def span_grid(
-    wbits, abits, targets, styles, accelerator_styles, pins, pouts, scopes=SCOPES
+    operands, targets, styles, accelerator_styles, pins, pouts, scopes=SCOPES, pixels=(1,)
 ) -> list[Point]:
-    """Every combination, in a fixed order; accelerators in ``accelerator_styles`` alone."""
+    """Every combination, in a fixed order; accelerators in ``accelerator_styles`` alone.
+
+    Two pixels per cycle are for the styles that make them.
+    """
     points = [
-        Point(target, scope, style, pin, pout, w, a)
-        for scope, target, pin, pout in product(scopes, targets, pins, pouts)
+        Point(target, scope, style, pin, pout, o.wbits, o.abits, o.weights, o.activations, n)
+        for scope, target, pin, pout, n in product(scopes, targets, pins, pouts, pixels)
         for style in (styles if scope == "array" else accelerator_styles)
-        for w, a in product(wbits, abits)
+        if n == 1 or style in BLOCK_STYLES
+        for o in operands
     ]
     return list(dict.fromkeys(points))
 

@@ -30,6 +30,8 @@ def make_record(
     return {
         "name": point.name,
         "point": point.to_json(),
+        "operands": point.operands.title,
+        "lanes": point.lanes,
         "basis": _basis(point, sorted(synthesis)),
         "area": area,
         "area_unit": area_unit(point.target),

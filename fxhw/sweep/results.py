@@ -12,7 +12,7 @@ from .store import write_json
 
 __all__ = ["DOCUMENT", "find_results", "load_results", "make_results", "write_results"]
 
-DOCUMENT = "fxhw-sweep-results-1"
+DOCUMENT = "fxhw-sweep-results-2"
 """Layout of the document; another name is another layout."""
 
 _NAME = "sweep.json"

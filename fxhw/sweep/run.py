@@ -90,21 +90,18 @@ class _Run:
         self._put_together()
 
     def stages(self) -> tuple[list[Job], list[Job]]:
-        """What there is to do, long jobs first: what stands by itself, then what starts from the
+        """What there is to do, long jobs first: what stands by itself, then what starts from a
         network of real numbers, which is trained first where that is still to do."""
         late = [job for job in self._todo if isinstance(job, TrainingJob)]
         early = [job for job in self._todo if job not in late]
-        if late:
-            real = self._setup.real_training(self._store)
-            if self._store.load(real) is None:
-                early.insert(0, real)
-        return early, late
+        real = {job.after.key: job.after for job in late}
+        return [job for job in real.values() if self._store.load(job) is None] + early, late
 
     def startable(self, job: Job) -> bool:
         """Whether what ``job`` starts from is there; if not, it fails."""
         if not isinstance(job, TrainingJob) or job.after is None:
             return True
-        real = self._setup.real_training(self._store)
+        real = job.after
         if real.key in self._failures:
             reason, _ = self._failures[real.key]
             self.finish(job, Failure(f"{real.name}, which it starts from, failed", reason))

@@ -9,10 +9,11 @@ import numpy as np
 from ..dataset import Dataset
 from ..dice import score
 from ..graph import Network
-from ..quantize import widths
 from .accuracy import Dice
 from .jobs import DiceJob, Job, PlanJob, SynthesisJob
+from .operands import Operands
 from .point import Point
+from .stand_in import has_operands
 from .store import Store
 from .training import TrainingJob
 
@@ -49,17 +50,18 @@ class Setup:
 
     Parameters
     ----------
-    network : the network that is accelerated, at other widths for every point.
+    network : the network that is accelerated, with other operands for every point.
     name, digest : its name, and a hash of its file.
-    figures : dice known already, by (weight bits, activation bits).
+    figures : dice known already.
     dataset : where other dice are measured; None leaves points without.
-    training : options of the trainings that give those dice; None requantizes ``network``.
+    training : options of the trainings that give those dice; None requantizes ``network``, which
+        gives none of operands that have to be trained.
     """
 
     network: Network = field(repr=False)
     name: str
     digest: str
-    figures: dict[tuple[int, int], Dice] = field(default_factory=dict)
+    figures: dict[Operands, Dice] = field(default_factory=dict)
     dataset: Dataset | None = None
     training: dict | None = None
 
@@ -112,7 +114,7 @@ class Setup:
 
     def source(self, point: Point, needs: Needs, results: dict[str, dict]) -> Dice | None:
         """The dice of ``point``, from the file that has it or from the job that measured it."""
-        known = self.figures.get((point.wbits, point.abits))
+        known = self.figures.get(point.operands)
         if known is not None or needs.dice is None:
             return known
         found = results[needs.dice.key]
@@ -121,35 +123,44 @@ class Setup:
             how = f"fxhw train {self.dataset.name}, val"
         else:
             how = f"network {self.name} by the golden model on val of {self.dataset.name}"
-        kept = not trained and (point.wbits, point.abits) == widths(self.network)
+        kept = not trained and has_operands(self.network, point.operands)
         kind = "trained" if trained or kept else "requantized"
         return Dice(found["foreground"], found["background"], kind, how)
 
     def _dice(self, point: Point, recipe: dict, store: Store) -> Job | None:
-        bits = point.wbits, point.abits
-        if bits in self.figures or self.dataset is None:
+        operands = point.operands
+        if operands in self.figures or self.dataset is None:
             return None
         if self.training is not None:
-            return self._training(bits, store)
+            return self._training(operands, store)
+        if not operands.plain and not has_operands(self.network, operands):
+            return None
         return DiceJob(
-            name=f"dice_{self.dataset.name}_{point.bits}",
-            recipe=recipe | {"bits": list(bits), "data": self._samples_digest},
+            name=f"dice_{self.dataset.name}_{operands.name}",
+            recipe=recipe | {"operands": operands.name, "data": self._samples_digest},
             network=self.network,
-            wbits=point.wbits,
-            abits=point.abits,
+            operands=operands,
             samples=self._samples,
         )
 
-    def real_training(self, store: Store) -> TrainingJob:
-        """The training of real numbers that all others start from."""
-        return self._training(None, store)
+    def real_training(self, store: Store, activation: str = "relu") -> TrainingJob:
+        """The training of real numbers that all others of its activation, relu or tanh, start
+        from."""
+        own = {"quantizer": "float", "qat_epochs": 0}
+        if activation == "relu":
+            return self._train("float", own, None, store)
+        return self._train("float-tanh", own | {"activation": activation}, None, store)
 
-    def _training(self, bits: tuple[int, int] | None, store: Store) -> TrainingJob:
-        name = "float" if bits is None else f"w{bits[0]}a{bits[1]}"
-        if bits is None:
-            own = {"quantizer": "float", "qat_epochs": 0}
-        else:
-            own = {"quantizer": "fixed", "wbits": bits[0], "abits": bits[1]}
+    def _training(self, operands: Operands, store: Store) -> TrainingJob:
+        own = {
+            "quantizer": operands.quantizer, "wbits": operands.wbits, "abits": operands.abits
+        }
+        if not operands.plain:
+            own["activation"] = operands.activation
+        real = "relu" if operands.activation == "relu" else "tanh"
+        return self._train(operands.name, own, self.real_training(store, real), store)
+
+    def _train(self, name: str, own: dict, after: TrainingJob | None, store: Store) -> TrainingJob:
         options = self.training | own
         return TrainingJob(
             name=f"train_{self.dataset.name}_{name}",
@@ -157,7 +168,7 @@ class Setup:
             dataset=str(self.dataset.folder.resolve()),
             options=options,
             output=str(store.training(name).resolve()),
-            after=None if bits is None else str(store.training("float").resolve()),
+            after=after,
         )
 
 

@@ -21,7 +21,7 @@ from .point import Point
 
 __all__ = ["LAYOUT", "Store", "write_atomic"]
 
-LAYOUT = "fxhw-sweep-1"
+LAYOUT = "fxhw-sweep-2"
 """Layout of the folder; another name is another layout."""
 
 

@@ -6,21 +6,24 @@ import io
 from ..emit.documents import markdown_table
 from .accuracy import KINDS
 from .pareto import pareto_front
+from .point import Point
 
 __all__ = ["HOW", "fronts", "grouped", "to_csv", "to_markdown"]
 
 HOW = {
     "size": "Size: Yosys, out of context, no placement, without multiplier blocks for the styles "
-    "generic and lut. An array is the 9 x pin x pout multipliers with adder trees and "
-    "accumulators. Area counts look-up tables with the places that carry cells take, for ASIC "
-    "gates NAND2-equivalents. Output lanes of an array are alike: its size is that of one and two "
-    "lanes, continued on their line; accelerators are synthesized whole.",
+    "generic and lut. An array is the 9 x pin x pout multipliers, of two pixels twice as many, "
+    "with adder trees and accumulators, as the accelerator has it. Area counts look-up tables "
+    "with the places that carry cells take, for ASIC gates NAND2-equivalents. Output lanes of an "
+    "array are alike: its size is that of one and two lanes, continued on their line; accelerators "
+    "are synthesized whole.",
     "cycles": "Cycles: the planner's estimate, from the first image word to the last of the mask, "
     "which co-simulation confirms; frames per second at the clock stated, whatever the design "
     "reaches.",
     "energy": "Energy: an estimate. Operations and memory bits counted from the plan times the "
     "45 nm figures of M. Horowitz (ISSCC 2014), additions scaled by width, multiplications by the "
-    "product of the widths, memory bits by the memory's size; arrays by operations alone, "
+    "product of the widths, powers of two as if they were that wide, memory bits by the memory's "
+    "size; arrays by operations alone, "
     "accelerators with their memories. It compares designs; it is not what an FPGA draws.",
     "dice": "Dice: foreground, mean over whole images of val, from the source named. A network "
     "not trained at its widths scores less than it could; where no figure is known there is none.",
@@ -38,7 +41,8 @@ def to_csv(results: dict) -> str:
     """A line per point."""
     kinds = sorted({kind for record in results["points"] for kind in record["classes"]})
     heading = [
-        "target", "scope", "style", "pin", "pout", "wbits", "abits", "area", "area_unit",
+        "target", "scope", "style", "pin", "pout", "pixels", "wbits", "abits", "weights",
+        "activations", "area", "area_unit",
         "area_per_mac", *kinds, "cycles", "frames_per_second", "utilization", "memory_bits",
         "energy_nj", "dice", "dice_background", "dice_kind", "dice_source", "basis",
     ]
@@ -64,8 +68,9 @@ def to_markdown(results: dict) -> str:
     height, width = network["size"]
     parts = [
         "# Area against dice\n\n"
-        f"Network {network['name']}, {height}x{width}, {network['macs']:,} MAC per image, at other "
-        f"widths for every point; dice of {results['dataset']}; {results['clock_mhz']:g} MHz.\n"
+        f"Network {network['name']}, {height}x{width}, {network['macs']:,} MAC per image, with "
+        f"other weights and activations for every point; dice of {results['dataset']}; "
+        f"{results['clock_mhz']:g} MHz.\n"
         "Points in bold are on their front: none is smaller and as good.\n"
         "Made by `fxhw sweep`; the [page](sweep.html) sorts and filters the same, "
         "[sweep.json](sweep.json) and [sweep.csv](sweep.csv) hold everything.\n\n"
@@ -84,10 +89,9 @@ def to_markdown(results: dict) -> str:
     if results["failed"]:
         rows = [("point", "reason")]
         for failure in results["failed"]:
-            p = failure["point"]
-            lanes = f"{p['pin']}x{p['pout']}"
-            name = f"{p['target']} {p['scope']} {p['style']} {lanes} w{p['wbits']}a{p['abits']}"
-            rows.append((name, failure["reason"]))
+            point = Point(**failure["point"])
+            words = point.target, point.scope, point.style, point.lanes, point.operands.name
+            rows.append((" ".join(words), failure["reason"]))
         parts.append(f"## Failed\n\n{markdown_table(rows)}")
     sources = sorted({r["dice"]["source"] for r in results["points"] if r["dice"]})
     constant = results["constant_dice"]
@@ -128,14 +132,14 @@ def grouped(results: dict) -> dict[tuple[str, str, str], list[dict]]:
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for record in results["points"]:
         point = record["point"]
-        group = point["target"], point["scope"], f"{point['pin']}x{point['pout']}"
+        group = point["target"], point["scope"], record["lanes"]
         groups.setdefault(group, []).append(record)
     return groups
 
 
 def _row(record: dict, best: bool) -> tuple[str, ...]:
     point, classes, dice = record["point"], record["classes"], record["dice"]
-    bits = f"w{point['wbits']} a{point['abits']}"
+    bits = record["operands"]
     score = "" if dice is None else f"{dice['foreground']:.2f}"
     return (
         f"**{bits}**" if best else bits,

@@ -22,7 +22,7 @@ class TrainingJob(Job):
     dataset : the data set's folder.
     options : of :func:`fxhw.train.presets.preset`.
     output : checkpoint to write.
-    after : checkpoint of the training whose real numbers this one starts from.
+    after : the training whose real numbers this one starts from.
     """
 
     SOURCES: ClassVar = (
@@ -33,7 +33,7 @@ class TrainingJob(Job):
     dataset: str
     options: dict
     output: str
-    after: str | None = None
+    after: "TrainingJob | None" = None
 
     @property
     def cost(self) -> float:
@@ -58,7 +58,7 @@ class TrainingJob(Job):
             preset(data.name, **self.options),
             Path(self.output),
             resume=True,
-            float_from=None if self.after is None else float_path(Path(self.after)),
+            float_from=None if self.after is None else float_path(Path(self.after.output)),
         ).metrics
         scores = metrics["golden"]["whole"] if "golden" in metrics else metrics["torch"]
         foreground, background = scores["slices"]

@@ -11,7 +11,9 @@ def count_work(network: Network, plan: Plan) -> Work:
     """Operations and memory traffic of ``network`` as planned.
 
     Every useful multiply-accumulate is one multiplication and one addition as wide as the sum of
-    one window; every lane adds to its accumulator once per cycle, and its bias once per result.
+    one window; every lane adds to its accumulators once per cycle, and its bias once per result.
+    A power of two counts as a multiplication by as many bits as it is stored in, a shift being no
+    more.
     Registers, the accumulators' own storage and the row of the max-pool are left out.
     """
     design, macs = plan.design, network.macs()
@@ -21,7 +23,11 @@ def count_work(network: Network, plan: Plan) -> Work:
     main_macs = sum(macs.values()) - image_macs - head_macs
     main, first = design.main, design.front
     pixels = front.width * front.height
-    uses = sum(d.width * d.height * (d.groups_a + d.groups_b) * d.groups_out for d in convs)
+    # Of the array, a window each; of two pixels one for a pair.
+    uses = sum(
+        -(-d.width // main.pixels) * d.height * (d.groups_a + d.groups_b) * d.groups_out
+        for d in convs
+    )
     results = sum(d.width * d.height * d.groups_out for d in convs)
     words = sum(d.width * d.height * (d.groups_a + d.groups_b) for d in convs)
     read = sum(d.width * d.height * (d.groups_a + d.groups_b) for d in convs if not d.from_front)
@@ -47,7 +53,7 @@ def count_work(network: Network, plan: Plan) -> Work:
             (main.partial.width, main_macs),
             (design.head_accumulator.width, head_macs),
             (first.accumulator.width, (front_uses + pixels * front.groups_out) * first.lanes_out),
-            (main.accumulator.width, (uses + results) * main.lanes_out),
+            (main.accumulator.width, (uses * main.sums + results) * main.lanes_out),
         ),
         accesses=(
             ("weight store", memory["weight store"], uses * main.weight_bits + parameters),

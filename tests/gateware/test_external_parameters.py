@@ -58,7 +58,7 @@ class Program:
             assert self.done, f"not done after {cycles} cycles"
 
         simulator.add_testbench(drive, background=True)
-        simulator.add_testbench(self.memory.serve_reads(self.dut.bus), background=True)
+        simulator.add_testbench(self.memory.serve_reads(self.dut.read), background=True)
         simulator.add_testbench(watch)
         simulator.run()
 

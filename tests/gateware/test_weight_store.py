@@ -35,7 +35,7 @@ def test_words(word_bits, depth, banks, bus_bits):
         for (bank, word), value in words.items():
             ctx.set(dut.bank, bank)
             ctx.set(dut.address, word)
-            await ctx.tick()
+            await ctx.tick().repeat(2)
             assert ctx.get(dut.word) == value
 
     simulator = Simulator(dut)

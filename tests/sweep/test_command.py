@@ -20,7 +20,8 @@ def whole(tiny, tmp_path_factory):
     """Folder of a sweep that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole") / "sweep"
     result = run_command("sweep", *SMALL, *tiny, "-o", folder, "--processes", 2)
-    assert "2 points; dice of em for 2 pairs of widths: 2 from files" in result.stdout
+    said = "2 points; dice of em for 2 pairs of weights and activations: 2 from files"
+    assert said in result.stdout
     return folder
 
 
@@ -149,6 +150,12 @@ def test_a_tool_that_crashes(tiny, tmp_path):
         (["--pin", "17"], "--pin must be numbers or ranges from 1 to 16"),
         (["--styles", "fast"], "--styles must be of "),
         (["--accelerator-styles", "fast"], "--accelerator-styles must be of "),
+        (["--quantizers", "paper"], "--quantizers must be of fixed, ternary, binary, inq"),
+        (["--quantizers", "inq", "--wbits", "8"], "--wbits of inq must be numbers or ranges from"),
+        (["--activations", "tanh,step"], "--activations must be of relu, tanh, ternary, sign"),
+        (["--activations", "sign", "--styles", "lut,dsp"], "Style dsp takes fixed and ternary"),
+        (["--pixels", "2"], "--pixels 2 needs style dsp or mixed, not lut, generic"),
+        (["--pixels", "3"], "--pixels must be numbers or ranges from 1 to 2"),
         (["--scopes", "chip"], "--scopes must be of array, accelerator, not 'chip'"),
         (["--targets", "ecp6"], "Target 'ecp6' is unknown; there are "),
         (["--targets", "ecp5", "--styles", "mixed"], "Style mixed fills the multiplier blocks of"),

@@ -44,7 +44,7 @@ def pick(results=RESULTS, part=ECP5, **budget):
 def candidate(*key, results=RESULTS):
     return next(
         c for c in list_candidates(results, ECP5)
-        if (c.wbits, c.abits, c.style, c.pin, c.pout) == key
+        if (c.operands.wbits, c.operands.abits, c.style, c.pin, c.pout) == key
     )
 
 

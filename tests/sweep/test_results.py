@@ -26,6 +26,8 @@ RESULTS = tiny_results(
         tiny_record(8, 8, 5000),
         tiny_record(4, 6, 9000, 94.5, scope="accelerator", block_ram=2.5),
         tiny_record(4, 6, 500, 94.5, style="dsp", dsp=72),
+        tiny_record(2, 6, 1000, 94.1, weights="ternary"),
+        tiny_record(1, 1, 250, 93.0, activations="sign"),
     ],
     [{"point": tiny_record(3, 4, 1)["point"], "reason": "Yosys ended with </script> | status 1"}],
 )
@@ -50,7 +52,8 @@ def test_fronts_compare_what_compares():
     assert found == {
         # 87.7 is what a constant answer scores.
         ("ecp5-85k", "array", "8x8", False): [
-            "ecp5-85k_array_lut_8x8_w2a4", "ecp5-85k_array_lut_8x8_w4a6"
+            "ecp5-85k_array_lut_8x8_binary-sign", "ecp5-85k_array_lut_8x8_w2a4",
+            "ecp5-85k_array_lut_8x8_w4a6",
         ],
         ("ecp5-85k", "array", "8x8", True): ["ecp5-85k_array_dsp_8x8_w4a6"],
         ("ecp5-85k", "accelerator", "8x8", False): ["ecp5-85k_accelerator_lut_8x8_w4a6"],
@@ -60,10 +63,13 @@ def test_fronts_compare_what_compares():
 
 def test_csv():
     rows = list(csv.DictReader(io.StringIO(to_csv(RESULTS))))
-    assert len(rows) == 7
+    assert len(rows) == 9
     assert (rows[0]["wbits"], rows[0]["area"], rows[0]["dice"]) == ("1", "300", "87.7")
     assert rows[4]["dice"] == rows[4]["dice_source"] == ""
     assert rows[5]["block RAM"] == "2.5"
+    assert [(row["weights"], row["activations"]) for row in rows[-2:]] == [
+        ("ternary", "unsigned"), ("fixed", "sign")
+    ]
 
 
 def test_markdown():

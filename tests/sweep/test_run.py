@@ -1,10 +1,13 @@
 """A sweep of real designs, as small as they come."""
 
+from dataclasses import replace
+
 import pytest
 
 from fxhw.sweep.accuracy import Dice
-from fxhw.sweep.jobs import DiceJob, SynthesisJob
+from fxhw.sweep.jobs import DiceJob, SynthesisJob, plan_point
 from fxhw.sweep.local import Failure, attempt
+from fxhw.sweep.operands import Operands
 from fxhw.sweep.point import Point, span_grid
 from fxhw.sweep.record import extrapolate
 from fxhw.sweep.run import run_sweep
@@ -23,14 +26,15 @@ def nobody(jobs, known):
 
 
 def arrays(wbits, abits=(2,), pouts=(2,)):
-    return span_grid(wbits, abits, ["ecp5-85k"], ["lut"], [], [1], pouts, ["array"])
+    operands = [Operands(w, a) for w in wbits for a in abits]
+    return span_grid(operands, ["ecp5-85k"], ["lut"], [], [1], pouts, ["array"])
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """Setup, store, and records of w1a2 and w2a2."""
     folder = tmp_path_factory.mktemp("swept")
-    setup = tiny_setup(folder, figures={(1, 2): Dice(80.0, 60.0, "trained", "a test")})
+    setup = tiny_setup(folder, figures={Operands(1, 2): Dice(80.0, 60.0, "trained", "a test")})
     store = Store(folder / "sweep")
     records, failed = run_sweep(arrays([1, 2]), setup, store, here)
     assert failed == []
@@ -126,12 +130,38 @@ def test_lines_through_lanes():
     assert extrapolate({4: {"LUT4": 9}}, 4) == {"LUT4": 9}
 
 
+def test_what_has_to_be_trained_for_has_no_dice_without(tmp_path, cells):
+    setup, store = tiny_setup(tmp_path, dataset=cells), Store(tmp_path / "sweep")
+    assert setup.needs(Point("ecp5", "array", "lut", 1, 2, 2, 4), store).dice is not None
+    assert setup.needs(Point("ecp5", "array", "lut", 1, 2, 2, 4, "ternary"), store).dice is None
+
+
+def test_lanes_are_planned_as_the_whole_array_is(tmp_path):
+    """At 8 x 8 bits products are made in pairs from some lanes on, which two alone would not."""
+    spec = plan_point(
+        tiny_setup(tmp_path).network, Point("ecp5-85k", "array", "lut", 1, 16, 8, 8)
+    )[1].design.main
+    whole, part = spec.dot_product, replace(spec, lanes_out=1, planned_lanes=16).dot_product
+    assert whole.shared is not None
+    assert part == whole
+    assert replace(spec, lanes_out=1).dot_product.shared is None
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("style", ["lut", "generic"])
-def test_lanes_are_alike(tmp_path, style):
+@pytest.mark.parametrize(
+    ("style", "operands"),
+    [
+        ("lut", Operands(3, 3)),
+        ("lut", Operands(8, 8)),
+        ("lut", Operands(2, 3, "ternary")),
+        ("generic", Operands(3, 3)),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_lanes_are_alike(tmp_path, style, operands):
     """What one and two lanes say of four is what four take, but for rounding in memories."""
     setup, store = tiny_setup(tmp_path), Store(tmp_path / "sweep")
-    point = Point("ecp5-85k", "array", style, 2, 4, 3, 3)
+    point, = span_grid([operands], ["ecp5-85k"], [style], [], [2], [4], ["array"])
     jobs = setup.needs(point, store).synthesis
     assert [job.lanes for job in jobs] == [1, 2]
     whole = SynthesisJob(name="whole", recipe={}, network=setup.network, point=point, lanes=4)

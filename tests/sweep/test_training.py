@@ -18,12 +18,25 @@ def test_widths_start_from_one_training_of_real_numbers(tmp_path, cells):
     point = Point("ecp5", "array", "lut", 1, 2, 3, 4)
     job, real = setup.needs(point, store).dice, setup.real_training(store)
     assert isinstance(job, TrainingJob)
-    assert job.after == real.output
+    assert job.after.key == real.key
     assert real.after is None
     assert job.options == {
         "base_channels": 2, "epochs": 3, "quantizer": "fixed", "wbits": 3, "abits": 4
     }
     assert job.key != real.key
+
+
+def test_activations_other_than_relu_start_from_real_numbers_of_their_own(tmp_path, cells):
+    setup = tiny_setup(tmp_path, dataset=cells, training={"base_channels": 2})
+    store = Store(tmp_path / "sweep")
+    point = Point("ecp5", "array", "lut", 1, 2, 1, 1, "fixed", "sign")
+    job = setup.needs(point, store).dice
+    assert job.options == {
+        "base_channels": 2, "quantizer": "fixed", "wbits": 1, "abits": 1, "activation": "sign"
+    }
+    assert job.after.key == setup.real_training(store, "tanh").key
+    assert job.after.options["activation"] == "tanh"
+    assert job.after.key != setup.real_training(store).key
 
 
 @pytest.mark.train

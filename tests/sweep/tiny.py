@@ -11,6 +11,7 @@ from fxhw.checkpoint import load_checkpoint, save_checkpoint
 from fxhw.emit.yosys import YosysError
 from fxhw.errors import FxhwError
 from fxhw.sweep.jobs import Job
+from fxhw.sweep.point import Point
 from fxhw.sweep.setup import Setup
 from tests.networks import random_network
 
@@ -52,15 +53,15 @@ class ActingJob(Job):
 
 
 def tiny_record(wbits, abits, area, dice=None, *, scope="array", style="lut", pin=8, pout=8,
-                target="ecp5-85k", cycles=1000, block_ram=0, dsp=0, kind="trained"):
+                target="ecp5-85k", cycles=1000, block_ram=0, dsp=0, kind="trained",
+                weights="fixed", activations="unsigned"):
     """A record as of a point, with figures of one's own."""
-    point = {
-        "target": target, "scope": scope, "style": style, "pin": pin, "pout": pout,
-        "wbits": wbits, "abits": abits,
-    }
+    point = Point(target, scope, style, pin, pout, wbits, abits, weights, activations)
     return {
-        "name": f"{target}_{scope}_{style}_{pin}x{pout}_w{wbits}a{abits}",
-        "point": point,
+        "name": point.name,
+        "point": point.to_json(),
+        "operands": point.operands.title,
+        "lanes": point.lanes,
         "basis": "synthesized whole",
         "area": area,
         "area_unit": "LUT",
@@ -85,7 +86,7 @@ def tiny_record(wbits, abits, area, dice=None, *, scope="array", style="lut", pi
 def tiny_results(records, failed=()):
     """A document of results."""
     return {
-        "layout": "fxhw-sweep-results-1",
+        "layout": "fxhw-sweep-results-2",
         "network": {"name": "tiny", "sha256": "0" * 64, "size": [8, 8], "macs": 12345},
         "dataset": "em",
         "constant_dice": 87.6,

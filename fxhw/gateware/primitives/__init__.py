@@ -1,4 +1,4 @@
-"""Adders and functions in the carry cells and look-up tables of each FPGA family.
+"""Adders, functions and memories in the cells of each FPGA family.
 
 A family is a module or object with two functions:
 
@@ -8,12 +8,13 @@ A family is a module or object with two functions:
 * ``look_up(m, functions, values, name)`` likewise makes functions, (bit, the term it is).
 
 :mod:`.generic` leaves all to the synthesizer and serves every family that has none of its own.
+Memory cells are :class:`fxhw.gateware.registered_memory.RegisteredMemory`'s.
 """
 
 import re
 from types import SimpleNamespace
 
-from . import ecp5, generic, gowin, ice40, xilinx
+from . import ecp5, ecp5_memory, generic, gowin, ice40, xilinx
 
 __all__ = ["FAMILIES", "verilog_of"]
 
@@ -37,6 +38,8 @@ def verilog_of(kind: str, name: str) -> str:
     """
     if found := re.fullmatch(r"ecp5_chain_(\d+)", kind):
         return ecp5.chain_verilog(name, int(found[1]))
+    if found := re.fullmatch(r"ecp5_memory_(\d+)x(\d+)", kind):
+        return ecp5_memory.memory_verilog(name, int(found[1]), int(found[2]))
     if found := re.fullmatch(r"(xc7|xcup)_chain_(\d+)", kind):
         return xilinx.chain_verilog(name, found[1], int(found[2]))
     if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):

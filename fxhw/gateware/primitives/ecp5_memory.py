@@ -1,0 +1,124 @@
+"""Memory with a register behind it in ECP5's block RAM, DP16KD.
+
+A block gives a word 5.7 ns after the clock edge (nextpnr, speed grade 6), which leaves little of
+an 8 ns cycle for the way to a register in the fabric.  Its own output register gives it in 1 ns,
+but Yosys does not put one there.
+
+Blocks lie side by side.  Port A writes and port B reads; words of 36 bits take both data ports,
+where the byte enables are the write enable.  The output register is always enabled and has no
+reset, since the block's reset clears the latch before the register as well (FPGA-TN-02204,
+"Memory Core Reset"), and so the word that comes next.
+"""
+
+from ...plan.memory_banks import BLOCK_SHAPES
+
+__all__ = ["block_columns", "fits_blocks", "memory_verilog"]
+
+_SHAPES = BLOCK_SHAPES["ecp5"]
+_BOTH_PORTS = 36
+"""Bits of a word that takes the data pins of both ports."""
+
+_SMALL = 32
+"""Memories of 16x4 bits, in look-up tables, that Yosys takes rather than a block."""
+
+
+def fits_blocks(depth: int, width: int) -> bool:
+    """Whether a memory is small enough for blocks side by side, and large enough to be worth them.
+
+    Yosys draws the line to look-up tables at the same place.
+    """
+    if depth > _SHAPES[0][0]:
+        return False
+    return -(-depth // 16) * -(-width // 4) > _SMALL * block_columns(depth, width)[0]
+
+
+def block_columns(depth: int, width: int) -> tuple[int, int]:
+    """(blocks side by side, bits of each) for ``depth`` words of ``width`` bits.
+
+    Raises
+    ------
+    ValueError if no block is as deep.
+    """
+    bits = max((bits for words, bits in _SHAPES if words >= depth), default=0)
+    if not bits:
+        raise ValueError(f"Memory must have at most {_SHAPES[0][0]} words, not {depth}")
+    return -(-width // bits), bits
+
+
+def memory_verilog(name: str, depth: int, width: int) -> str:
+    """Module ``name``: a memory with a register behind it.
+
+    It is made of DP16KD where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
+    model of them otherwise, so that simulators need no vendor library.
+    """
+    columns, bits = block_columns(depth, width)
+    padding = columns * bits - width
+    zeros = f"{padding}'b0, " if padding else ""
+    places = max(1, (depth - 1).bit_length())
+    used = _address_bits(bits)
+    fill = f"{used - places}'b0, " if used > places else ""
+    return f"""\
+module {name}(CLK, WE, WA, D, RE, RA, Q);
+  input CLK, WE, RE;
+  input [{places - 1}:0] WA, RA;
+  input [{width - 1}:0] D;
+  output [{width - 1}:0] Q;
+`ifdef SYNTHESIS
+  wire [{columns * bits - 1}:0] d = {{{zeros}D}};
+  wire [{columns * bits - 1}:0] q;
+  wire [{used - 1}:0] wa = {{{fill}WA}};
+  wire [{used - 1}:0] ra = {{{fill}RA}};
+  assign Q = q[{width - 1}:0];
+  genvar i;
+  generate for (i = 0; i < {columns}; i = i + 1) begin : blocks
+    DP16KD #(
+      .DATA_WIDTH_A({bits}), .DATA_WIDTH_B({bits}),
+      .REGMODE_A("{"OUTREG" if bits == _BOTH_PORTS else "NOREG"}"), .REGMODE_B("OUTREG"),
+      .WRITEMODE_A("NORMAL"), .WRITEMODE_B("NORMAL"),
+      .RESETMODE("SYNC"), .ASYNC_RESET_RELEASE("SYNC"), .GSR("DISABLED")
+    ) block_i (
+      .CLKA(CLK), .CEA(1'b1), .OCEA(1'b1), .RSTA(1'b0), .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
+      .CLKB(CLK), .CEB(RE), .OCEB(1'b1), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
+{_pins(bits)}
+    );
+  end endgenerate
+`else
+  reg [{width - 1}:0] words [0:{depth - 1}];
+  reg [{width - 1}:0] latch, word;
+  always @(posedge CLK) begin
+    if (WE) words[WA] <= D;
+    if (RE) latch <= words[RA];
+    word <= latch;
+  end
+  assign Q = word;
+`endif
+endmodule
+"""
+
+
+def _address_bits(bits: int) -> int:
+    """Address bits of a block of words of ``bits`` bits."""
+    return next((words - 1).bit_length() for words, each in _SHAPES if each == bits)
+
+
+def _pins(bits: int) -> str:
+    """Address, data and write enables of the block in column ``i``."""
+    low = 14 - _address_bits(bits)
+    enables = {18: 2, _BOTH_PORTS: 4}.get(bits, 0)
+    pins = {"WEA": "1'b1" if bits == _BOTH_PORTS else "WE", "WEB": "1'b0"}
+    for k in range(14):
+        enabled = "WE" if k < enables else "1'b0"
+        pins[f"ADA{k}"] = enabled if k < low else f"wa[{k - low}]"
+        pins[f"ADB{k}"] = "1'b0" if k < low else f"ra[{k - low}]"
+    for k in range(18):
+        pins[f"DIA{k}"] = f"d[{bits} * i + {k}]" if k < bits else "1'b0"
+        pins[f"DIB{k}"] = f"d[{bits} * i + {k + 18}]" if k + 18 < bits else "1'b0"
+    for k in range(min(bits, 18)):
+        # Of both ports, port A has the low half.
+        low_port = "A" if bits == _BOTH_PORTS else "B"
+        pins[f"DO{low_port}{k}"] = f"q[{bits} * i + {k}]"
+        if bits == _BOTH_PORTS:
+            pins[f"DOB{k}"] = f"q[{bits} * i + {k + 18}]"
+    words = [f".{pin}({value})" for pin, value in pins.items()]
+    lines = [", ".join(words[k : k + 4]) for k in range(0, len(words), 4)]
+    return ",\n".join(f"      {line}" for line in lines)

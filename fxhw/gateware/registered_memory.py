@@ -1,0 +1,93 @@
+"""Registered memory: one write and one read port, and a register behind what is read."""
+
+from amaranth.hdl import *
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .memory_marks import NEVER
+from .primitives.ecp5_memory import fits_blocks
+
+__all__ = ["RegisteredMemory"]
+
+
+class RegisteredMemory(wiring.Component):
+    """Words in a memory block, read through the block's own output register where it has one.
+
+    Generated Verilog for ECP5 has the vendor's cells (:mod:`.primitives.ecp5_memory`), but for
+    memories that are too small or too deep for them, or that do not start empty: the synthesizer
+    makes those, as it does for every other family.
+
+    *Latency*: a word follows its address by two cycles; a write is there for an address that comes
+    in the next cycle.  A word that is read while it is written may be either.  *Throughput*: a
+    write and a word per cycle.
+
+    Parameters
+    ----------
+    depth : words.
+    width : bits of a word.
+    name : of the memory.
+    target : family of the cells.
+    init : initial words.
+
+    Members
+    -------
+    write_enable, write_address, data : a word to write.
+    enable : the memory works; must be on with an address and in the cycle after, since sources
+        differ on whether a block's clock enable holds its output register, too.
+    address : a word to read.
+    word : the word read.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        width: int,
+        name: str = "words",
+        target: str = "generic",
+        init: tuple[int, ...] = (),
+    ):
+        self._depth = depth
+        self._width = width
+        self._name = name
+        self._init = init
+        self._in_cells = target == "ecp5" and fits_blocks(depth, width) and not any(init)
+        super().__init__(
+            {
+                "write_enable": In(1),
+                "write_address": In(range(depth)),
+                "data": In(width),
+                "enable": In(1),
+                "address": In(range(depth)),
+                "word": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        if platform == "verilog" and self._in_cells:
+            m.submodules[self._name] = Instance(
+                f"ecp5_memory_{self._depth}x{self._width}",
+                i_CLK=ClockSignal(),
+                i_WE=self.write_enable,
+                i_WA=self.write_address,
+                i_D=self.data,
+                i_RE=self.enable,
+                i_RA=self.address,
+                o_Q=self.word,
+            )
+            return m
+        mem = memory.Memory(shape=self._width, depth=self._depth, init=self._init, attrs=NEVER)
+        m.submodules[self._name] = mem
+        write, read = mem.write_port(), mem.read_port()
+        word = Signal(self._width, reset_less=True)
+        with m.If(self.enable):
+            m.d.sync += word.eq(read.data)
+        m.d.comb += [
+            write.en.eq(self.write_enable),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.data),
+            read.en.eq(self.enable),
+            read.addr.eq(self.address),
+            self.word.eq(word),
+        ]
+        return m

@@ -1,0 +1,306 @@
+"""RegisteredMemory == a list: in Amaranth, in Icarus, and as DP16KDs with a model of that cell."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+from amaranth.sim import Simulator
+
+from fxhw.emit import emit_verilog, run_yosys
+from fxhw.gateware.primitives.ecp5_memory import block_columns, fits_blocks
+from fxhw.gateware.registered_memory import RegisteredMemory
+
+SHAPES = [
+    (16384, 1), (9001, 2), (8192, 3), (4096, 4), (2500, 5), (2048, 9), (1025, 9), (1024, 18),
+    (520, 31), (512, 36), (300, 36), (100, 72), (300, 40),
+]  # fmt: skip
+"""(words, bits) of every kind of block, full and not."""
+
+LATENCY = 2
+
+
+def make_accesses(depth, seed, count=400):
+    """Writes (address, word) and read addresses, a cycle each, that never meet; None for none."""
+    rng = random.Random(seed)
+    near = [rng.randrange(depth) for _ in range(12)] + [0, depth - 1]
+    accesses = []
+    for _ in range(count):
+        write = (rng.choice(near), rng.getrandbits(72)) if rng.random() < 0.7 else None
+        read = rng.choice(near) if rng.random() < 0.6 else None
+        accesses.append((write, None if write and write[0] == read else read))
+    return accesses + LATENCY * [(None, None)]
+
+
+def enables(accesses):
+    """Whether the memory has to work: with an address and in the cycle after."""
+    asked = [read is not None for _, read in accesses]
+    return [now or before for now, before in zip(asked, [False, *asked])]
+
+
+def expected(accesses, width):
+    """The word after each cycle, None if none was asked for or it was never written."""
+    words, given = {}, LATENCY * [None]
+    for write, read in accesses:
+        given.append(words.get(read))
+        if write:
+            words[write[0]] = write[1] & ((1 << width) - 1)
+    return given[: len(accesses)]
+
+
+def ports_of(accesses, width):
+    for (write, read), enable in zip(accesses, enables(accesses)):
+        address, word = write or (0, 0)
+        yield {
+            "write_enable": int(write is not None),
+            "write_address": address,
+            "data": word & ((1 << width) - 1),
+            "enable": int(enable),
+            "address": read or 0,
+        }
+
+
+def check(given, accesses, width):
+    compared = [(a, b) for a, b in zip(given, expected(accesses, width)) if b is not None]
+    assert len(compared) > 50
+    assert [a for a, _ in compared] == [b for _, b in compared]
+
+
+@pytest.mark.parametrize(("depth", "width"), [(1, 7), (5, 3), (40, 12)])
+def test_equals_a_list(depth, width):
+    dut = RegisteredMemory(depth, width)
+    accesses = make_accesses(depth, width)
+    given = []
+
+    async def bench(ctx):
+        for ports in ports_of(accesses, width):
+            for name, value in ports.items():
+                ctx.set(getattr(dut, name), value)
+            given.append(ctx.get(dut.word))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    check(given, accesses, width)
+
+
+def test_initial_words_are_left_to_the_synthesizer():
+    memory = RegisteredMemory(4096, 4, "table", "ecp5", tuple(range(8)))
+    emitted = emit_verilog(memory, "top")
+    assert "ecp5_memory" not in emitted.verilog
+    assert emitted.memories["table.mem"].startswith("0\n1\n2\n")
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "cells"),
+    [(64, 36, True), (48, 36, False), (256, 8, False), (257, 8, True), (16385, 4, False)],
+)
+def test_what_is_worth_blocks(depth, width, cells):
+    assert fits_blocks(depth, width) == cells
+    verilog = emit_verilog(RegisteredMemory(depth, width, target="ecp5"), "top").verilog
+    assert ("DP16KD" in verilog) == cells
+
+
+def test_a_block_is_no_deeper():
+    with pytest.raises(ValueError, match="at most 16384 words, not 16385"):
+        block_columns(16385, 1)
+
+
+class Block:
+    """A DP16KD with both clocks one.
+
+    Parameters
+    ----------
+    holds : whether the clock enable holds the output register too; sources differ.
+    """
+
+    def __init__(self, cell, holds):
+        parameters = cell["parameters"]
+        self.pins = {name: bits[0] for name, bits in cell["connections"].items()}
+        self.bits = int(parameters["DATA_WIDTH_A"], 2)
+        assert int(parameters["DATA_WIDTH_B"], 2) == self.bits
+        assert {self.pins[name] for name in ("RSTA", "RSTB", "WEB")} == {"0"}
+        assert {self.pins[name] for name in ("CEA", "OCEA", "OCEB")} == {"1"}
+        assert {self.pins[f"CS{port}{k}"] for port in "AB" for k in range(3)} == {"0"}
+        self.registers = [parameters[f"REGMODE_{port}"] == "OUTREG" for port in "AB"]
+        self.holds = holds
+        self.words, self.latch, self.register = {}, 0, 0
+
+    def step(self, nets):
+        """A clock edge; ``nets`` are the levels before it."""
+        level = {name: nets.get(net, net) for name, net in self.pins.items()}
+        low = {1: 0, 2: 1, 4: 2, 9: 3, 18: 4, 36: 5}[self.bits]
+
+        def number(name, first, end):
+            return sum(int(level[f"{name}{k}"]) << (k - first) for k in range(first, end))
+
+        enabled = int(level["CEB"])
+        if enabled or not self.holds:
+            self.register = self.latch
+        if enabled:
+            self.latch = self.words.get(number("ADB", low, 14), 0)
+        # Words of 18 and 36 bits have a byte enable in each of the lowest address pins.
+        bytes_ = {18: 2, 36: 4}.get(self.bits, 0)
+        written = [int(level[f"ADA{k}"]) for k in range(bytes_)] or [1]
+        assert len(set(written)) == 1
+        if int(level["WEA"]) and written[0]:
+            word = number("DIA", 0, min(self.bits, 18))
+            if self.bits == 36:
+                word |= number("DIB", 0, 18) << 18
+            self.words[number("ADA", low, 14)] = word
+
+    def outputs(self):
+        """Net -> level."""
+        words = [self.register if register else self.latch for register in self.registers]
+        for k in range(self.bits):
+            # Words of both ports have their low half in port A.
+            port = "B" if self.bits < 36 or k >= 18 else "A"
+            yield self.pins[f"DO{port}{k % 18}"], words["AB".index(port)] >> k & 1
+
+
+def synthesize(verilog, folder):
+    """Cells and ports of ``top``, made of DP16KD alone."""
+    (folder / "top.v").write_text(verilog)
+    run_yosys("read_verilog top.v\nsynth_ecp5 -top top\nwrite_json top.json\n", folder)
+    module = json.loads((folder / "top.json").read_text())["modules"]["top"]
+    cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
+    assert {cell["type"] for cell in cells} == {"DP16KD"}
+    return cells, {name: port["bits"] for name, port in module["ports"].items()}
+
+
+def run_blocks(cells, ports, accesses, width, holds):
+    blocks = [Block(cell, holds) for cell in cells]
+    given = []
+    for values in ports_of(accesses, width):
+        nets = dict(net for block in blocks for net in block.outputs())
+        given.append(sum(nets[net] << k for k, net in enumerate(ports["word"])))
+        for name, value in values.items():
+            nets |= {net: value >> k & 1 for k, net in enumerate(ports[name])}
+        for block in blocks:
+            block.step(nets)
+    return given
+
+
+@pytest.mark.parametrize(("depth", "width"), SHAPES)
+def test_blocks_equal_a_list(depth, width, tmp_path):
+    memory = RegisteredMemory(depth, width, target="ecp5")
+    cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
+    assert len(cells) == block_columns(depth, width)[0]
+    accesses = make_accesses(depth, width)
+    for holds in (True, False):
+        check(run_blocks(cells, ports, accesses, width, holds), accesses, width)
+
+
+def _no_register(cell):
+    cell["parameters"]["REGMODE_B"] = "NOREG"
+
+
+def _swap(one, other):
+    def change(cell):
+        pins = cell["connections"]
+        pins[one], pins[other] = pins[other], pins[one]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_no_register, _swap("ADB5", "ADB6"), _swap("DIA0", "DIB0"), _swap("DOA3", "DOB3")],
+)
+def test_a_broken_block_is_seen(change, tmp_path):
+    memory = RegisteredMemory(512, 36, target="ecp5")
+    cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
+    accesses = make_accesses(512, 36)
+    check(run_blocks(cells, ports, accesses, 36, True), accesses, 36)
+    change(cells[0])
+    with pytest.raises(AssertionError):
+        check(run_blocks(cells, ports, accesses, 36, True), accesses, 36)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width"), [(16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)]
+)
+def test_pins_are_those_of_inferred_blocks(depth, width, tmp_path):
+    """Yosys has no model of the cell, but makes it of memories by itself."""
+    bits = (depth - 1).bit_length()
+    inferred = f"""\
+module top(input clk, write_enable, enable, input [{bits - 1}:0] write_address, address,
+           input [{width - 1}:0] data, output reg [{width - 1}:0] word);
+  (* no_rw_check, ram_style = "block" *) reg [{width - 1}:0] words [0:{depth - 1}];
+  always @(posedge clk) begin
+    if (write_enable) words[write_address] <= data;
+    if (enable) word <= words[address];
+  end
+endmodule
+"""
+    own = emit_verilog(RegisteredMemory(depth, width, target="ecp5"), "top").verilog
+    seen = []
+    for name, verilog in (("inferred", inferred), ("own", own)):
+        (tmp_path / name).mkdir()
+        (cell,), ports = synthesize(verilog, tmp_path / name)
+        named = {net: (port, k) for port, nets in ports.items() for k, net in enumerate(nets)}
+        pins = {pin: named.get(bit[0], bit[0]) for pin, bit in cell["connections"].items()}
+        used = r"AD[AB]\d+|DI[AB]\d+|DO[AB]\d+|[CW]E[AB]"
+        seen.append(
+            {
+                pin: net
+                for pin, net in pins.items()
+                # What is not used is 0, unknown or a net that leads nowhere.
+                if re.fullmatch(used, pin) and (isinstance(net, tuple) or net == "1")
+            }
+        )
+    assert seen[0] == seen[1]
+
+
+BENCH = """\
+module bench;
+  reg clk = 0;
+  reg [{total}:0] stimuli [0:{last}];
+  reg [{total}:0] ports = 0;
+  wire [{width} - 1:0] word;
+  integer n;
+  top dut(.clk(clk), .rst(1'b0), .word(word), .write_enable(ports[0]), .enable(ports[1]),
+    .write_address(ports[2 +: {bits}]), .address(ports[2 + {bits} +: {bits}]),
+    .data(ports[2 + 2 * {bits} +: {width}]));
+  initial begin
+    $readmemh("stimuli.hex", stimuli);
+    for (n = 0; n <= {last}; n = n + 1) begin
+      ports = stimuli[n];
+      #1 $display("%h", word);
+      clk = 1; #1 clk = 0;
+    end
+  end
+endmodule
+"""
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
+@pytest.mark.parametrize(("depth", "width"), [(9001, 2), (300, 40)])
+def test_the_model_in_verilog_equals_a_list(depth, width, tmp_path):
+    verilog = emit_verilog(RegisteredMemory(depth, width, target="ecp5"), "top").verilog
+    assert "DP16KD" in verilog
+    accesses = make_accesses(depth, width)
+    bits = (depth - 1).bit_length()
+    fields = ("write_enable", 1), ("enable", 1), ("write_address", bits), ("address", bits)
+    lines = []
+    for ports in ports_of(accesses, width):
+        place = value = 0
+        for name, size in (*fields, ("data", width)):
+            value |= ports[name] << place
+            place += size
+        lines.append(f"{value:x}\n")
+    bench = BENCH.format(total=1 + 2 * bits + width, last=len(lines) - 1, width=width, bits=bits)
+    (tmp_path / "stimuli.hex").write_text("".join(lines))
+    (tmp_path / "top.v").write_text(verilog + bench)
+    subprocess.run(
+        ["iverilog", "-g2001", "-s", "bench", "-o", "bench.vvp", "top.v"], cwd=tmp_path, check=True
+    )
+    said = subprocess.run(
+        ["vvp", "-n", "bench.vvp"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.split()
+    given = [None if re.search("[xX]", word) else int(word, 16) for word in said]
+    check(given, accesses, width)
