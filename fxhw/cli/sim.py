@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -204,17 +205,16 @@ def _print(console, result, stalls):
     from ..cosim.report import layer_results, summarize
 
     layers, bus = layer_results(result), summarize(result).get("bus")
-    tiled = any(layer.tiles > 1 for layer in layers)
     table = Table(title="Against the golden model", title_justify="left")
-    columns = ["layer", "shape", "compared", "wrong", "cycles", "estimate", "utilization"]
-    if tiled:
-        columns.insert(2, "tiles")
-    for name in columns + (["kB in", "kB out"] if bus else []):
+    columns = ["layer", "shape", "compared", "wrong", "cycles", "estimate", "array"]
+    if bus:
+        table.box = SIMPLE_HEAD  # all of them within 80 characters
+        columns = ["layer", "shape", "tiles", "wrong", *columns[4:], "kB in", "kB out"]
+    for name in columns:
         table.add_column(name, justify="left" if name in ("layer", "shape") else "right")
     for layer in layers:
         row = [layer.name, "x".join(map(str, layer.size))]
-        row += [str(layer.tiles or "")] if tiled else []
-        row += [f"{layer.compared:,}", f"{layer.wrong:,}"]
+        row += [str(layer.tiles or "") if bus else f"{layer.compared:,}", f"{layer.wrong:,}"]
         if layer.tiles:
             row += [f"{layer.cycles:,}", f"{layer.estimate:,}", f"{layer.utilization:.1%}"]
         if layer.tiles and bus:

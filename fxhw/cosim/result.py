@@ -33,8 +33,8 @@ class BusUse:
 
     @property
     def cycles(self) -> int:
-        """Cycles from the first request to the last write."""
-        return self.last_write - self.first_request + 1
+        """Cycles from the first request to the last write; 0 if there was none."""
+        return self.last_write - self.first_request + 1 if self.last_write else 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from ..graph import TensorInfo
 from ..plan import Plan
 from ..plan.memory_map import Region
 from .jobs import Job
-from .traces import UNKNOWN, Records, Trace, read_mask, read_words
+from .traces import UNKNOWN, Records, Trace, no_words, read_mask, read_words
 
 __all__ = ["Check", "Mismatch", "Verdict", "check_job", "check_records"]
 
@@ -134,7 +134,7 @@ def check_records(job: Job, plan: Plan, records: Records) -> Verdict:
         place = "memory", "in external memory", step.first_channel
         for info in stored if writes is None else ():
             golden = tensors[info.name][:, :, channels]
-            seen = records.stored[index, info.name]
+            seen = records.stored.get((index, info.name), no_words(design.pin))
             checks.append(_check_words(info.name, index, golden, form, design.pin, seen, *place))
         if stored and writes is not None:
             checks += _check_writes(

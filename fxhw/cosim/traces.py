@@ -13,6 +13,7 @@ import numpy as np
 __all__ = [
     "Records",
     "Trace",
+    "no_words",
     "read_mask",
     "read_steps",
     "read_track",
@@ -62,7 +63,7 @@ class Records:
     mask : (cycle, TLAST, byte) of every byte of the mask, int64 (n,) each.
     writes : words written into the feature memory on chip; None if it is external.
     stored : (index of the step in the schedule, tensor) -> what the step has left of it in
-        external memory, in raster order.
+        external memory, in raster order; steps that never ended are missing.
     """
 
     front: Trace
@@ -70,6 +71,12 @@ class Records:
     mask: tuple[np.ndarray, np.ndarray, np.ndarray]
     writes: Trace | None = None
     stored: Mapping[tuple[int, str], Trace] = field(default_factory=dict)
+
+
+def no_words(lanes: int) -> Trace:
+    """A trace of nothing."""
+    none = np.zeros(0, np.int64)
+    return Trace(none, none, none, np.zeros((0, lanes), np.int64))
 
 
 def _fields(path: Path) -> list[np.ndarray]:
@@ -111,8 +118,7 @@ def read_words(path: Path, lanes: int, bits: int, addressed: bool = False) -> Tr
     """A trace of packed words of ``lanes`` codes of ``bits`` bits."""
     fields = _fields(path)
     if not fields:
-        none = np.zeros(0, np.int64)
-        return Trace(none, none, none, np.zeros((0, lanes), np.int64))
+        return no_words(lanes)
     cycle, step = _number(fields[0]), _number(fields[1])
     address = _number(fields[2]) if addressed else np.zeros(len(cycle), np.int64)
     return Trace(cycle, step, address, _codes(fields[-1], lanes, bits))
