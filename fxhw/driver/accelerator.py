@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 from ..errors import FxhwError
+from ..plan.ranges import check_ranges
 from ..plan.registers import (
     CAUSE_TEXT,
     ERROR_TEXT,
@@ -344,19 +345,24 @@ class Accelerator:
 
 def _check_ranges(ranges: dict[str, Buffer], beat: int) -> None:
     """Refuse what the hardware would refuse."""
-    for name, buffer in ranges.items():
-        if buffer.address % beat:
-            raise FxhwError(
-                f"{name} at 0x{buffer.address:x} is not aligned to the bus's {beat} bytes"
-            )
-    ordered = sorted(ranges.items(), key=lambda item: item[1].address)
-    for (name, buffer), (other, following) in zip(ordered, ordered[1:]):
-        end = buffer.address + buffer.size
-        if end > following.address:
-            raise FxhwError(
-                f"{name}, {buffer.size} bytes at 0x{buffer.address:x}, overlaps {other} at "
-                f"0x{following.address:x}; place {other} at 0x{end:x} or further"
-            )
+    fault = check_ranges({name: (b.address, b.size) for name, b in ranges.items()}, beat)
+    first = ranges[fault.names[0]] if fault.names else None
+    if fault.code == ErrorCode.RANGE_ALIGNMENT:
+        raise FxhwError(
+            f"{fault.names[0]} at 0x{first.address:x} is not aligned to the bus's {beat} bytes"
+        )
+    if fault.code == ErrorCode.RANGE_LIMIT:
+        raise FxhwError(
+            f"{fault.names[0]}, {first.size} bytes at 0x{first.address:x}, leaves the 64-bit "
+            "address space; place it lower"
+        )
+    if fault.code == ErrorCode.RANGE_OVERLAP:
+        name, other = fault.names
+        raise FxhwError(
+            f"{name}, {first.size} bytes at 0x{first.address:x}, overlaps {other} at "
+            f"0x{ranges[other].address:x}; place {other} at "
+            f"0x{first.address + first.size:x} or further"
+        )
 
 
 def _bytes_of(image) -> bytes:

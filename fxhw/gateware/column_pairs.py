@@ -34,7 +34,7 @@ class ColumnPairs(wiring.Component):
     odd ones, and those of the next pair come in while this one's leave.  A pair touches the pixel
     before it, its own two, and the one behind, and completes the first two.  So the last pixel of
     a row of even width is completed by the next row's first pair, and the last of all by one more
-    pair, of which no pixel is own.
+    pair, of which no pixel is own: its words mean nothing, and may change while it waits.
 
     *Latency*: a pair leaves two cycles after its second column came in.  *Throughput*: a column per
     cycle.

@@ -153,9 +153,9 @@ class ExternalAccelerator(Accelerator):
             m.d.sync += checked.eq(0)
         with m.Elif(ranges.done & (ranges.error == ErrorCode.NONE)):
             m.d.sync += checked.eq(1)
-        for own, name in zip(ranges.ranges, RANGES):
+        for base, size, name in zip(ranges.bases, ranges.sizes, RANGES):
             held = registers.ranges[name]
-            m.d.comb += [own.base.eq(held.base), own.bytes.eq(held.bytes)]
+            m.d.comb += [base.eq(held.base), size.eq(held.bytes)]
         m.d.comb += ranges.start.eq(starting[-1])
         home = Signal()
         m.d.sync += home.eq(Cat(client.idle for client in self._clients).all())

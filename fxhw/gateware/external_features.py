@@ -144,20 +144,18 @@ class ExternalFeatures(wiring.Component):
     def _write(self, m):
         """The results; the writers start a cycle later, when halves are there."""
         layer = self.layer
-        for index, (name, words, stored, base, row_stride, halve) in enumerate(
-            (
-                ("full", self.full, layer.store_full, layer.full_base, layer.full_row_stride, 0),
-                ("pooled", self.pooled, layer.store_pool, layer.pool_base,
-                 layer.pool_row_stride, 1),
-            )
-        ):
-            writer, engine = self._writers[index], self._burst_writers[index]
+        results = (
+            ("full", self.full, layer.store_full, layer.full_base, layer.full_row_stride),
+            ("pooled", self.pooled, layer.store_pool, layer.pool_base, layer.pool_row_stride),
+        )
+        for halve, (name, words, stored, base, row_stride) in enumerate(results):
+            writer, engine = self._writers[halve], self._burst_writers[halve]
             m.submodules[f"{name}_writer"] = ResetInserter(self.cancel)(writer)
             m.submodules[f"{name}_burst_writer"] = engine
             wiring.connect(m, wiring.flipped(words), writer.i)
             wiring.connect(m, writer.commands, engine.commands)
             wiring.connect(m, writer.beats, engine.i)
-            wiring.connect(m, engine.bus, wiring.flipped(self.writes[index]))
+            wiring.connect(m, engine.bus, wiring.flipped(self.writes[halve]))
             m.d.comb += [
                 writer.target.base.eq(base),
                 writer.target.row_stride.eq(row_stride),

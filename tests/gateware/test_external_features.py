@@ -27,7 +27,9 @@ WATCH = ("overrun",)
 class Step:
     """A step: where it reads and writes, and the results that are sent."""
 
-    def __init__(self, rng, *, height=4, width=5, groups=(2, 0), ups=(0, 0), full=(3, 3), pool=None):
+    def __init__(
+        self, rng, *, height=4, width=5, groups=(2, 0), ups=(0, 0), full=(3, 3), pool=None
+    ):
         self.height, self.width, self.groups, self.ups = height, width, groups, ups
         self.full, self.pool = full, pool
         words, stride = full or pool

@@ -20,32 +20,34 @@ const choose = (id, value) => { $(id).value = value; $(id).onchange(); };
 const press = key => document.querySelector(`[data-key="${key}"] button`).click();
 const dots = () => [...document.querySelectorAll(".dot")].map(dot => dot.dataset.name);
 try {
-  must("arrays first", names().length === 6 && names().every(name => name.includes("_array_")));
-  must("points with a dice drawn", dots().length === 5);
-  must("front marked", document.querySelectorAll("tr.front").length === 3);
+  must("arrays first", names().length === 8 && names().every(name => name.includes("_array_")));
+  must("points with a dice drawn", dots().length === 7);
+  must("front marked", document.querySelectorAll("tr.front").length === 4);
   must("front drawn", document.querySelectorAll("path.front").length === 2);
   must("paper drawn", document.querySelectorAll("path.cross").length === 3 - 1);
   for (const key of ["dice", "bits", "per", "area"]) {
     press(key);
     const rising = names();
     press(key);
-    must("sort by " + key, rising.length === 6 && names().join() !== rising.join());
+    must("sort by " + key, rising.length === 8 && names().join() !== rising.join());
   }
   press("area");
   const areas = names().map(name => POINTS.find(p => p.name === name).area);
   must("areas rise", areas.every((area, i) => !i || areas[i - 1] <= area));
   must("sort is told", $("head").querySelectorAll("[aria-sort=ascending]").length === 1);
   document.querySelector(".chip[data-style=generic]").click();
-  must("filter by style", names().length === 5 && !names().some(n => n.includes("generic")));
+  must("filter by style", names().length === 7 && !names().some(n => n.includes("generic")));
   document.querySelector(".chip[data-style=generic]").click();
   $("only").click();
-  must("front only", names().length === 3);
+  must("front only", names().length === 4);
   $("only").click();
   choose("scope", "accelerator");
   must("filter by scope", names().length === 1 && dots().length === 1);
   choose("scope", "all");
-  must("all", names().length === 7);
+  must("all", names().length === 9);
   choose("across", "energy");
+  must("kinds are named", POINTS.some(p => p.bits === "ternary a6")
+    && [...$("rows").rows].some(row => row.cells[0].textContent.includes("binary sign")));
   const dot = document.querySelector('.dot[data-name$="array_lut_8x8_w4a6"]');
   dot.dispatchEvent(new MouseEvent("mouseenter"));
   must("hover tells", !$("tip").hidden && $("tip").textContent.includes("94.50 %"));
