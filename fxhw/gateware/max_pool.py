@@ -119,15 +119,20 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        advance = Signal()  # the pipeline moves on
+        # The pipeline moves on; a second copy, the other way round, opens its many registers.
+        advance, opens, free = Signal(), Signal(), Signal(init=1)
         accept = self.i.valid & advance
-        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            opens.eq(free | self.o.ready),
+            self.i.ready.eq(advance),
+        ]
         group, ends_row, place = self._position(m, accept)
         word_shape = self.i.payload.shape()
 
         def delay(value, *, reset_less=True):
             delayed = Signal(value.shape(), reset_less=reset_less)
-            with m.If(advance):
+            with m.If(opens):
                 m.d.sync += delayed.eq(value)
             return delayed
 
@@ -169,8 +174,8 @@ class MaxPool(wiring.Component):
             pair, place = delay(pair), delay(place)
             valid = delay(valid, reset_less=False)
         above = delay(above.data)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(valid)
+        with m.If(opens):
+            m.d.sync += [self.o.valid.eq(valid), free.eq(~valid)]
             with m.If(valid):
                 m.d.sync += self.o.payload.eq(self._larger(pair, above, place.alone_row))
 
