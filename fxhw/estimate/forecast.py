@@ -117,7 +117,8 @@ def forecast_network(
     ------
     FxhwError if the design cannot run the network.
     """
-    schedule, program, estimate = estimate_network(network, design)
+    latency = {"latency": memory.latency} if memory else {}
+    schedule, program, estimate = estimate_network(network, design, **latency)
     loads = tuple(count_beats(design, descriptor) for descriptor in program)
     parameters = len(program) * 32 * DESCRIPTOR_WORDS // design.bus_bits + sum(loads)
     beats = loads[2:]
@@ -139,7 +140,7 @@ def forecast_network(
         names += [schedule.front.name] if not step.sources else []
         names += [schedule.head.name] if step.to_head else []
         costs = [
-            _step_cycles(steps[t][1], steps[t][2], memory, ahead[t] if ahead else 0) for t in tiles
+            _step_cycles(steps[t][1], steps[t][2], ahead[t] if ahead else 0) for t in tiles
         ]
         moved = [steps[t][2] for t in tiles if traffic]
         layers.append(
@@ -157,7 +158,7 @@ def forecast_network(
         )
     return Forecast(
         layers=tuple(layers),
-        start=estimate.start + (3 * memory.latency if memory else 0),
+        start=estimate.start,
         macs_per_cycle=estimate.macs_per_cycle,
         clock=clock,
         bus_bytes=memory.bus_bits // 8 if memory else None,
@@ -168,14 +169,14 @@ def forecast_network(
 
 
 def _step_cycles(
-    step: StepEstimate, traffic: StepTraffic | None, memory: ExternalMemory | None, ahead: int
+    step: StepEstimate, traffic: StepTraffic | None, ahead: int
 ) -> tuple[int, str]:
     """Cycles of a step and their bound; ``ahead`` beats of the next step's parameters share the
     bus with its sources."""
     if traffic is None:
         return step.total, step.bound
     # The window waits for a row and a pixel, which cannot come faster than the bus brings them.
-    streamed = memory.latency + traffic.read_beats + ahead
-    computed = memory.latency + step.fill + step.work + step.writes
-    cycles = step.wait + max(streamed, computed) + step.drain + memory.latency
+    streamed = traffic.read_beats + ahead
+    computed = step.fill + step.work + step.writes
+    cycles = step.wait + max(streamed, computed) + step.drain
     return cycles, "external memory" if streamed > computed else step.bound

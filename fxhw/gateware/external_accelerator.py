@@ -17,10 +17,11 @@ from .range_check import RangeCheck
 
 __all__ = ["ExternalAccelerator"]
 
-_READ_WEIGHTS = (4, 4, 2, 1)
-"""Bursts in a row of source A, source B, parameters and image, while others wait."""
+_READ_WEIGHTS = (1, 1, 1, 1)
+"""Bursts in a row of source A, source B, parameters and image, while others wait: both sources are
+wanted at once."""
 
-_WRITE_WEIGHTS = (2, 2, 1)
+_WRITE_WEIGHTS = (1, 1, 1)
 """The same of the result, its pooled copy and the mask."""
 
 _ID_BITS = 2

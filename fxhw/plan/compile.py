@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..errors import FxhwError
 from ..fixed import FixedFormat, WeightFormat
 from ..graph import Conv, Network
-from .cycles import Estimate, estimate_cycles
+from .cycles import READ_LATENCY, Estimate, estimate_cycles
 from .design import ACTIVATION_BITS, WEIGHT_BITS, Design
 from .external_map import ExternalMap, ExternalRegion, map_external
 from .memory_map import MemoryMap, Region, map_memory
@@ -226,11 +226,15 @@ def compile_network(network: Network, design: Design) -> Plan:
 
 
 def estimate_network(
-    network: Network, design: Design
+    network: Network, design: Design, latency: int = READ_LATENCY
 ) -> tuple[Schedule, tuple[Descriptor, ...], Estimate]:
     """Steps, descriptors (FRONT and HEAD first) and cycles of ``network`` on ``design``.
 
     Weights are not looked at, and descriptors do not say where theirs lie.
+
+    Parameters
+    ----------
+    latency : of external memory, from a read's address to its first beat.
 
     Raises
     ------
@@ -238,7 +242,7 @@ def estimate_network(
     """
     schedule, memory_map = _lower(network, design)
     descriptors = tuple(_descriptors(design, schedule, memory_map))
-    return schedule, descriptors, _estimate(network, design, schedule, descriptors)
+    return schedule, descriptors, _estimate(network, design, schedule, descriptors, latency)
 
 
 def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap | ExternalMap]:
@@ -258,8 +262,8 @@ def _map_features(design: Design, schedule: Schedule) -> MemoryMap | ExternalMap
     return map_memory(schedule, design.pin)
 
 
-def _estimate(network, design, schedule, descriptors) -> Estimate:
-    return estimate_cycles(design, schedule, descriptors, sum(network.macs().values()))
+def _estimate(network, design, schedule, descriptors, latency=READ_LATENCY) -> Estimate:
+    return estimate_cycles(design, schedule, descriptors, sum(network.macs().values()), latency)
 
 
 def _groups(schedule: Schedule, step: Step, pin: int, pout: int) -> tuple[int, int, int]:

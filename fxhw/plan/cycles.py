@@ -6,6 +6,9 @@ line buffer with a row and a pixel before the first window, and the time for the
 get through the pipeline.  Rows whose results outrun the feature memory's write port take as long
 as their writes.  The next step's parameters are loaded meanwhile; a step too short to hide that
 waits for it.
+
+With external memory a step's input comes after the memory's latency, and the step ends when its
+last write is answered.  What the bus can carry is not looked at here, see :mod:`fxhw.estimate`.
 """
 
 from dataclasses import dataclass
@@ -43,6 +46,15 @@ _FROM_FRONT = 3
 
 READ_LATENCY = 40
 """Cycles from a read's address to its first beat, that external memory is taken to have."""
+
+_FETCH_ROW = 22
+"""Cycles from the start of a step to the first word of its input beside the external memory's
+latency and the words of a pixel, which are counted: row fetcher 5, burst reader 7, share 3,
+unpacker, repeater and reader 3, engine 4."""
+
+_STORE_ROW = 24
+"""Cycles from the last word of a step's result to its end beside the last burst's beats: packer 3,
+burst writer 5, share 4, the memory's answer 8, the step's end 4."""
 
 _POOL, _HEAD = 5, 3
 """Cycles of the pool, and of the head beside its dot product."""
@@ -151,40 +163,70 @@ def queue_words(spec: ConvSpec) -> int:
 
 
 def estimate_cycles(
-    design: Design, schedule: Schedule, descriptors: tuple[Descriptor, ...], macs: int
+    design: Design,
+    schedule: Schedule,
+    descriptors: tuple[Descriptor, ...],
+    macs: int,
+    latency: int = READ_LATENCY,
 ) -> Estimate:
     """Cycles of ``descriptors`` on ``design``, with streams that never stall.
 
     Parameters
     ----------
     macs : useful multiply-accumulates of the network.
+    latency : cycles from a read's address to its first beat, with external memory.
     """
-    front, head, *convs = descriptors
-    front_start = _prepare(design, front)
-    step_start = start = front_start + _prepare(design, head) + _prepare(design, convs[0])
+    memories = _Latencies.of(design, latency)
+    prepare = [_prepare(design, step, memories.parameters) for step in descriptors]
+    front, _, *convs = descriptors
+    front_start, head_start, *conv_starts = prepare
+    step_start = start = front_start + head_start + conv_starts[0]
     previous_start = start
     steps = []
     for index, (step, conv) in enumerate(zip(schedule.steps, convs)):
         # Preparation began when the step before was started.
-        prepared = previous_start + _prepare(design, conv) if index else start
+        prepared = previous_start + conv_starts[index] if index else start
         wait = max(0, prepared - step_start)
         step_start += wait
-        estimate = _step(design, step.conv.name, front, conv, wait, step_start - front_start)
+        since_front = step_start - front_start - memories.image
+        estimate = _step(design, memories, step.conv.name, front, conv, wait, since_front)
         steps.append(estimate)
         previous_start = step_start
         step_start += estimate.total - wait
     return Estimate(start, tuple(steps), macs, design.macs_per_cycle)
 
 
-def _prepare(design: Design, d: Descriptor) -> int:
+@dataclass(frozen=True)
+class _Latencies:
+    """Cycles until the first beat or word arrives of parameters, image, or a step's source; the
+    first two with what sections and commands of external memory cost beside."""
+
+    parameters: int
+    image: int
+    source: int
+
+    @classmethod
+    def of(cls, design: Design, latency: int) -> "_Latencies":
+        if not design.external:
+            return cls(design.parameter_banks.latency, 0, _READER + design.feature_banks.latency)
+        # The descriptor and both sections wait for the memory.
+        return cls(3 * (latency + _FETCH_ROW), latency + _FETCH_ROW, latency + _FETCH_ROW)
+
+
+def _prepare(design: Design, d: Descriptor, latency: int) -> int:
     """Cycles to fetch, check and load one step."""
-    latency = READ_LATENCY if design.external else design.parameter_banks.latency
     fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + latency
     return fetch + prepare_cycles(design, d) + count_beats(design, d) + _PREPARE
 
 
 def _step(
-    design: Design, name: str, front: Descriptor, d: Descriptor, wait: int, since_front: int
+    design: Design,
+    memories: _Latencies,
+    name: str,
+    front: Descriptor,
+    d: Descriptor,
+    wait: int,
+    since_front: int,
 ) -> StepEstimate:
     """One step; ``since_front`` is how long before it the first convolution was started."""
     groups_in = d.groups_a + d.groups_b
@@ -212,14 +254,18 @@ def _step(
     else:
         image = 0
     results = d.width * _result_interval(design, d)
+    # Two burst writers do not share what two writers of the feature memory do.
+    conflict = _pool_conflict if not design.external else lambda d, row: 0
     writes = sum(
         max(0, results - row_cycles)
-        + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
+        + max(0, conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
         for y in range(d.height)
     )
     tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
-    latency = READ_LATENCY if design.external else design.feature_banks.latency
-    source = _FROM_FRONT if d.from_front else _READER + latency
+    source = _FROM_FRONT if d.from_front else memories.source
+    if design.external:
+        source += 0 if d.from_front else d.groups_a
+        tail += _STORE_ROW + _last_bursts(design, d)
     if design.pin != design.pout and not d.to_head:
         # The words that a pixel's last results complete leave one after the other.
         tail += 1 + d.words_out - (d.groups_out - 1) * design.pout // design.pin
@@ -245,6 +291,14 @@ def _result_interval(design: Design, d: Descriptor) -> int:
     last = d.groups_out * design.pout - 1
     straddles = (last + 1 - design.pout) // design.pin != last // design.pin
     return max(d.groups_out + (design.pout < design.pin and straddles), d.words_out)
+
+
+def _last_bursts(design: Design, d: Descriptor) -> int:
+    """Beats of the last bursts of a step's results: they leave once their last word is there."""
+    widths = d.width * d.store_full, -(-d.width // 2) * d.store_pool
+    bytes_ = [width * d.pixel_stride * design.packed.word_bytes for width in widths]
+    most = design.bursts.block_beats
+    return sum(min(most, -(-count // design.packed.bus_bytes)) for count in bytes_)
 
 
 def _pool_conflict(d: Descriptor, row: int) -> int:

