@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..plan.conv_spec import ConvSpec
 from ..plan.packed_array import Block
 from .mac_lut import HeapSum
+from .primitives.multiplier import RegisteredMultiplier
 
 __all__ = ["DspMacArray"]
 
@@ -21,8 +22,8 @@ class DspMacArray(wiring.Component):
                          +-> activations summed, once for all channels ---------+
 
     Styles ``dsp`` and ``mixed`` differ in how many products are in blocks; see
-    :mod:`fxhw.plan.packed_array`.  A block is an unsigned ``*`` of two operands that fit it, left
-    to the synthesizer; its adders are cells of the family.
+    :mod:`fxhw.plan.packed_array`.  A block multiplies two unsigned operands that fit it, and has
+    the product's register (:mod:`.primitives.multiplier`); adders are cells of the family.
 
     *Latency*: :attr:`latency` cycles.  *Throughput*: a window per cycle, no stall.
 
@@ -68,12 +69,20 @@ class DspMacArray(wiring.Component):
                     field = plan.blocks[index].packing.fields[position]
                     fields.append(products[index][field.shift : field.shift + field.width])
                 name = f"{channel}_{number}"
-                total = self._sum(m, f"heap_{name}", heap, [
-                    *fields,
-                    *(codes[product.code] for product in rest),
-                    *(weights[channel, product.weight] for product in rest),
-                ])
-                lag = plan.latency - (excess is not None) - 1 - heap.latency
+                late, wait = heap.shared is not None, plan.waits(number)
+                total = self._sum(
+                    m, f"heap_{name}", heap,
+                    [
+                        C(0, heap.shared.inputs) if late else Cat(fields),
+                        *(codes[p.code] if wait else self._code(p.code) for p in rest),
+                        *(
+                            weights[channel, p.weight] if wait else self._weight(channel, p.weight)
+                            for p in rest
+                        ),
+                    ],
+                    Cat(fields) if late else None,
+                )
+                lag = plan.latency - (excess is not None) - plan.latency_of(number)
                 total = _delay(m, total, lag, f"total_{name}")
                 if excess is not None:
                     true = Signal.like(total, name=f"sum_{name}", reset_less=True)
@@ -91,28 +100,26 @@ class DspMacArray(wiring.Component):
         return self.weights.word_select(channel, size).word_select(number, spec.weight.bits)
 
     def _multiply(self, m, number, block: Block):
-        """The register behind a block."""
+        """The product of a block, a cycle later."""
         packing = block.packing
-        one = Signal(packing.activation_bits, name=f"codes_{number}")
-        other = Signal(packing.weight_bits, name=f"weights_{number}")
-        product = Signal(len(one) + len(other), name=f"product_{number}", reset_less=True)
-        m.d.comb += [
-            one.eq(_place(packing.activations, [self._code(code) for code in block.codes])),
-            other.eq(
-                _place(packing.weights, [self._weight(*weight) for weight in block.weights])
-            ),
-        ]
-        m.d.sync += product.eq(one * other)
-        return product
+        codes = _place(packing.activations, [self._code(code) for code in block.codes])
+        weights = _place(packing.weights, [self._weight(*weight) for weight in block.weights])
+        operands = sorted((codes, weights), key=len, reverse=True)  # blocks are wider on one side
+        multiplier = RegisteredMultiplier(self._spec.target, *map(len, operands))
+        m.submodules[f"block_{number}"] = multiplier
+        m.d.comb += [multiplier.a.eq(operands[0]), multiplier.b.eq(operands[1])]
+        return multiplier.p
 
     def _keep_rest(self, m):
-        """Codes and weights of the products that no block takes, while the blocks multiply."""
-        codes, weights = {}, {}
-        for product in self._plan.rest:
+        """Codes and weights of products that no block takes and that wait for the blocks'."""
+        plan, codes, weights = self._plan, {}, {}
+        for product in plan.rest:
+            if not plan.waits(product.sum):
+                continue
             if product.code not in codes:
                 name = f"code_{product.code}"
                 codes[product.code] = _delay(m, self._code(product.code), 1, name)
-            for channel in range(self._plan.channels):
+            for channel in range(plan.channels):
                 place = channel, product.weight
                 if place not in weights:
                     name = f"weight_{channel}_{product.weight}"
@@ -138,10 +145,12 @@ class DspMacArray(wiring.Component):
             excess.append(_delay(m, value, lag, f"excess_{number}"))
         return excess
 
-    def _sum(self, m, name, plan, parts):
+    def _sum(self, m, name, plan, parts, late=None):
         heap = HeapSum(plan, self._spec.target)
         m.submodules[name] = heap
         m.d.comb += heap.i.eq(Cat(parts))
+        if late is not None:
+            m.d.comb += heap.shared.eq(late)
         return heap.o
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from ..fixed import FixedFormat, WeightFormat
-from .bit_heap import HeapPlan, Term, plan_heap
+from .bit_heap import HeapPlan, Level, Term, first_bit, plan_heap
 from .carry_cells import CELLS
 from .packing import MULTIPLIERS, Multiplier, Packing, pack_outer, pack_row
 from .products import product_terms
@@ -166,7 +166,8 @@ class PackedArray:
         """The heap of every sum of a channel.
 
         Bits given are the fields', then the activations' of the one-bit products, then those of
-        their weights, sign bits flipped.
+        their weights, sign bits flipped.  Where a heap has a ``shared`` part, that is the register
+        of its fields, which is in the blocks: one-bit products do not wait for them.
         """
         return tuple(self._heap(number) for number in range(self.sums))
 
@@ -198,8 +199,16 @@ class PackedArray:
 
     @property
     def heap_latency(self) -> int:
-        """Cycles from operands to the heaps' sums: the products, then the slowest heap."""
-        return 1 + max(heap.latency for heap in self.heaps)
+        """Cycles from operands to the heaps' sums."""
+        return max(map(self.latency_of, range(self.sums)))
+
+    def latency_of(self, number: int) -> int:
+        """Cycles from operands to a sum."""
+        return self.heaps[number].latency + self.waits(number)
+
+    def waits(self, number: int) -> bool:
+        """Whether a sum's one-bit products start when the blocks have multiplied."""
+        return self.heaps[number].shared is None and bool(self.fields(0, number))
 
     @property
     def correction_latency(self) -> int:
@@ -225,10 +234,10 @@ def _plan_sum(
     width: int,
     target: str,
 ) -> HeapPlan:
-    terms, constant, start = [], 0, 0
-    for size in widths:
-        terms += [(Term(2, (start + k,)), scale + k, +1) for k in range(size)]
-        start += size
+    terms, constant = [], 0
+    start = sum(widths)
+    columns = [scale + k for size in widths for k in range(size)]
+    fields = [(bit, column) for bit, column in enumerate(columns) if column < width]
     xbits, wbits = activation.width, weight.bits
     w_start = start + rest * xbits
     for index in range(rest):
@@ -238,7 +247,20 @@ def _plan_sum(
         sign = None if weight.binary else w[-1]
         terms += [(_flip_input(term, sign), column, count) for term, column, count in more]
         constant += offset
-    return _plan_heap(w_start + rest * wbits, terms, constant, width, target)
+    inputs = w_start + rest * wbits
+    if rest and fields and target not in CELLS:
+        late = _register(start)
+        first = first_bit(inputs, None)
+        joining = [(Term(2, (first + bit,)), column) for bit, column in fields]
+        return plan_heap(inputs, terms, constant, width, shared=late, joining=joining)
+    terms = [(Term(2, (bit,)), column, +1) for bit, column in fields] + terms
+    return _plan_heap(inputs, terms, constant, width, target)
+
+
+def _register(bits: int) -> HeapPlan:
+    """Bits that are there a cycle later."""
+    total = tuple(Term(2, (bit,)) for bit in range(bits))
+    return HeapPlan(bits, (Level((), (), tuple(range(bits)), True),), total)
 
 
 def _flip_input(term: Term, bit: int | None) -> Term:

@@ -106,7 +106,7 @@ FAMILIES = {
                 ("block RAM", r"DP16KD|PDPW16KD", 1),
             ),
             carry_luts=2,
-            library="+/ecp5/cells_sim.v",
+            library="+/ecp5/cells_sim.v +/ecp5/cells_bb.v",
         ),
         Family(
             name="xc7",
@@ -126,7 +126,7 @@ FAMILIES = {
                 ("DSP", r"DSP48E2", 1),
                 ("large RAM", r"URAM288\w*", 1),
             ),
-            library="+/xilinx/cells_sim.v",
+            library="+/xilinx/cells_sim.v +/xilinx/cells_xtra.v",
         ),
         Family(
             name="gowin",

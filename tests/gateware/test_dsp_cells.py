@@ -7,6 +7,7 @@ import pytest
 from fxhw.emit import emit_verilog, run_yosys
 from fxhw.gateware.accumulating_array import AccumulatingArray
 from fxhw.gateware.mac_dsp import DspMacArray
+from fxhw.gateware.primitives.multiplier import CELLS
 
 from .test_mac_dsp import spec_of
 
@@ -43,6 +44,14 @@ def test_every_block_is_one_cell(family, wbits, abits, tmp_path):
     command, block = FAMILIES[family]
     cells = cells_of(DspMacArray(spec), command, tmp_path)
     assert cells[block] == len(spec.packed_array.blocks)
+    if family in CELLS:
+        # Products' registers are in the blocks: what is left is the heaps' and some delays.
+        plan = spec.packed_array
+        heaps = sum(heap.registers for heap in plan.heaps) * spec.lanes_out
+        heaps += sum(part.heap.registers for part in plan.corrections)
+        products = sum(b.packing.activation_bits + b.packing.weight_bits for b in plan.blocks)
+        flip_flops = sum(cells.get(name, 0) for name in ("TRELLIS_FF", "FDRE"))
+        assert flip_flops <= heaps + products / 2
     # No adder went into one.
     others = [name for name in cells if name.startswith(("MULT", "DSP48")) and name != block]
     assert not others
@@ -57,4 +66,6 @@ def test_a_multiplier_block_for_four_products_and_few_tables_beside(tmp_path):
     assert spec.macs_per_cycle == 576
     cells = cells_of(AccumulatingArray(spec), "synth_ecp5", tmp_path)
     assert cells["MULT18X18D"] == 144
-    assert cells["LUT4"] + 2 * cells["CCU2C"] <= 14 * 576
+    luts = cells["LUT4"] + 2 * cells["CCU2C"]
+    assert luts <= 14 * 576
+    assert cells["TRELLIS_FF"] <= luts

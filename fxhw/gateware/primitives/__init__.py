@@ -15,6 +15,7 @@ import re
 from types import SimpleNamespace
 
 from . import ecp5, ecp5_memory, generic, gowin, ice40, xilinx
+from .multiplier import multiplier_verilog
 
 __all__ = ["FAMILIES", "verilog_of"]
 
@@ -44,6 +45,8 @@ def verilog_of(kind: str, name: str) -> str:
         return xilinx.chain_verilog(name, found[1], int(found[2]))
     if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):
         return xilinx.tables_verilog(name, int(found[1]))
+    if found := re.fullmatch(r"(ecp5|xcup)_multiplier_(\d+)x(\d+)", kind):
+        return multiplier_verilog(name, found[1], int(found[2]), int(found[3]))
     if found := re.fullmatch(r"gowin_chain_(\d+)", kind):
         return gowin.chain_verilog(name, int(found[1]))
     raise ValueError(f"Primitive must be a family's own, not {kind}")
