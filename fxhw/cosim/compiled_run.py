@@ -142,7 +142,8 @@ class _Run:
             simulation.guard(ends[-1], _BASE + size)
         elif reload:
             accelerator.load()
-        accelerator.write_image(np.ascontiguousarray(self._job.image, np.uint8))
+        self._image = np.ascontiguousarray(self._job.image, np.uint8).tobytes()
+        accelerator.write_image(self._image)
 
     def watch(self, tell: Callable[[str], None]) -> None:
         """Start, and follow the run to its end or its limit."""
@@ -226,7 +227,7 @@ class _Run:
             tracks["front"], tracks["out"], self._mask(), writes, self._stored
         )
         self._events = steps_of_track(simulation.fetch("steps"))
-        self._complaints = tuple(simulation.problems())
+        self._complaints = (*simulation.problems(), *self._changed())
         self._counts.append(simulation.counts())
 
     def result(self) -> Result:
@@ -241,6 +242,16 @@ class _Run:
             bus=self._bus_use() if self._program.external else None,
             complaints=self._complaints,
         )
+
+    def _changed(self) -> list[str]:
+        """What the accelerator should only have read and yet has written."""
+        inputs = {"PROGRAM": self._program.data, "IMAGE": self._image}
+        ranges, memory = self._accelerator.ranges, self._simulation.memory
+        return [
+            f"Range {name} is not as the driver wrote it"
+            for name, data in inputs.items()
+            if name in ranges and memory.read(ranges[name].address, len(data)) != data
+        ]
 
     def _mask(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(cycle, TLAST, byte); the bench itself looks at TLAST, where there is one."""

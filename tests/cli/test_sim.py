@@ -11,14 +11,16 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fxhw.bundled import bundled_image
-from fxhw.checkpoint import save_checkpoint
+from fxhw.checkpoint import load_checkpoint, save_checkpoint
 from fxhw.cli import cli
 from fxhw.cli.sim import _default_picture
 from fxhw.emit import load_manifest
+from fxhw.emit.bundle import write_bundle
 from fxhw.errors import FxhwError
 from fxhw.fixed import normalize
 from fxhw.golden import run_network
 from fxhw.images import read_image, read_label, write_mask
+from fxhw.plan import compile_network, design_for
 from tests.networks import random_network
 
 SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
@@ -80,6 +82,38 @@ def test_compiled_bench_says_the_same(tmp_path):
 def test_waveforms_come_from_the_other_bench():
     result = sim(SAMPLE, "--simulator", "compiled", "--waves", status=2)
     assert "writes no waveforms; take --simulator verilator" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def external(tmp_path_factory):
+    """The sample's network, with external memory."""
+    folder = tmp_path_factory.mktemp("external") / "tiny_axi"
+    network = load_checkpoint(SAMPLE / "checkpoint.safetensors")
+    design = design_for(network, 2, 2, bus_bits=64, memory="axi", address_bits=32)
+    write_bundle(network, compile_network(network, design), folder)
+    return folder
+
+
+def test_external_memory_is_for_the_compiled_bench(external):
+    for simulator in ("verilator", "icarus"):
+        result = sim(external, "--simulator", simulator, status=2)
+        assert "has external memory, which only the compiled bench has" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_external_memory(external):
+    found = json.loads(sim(external, "--json").stdout)
+    assert found["passed"]
+    assert found["simulator"] == "compiled"
+    flags = ["--memory-latency", 200, "--memory-reorder", "beats", "--stalls", "--seed", 3]
+    shown = sim(external, *flags).stdout
+    assert "All equal" in shown
+    assert "kB out" in shown
+    assert "of the array from first request to last write" in " ".join(shown.split())
+    slower = json.loads(sim(external, *flags, "--json").stdout)
+    assert slower["bus"]["cycles"] > found["bus"]["cycles"] > 0
+    assert slower["bus"]["write_bytes"] == found["bus"]["write_bytes"]
 
 
 @pytest.fixture
