@@ -14,7 +14,7 @@ from .conv_spec import ConvSpec
 from .design import Design
 from .parameters import count_beats
 from .preparation import prepare_cycles
-from .program import DESCRIPTOR_WORDS, Descriptor
+from .program import DESCRIPTOR_WORDS, Descriptor, Kind
 from .schedule import Schedule
 
 __all__ = [
@@ -159,20 +159,25 @@ def estimate_cycles(
     ----------
     macs : useful multiply-accumulates of the network.
     """
-    front, head, *convs = descriptors
-    front_start = _prepare(design, front)
-    step_start = start = front_start + _prepare(design, head) + _prepare(design, convs[0])
-    previous_start = start
-    steps = []
-    for index, (step, conv) in enumerate(zip(schedule.steps, convs)):
-        # Preparation began when the step before was started.
-        prepared = previous_start + _prepare(design, conv) if index else start
-        wait = max(0, prepared - step_start)
-        step_start += wait
-        estimate = _step(design, step.conv.name, front, conv, wait, step_start - front_start)
-        steps.append(estimate)
-        previous_start = step_start
-        step_start += estimate.total - wait
+    names = iter(schedule.steps)
+    front, steps = None, []
+    # When the datapath is free, and when preparation begins: at the launch of the step before.
+    free = start = launched = front_start = 0
+    for descriptor in descriptors:
+        launched += _prepare(design, descriptor)
+        if descriptor.kind is Kind.FRONT:
+            # A further strip's first convolution waits for the step before.
+            front, front_start = descriptor, max(launched, free)
+            launched = front_start
+        elif descriptor.kind is Kind.CONV:
+            if not steps:
+                free = start = launched
+            wait = max(0, launched - free)
+            launched = free + wait
+            name = next(names).conv.name
+            estimate = _step(design, name, front, descriptor, wait, launched - front_start)
+            steps.append(estimate)
+            free += estimate.total
     return Estimate(start, tuple(steps), macs, design.macs_per_cycle)
 
 
@@ -203,18 +208,18 @@ def _step(
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
         latency = _FRONT_PIPELINE + design.front.array_latency + front_requantizer
-        image_row = front.groups_a * (d.width + 1) + latency
-        fill = max(fill, image_row + pace * (d.width + 1) - since_front)
+        image_row = front.groups_a * (front.width + 1) + latency
+        fill = max(fill, image_row + pace * (front.width + 1) - since_front)
         # Words wait in the queue for a step that starts late.
         ahead = min(queue_words(design.front) * pace, max(0, since_front - image_row))
-        behind = d.height * max(0, d.width * pace - row_cycles)
+        behind = d.height * max(0, front.width * pace - row_cycles)
         image = max(0, behind - ahead)
     else:
         image = 0
-    results = d.width * _result_interval(design, d)
+    results = d.columns * _result_interval(design, d)
     writes = sum(
         max(0, results - row_cycles)
-        + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
+        + max(0, _pool_conflict(d, y) - max(0, row_cycles - d.columns * d.words_out))
         for y in range(d.height)
     )
     tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
@@ -251,4 +256,4 @@ def _pool_conflict(d: Descriptor, row: int) -> int:
     """Cycles of a row in which the pooled copy keeps the result from the write port."""
     if not (d.store_pool and d.store_full) or (row % 2 == 0 and row != d.height - 1):
         return 0
-    return -(-d.width // 2) * d.words_out
+    return -(-d.columns // 2) * d.words_out
