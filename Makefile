@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
 
 .PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
-  table1 studies sim-paper sweep lint sample clean
+  table1 studies sim-16 sim-paper sweep lint sample clean
 
 help:
 	@echo "make generate   Verilog of the bundled network, in $(DESIGN)"
@@ -18,7 +18,8 @@ help:
 	@echo "make formal     the proofs; grid: all widths; fuzz: random networks; train-test: PyTorch"
 	@echo "make table1     the paper's Table 1, trained here: hours, goes on after a break"
 	@echo "make studies    the smaller studies; results of both in docs/results"
-	@echo "make sim-paper  the paper's network on a whole image in Verilator, every code compared"
+	@echo "make sim-paper  the paper's network on a whole image in Verilator, every code compared;"
+	@echo "                sim-16: the same with 16 channels, in a minute or two"
 	@echo "make sweep      area, speed, energy and dice of many designs; goes on after a break"
 	@echo "make lint       the linters"
 	@echo "make sample     renew the committed sample, $(SAMPLE)"
@@ -73,6 +74,9 @@ table1: train-venv
 studies: train-venv
 	for study in weights dropout ends activation-time full-size; do \
 	  $(BIN)/python -m fxhw.studies $$study --processes $(JOBS) || exit; done
+
+sim-16: $(VENV)/.stamp
+	$(PYTEST) tests/studies/test_paper_sim.py -k sixteen
 
 sim-paper: $(VENV)/.stamp
 	$(BIN)/python -m fxhw.studies paper-sim

@@ -220,7 +220,7 @@ class Accelerator(wiring.Component):
             mask.ready.eq(self.m_axis_tready),
         ]
 
-    def _storing(self, features):
+    def _storing(self, m, features):
         """Whether results of the step are still on their way to memory."""
         return features.busy
 
@@ -242,7 +242,7 @@ class Accelerator(wiring.Component):
             sequencer.start.eq(registers.start),
             sequencer.abort.eq(registers.abort),
             sequencer.program.eq(registers.program),
-            sequencer.layer_running.eq(main.running | self._storing(features)),
+            sequencer.layer_running.eq(main.running | self._storing(m, features)),
             main.start.eq(sequencer.layer_start),
             main.layer.eq(sequencer.layer),
             main.logits.eq(registers.logits),
@@ -252,7 +252,7 @@ class Accelerator(wiring.Component):
             registers.done.eq(sequencer.done),
             registers.error.eq(sequencer.error),
             registers.error_code.eq(sequencer.error_code),
-            registers.error_step.eq(sequencer.step),
+            registers.error_step.eq(sequencer.error_step),
             registers.running_step.eq(sequencer.running_step),
             self.irq.eq(registers.irq),
         ]

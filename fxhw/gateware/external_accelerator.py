@@ -26,6 +26,9 @@ _WRITE_WEIGHTS = (2, 2, 1)
 
 _ID_BITS = 2
 
+_FAULT_CYCLES = 3
+"""Cycles from a fault to the sequencer's failure: in the client, among the faults, the failure."""
+
 
 class ExternalAccelerator(Accelerator):
     """A quantized U-Net accelerator whose images, masks, feature maps and program lie in memory.
@@ -149,8 +152,12 @@ class ExternalAccelerator(Accelerator):
     def _clients(self):
         return self._features, self._parameters, self._image, self._mask
 
-    def _storing(self, features):
-        return features.busy | self._mask.busy
+    def _storing(self, m, features):
+        # An error of the last write must be seen before the step counts as ended.
+        storing = features.busy | self._mask.busy
+        before = Signal(_FAULT_CYCLES)
+        m.d.sync += before.eq(Cat(storing, before))
+        return storing | before.any()
 
     def _faults(self, features):
         parameters, image, mask = self._parameters, self._image, self._mask

@@ -4,6 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .lap_counter import LapCounter
 from .memory_port import WriteRequest, address_bits
 
 __all__ = ["FeatureWriter", "WriteArbiter"]
@@ -34,6 +35,8 @@ class FeatureWriter(wiring.Component):
         self, word_bits: int, depth: int, *, max_width: int, max_height: int, max_words: int
     ):
         self._depth = depth
+        self._max_width = max_width
+        self._max_height = max_height
         self._max_words = max_words
         super().__init__(
             {
@@ -52,8 +55,8 @@ class FeatureWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        x = Signal.like(self.width, init=1, reset_less=True)
-        y = Signal.like(self.height, init=1, reset_less=True)
+        m.submodules.x = x = LapCounter(self._max_width)
+        m.submodules.y = y = LapCounter(self._max_height)
         address = Signal(address_bits(self._depth), reset_less=True)
         # Words from a pixel's last one to the next pixel's first one, less one; 0 within a pixel.
         gap = Signal.like(address)
@@ -72,6 +75,12 @@ class FeatureWriter(wiring.Component):
             self.i.ready.eq(counting & free),
             taken.eq(self.i.valid & self.i.ready),
             next_last.eq(Mux(last, single, follower == self.words)),
+            x.start.eq(starting),
+            x.count.eq(self.width),
+            x.step.eq(taken & last),
+            y.start.eq(starting),
+            y.count.eq(self.height),
+            y.step.eq(taken & last & x.last),
         ]
         m.d.sync += self.overrun.eq(taken & (address >= self._depth))
         with m.If(free):
@@ -85,17 +94,11 @@ class FeatureWriter(wiring.Component):
                 last.eq(next_last),
                 follower.eq(Mux(last, 2, follower + 1)),
             ]
-            with m.If(last):
-                m.d.sync += x.eq(x + 1)
-                with m.If(x == self.width):
-                    m.d.sync += [x.eq(1), y.eq(y + 1)]
-                    with m.If(y == self.height):
-                        m.d.sync += counting.eq(0)
+            with m.If(last & x.last & y.last):
+                m.d.sync += counting.eq(0)
         with m.If(starting):
             m.d.sync += [
                 counting.eq(1),
-                x.eq(1),
-                y.eq(1),
                 address.eq(self.base),
                 skipped.eq(Mux(single, gap, 0)),
                 last.eq(single),

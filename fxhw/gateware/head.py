@@ -67,7 +67,8 @@ class Head(wiring.Component):
         bias = self._bias(m)
 
         # First stage: word beside its weights.  Then their dot product, the logit, and its bytes.
-        advance = Signal()
+        # The pipeline moves on; a second copy, the other way round, opens its many registers.
+        advance, opens = Signal(), Signal()
         group = Signal(range(design.head_groups))
         last = Signal()
         m.d.comb += [
@@ -83,21 +84,26 @@ class Head(wiring.Component):
         row = Signal(design.head_word_bits)
         stages = 1 + design.head_latency
         valid, final = Signal(stages), Signal(stages)
-        dot = self._dot_product(m, advance, codes, row)
+        dot = self._dot_product(m, opens, codes, row)
         logit = Signal(signed(design.logit.width))
-        ready = Signal()
+        ready, unready = Signal(), Signal(init=1)
         summed = Signal.like(logit)
-        m.d.comb += summed.eq(self._carried(m, advance & valid[-1], final[-1], bias, summed) + dot)
-        with m.If(advance):
+        m.d.comb += summed.eq(self._carried(m, opens & valid[-1], final[-1], bias, summed) + dot)
+        with m.If(opens):
             m.d.sync += [
                 valid.eq(Cat(step, valid)),
                 final.eq(Cat(last, final)),
                 codes.eq(self.i.payload),
                 row.eq(weights.data),
                 ready.eq(valid[-1] & final[-1]),
+                unready.eq(~(valid[-1] & final[-1])),
                 logit.eq(summed),
             ]
-        self._send(m, advance, ready, logit)
+        last_byte = self._send(m, ready, logit)
+        m.d.comb += [
+            advance.eq(~ready | last_byte),
+            opens.eq(unready | last_byte),
+        ]
         return m
 
     def _carried(self, m, step, final, bias, summed):
@@ -161,8 +167,9 @@ class Head(wiring.Component):
                 m.d.sync += bias[low : low + design.bus_bits].eq(self.load.data)
         return bias
 
-    def _send(self, m, advance, ready, logit):
-        """Mask or logit bytes of the pixel whose logit is there, and the end of the image."""
+    def _send(self, m, ready, logit):
+        """Mask or logit bytes of the pixel whose logit is there, and the end of the image; returns
+        whether its last byte is sent, if it is there."""
         design = self._design
         x = Signal.like(self.width, init=1, reset_less=True)
         y = Signal.like(self.height, init=1, reset_less=True)
@@ -178,7 +185,6 @@ class Head(wiring.Component):
             last_pixel.eq(last_x & (y == self.height)),
             moves.eq(~self.o.valid | self.o.ready),
             takes.eq(ready & moves),
-            advance.eq(~ready | (moves & last_byte)),
         ]
         with m.If(moves):
             m.d.sync += self.o.valid.eq(ready)
@@ -206,3 +212,4 @@ class Head(wiring.Component):
                 self.busy.eq(1), x.eq(1), y.eq(1), byte.eq(0),
                 last_byte.eq(~self.logits | (design.logit_bytes == 1)),
             ]
+        return moves & last_byte

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from .lap_counter import LapCounter
 from .memory_marks import LUT_RAM, NEVER
 
 __all__ = ["MaxPool"]
@@ -119,15 +120,20 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        advance = Signal()  # the pipeline moves on
+        # The pipeline moves on; a second copy, the other way round, opens its many registers.
+        advance, opens, free = Signal(), Signal(), Signal(init=1)
         accept = self.i.valid & advance
-        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            opens.eq(free | self.o.ready),
+            self.i.ready.eq(advance),
+        ]
         group, ends_row, place = self._position(m, accept)
         word_shape = self.i.payload.shape()
 
         def delay(value, *, reset_less=True):
             delayed = Signal(value.shape(), reset_less=reset_less)
-            with m.If(advance):
+            with m.If(opens):
                 m.d.sync += delayed.eq(value)
             return delayed
 
@@ -169,8 +175,8 @@ class MaxPool(wiring.Component):
             pair, place = delay(pair), delay(place)
             valid = delay(valid, reset_less=False)
         above = delay(above.data)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(valid)
+        with m.If(opens):
+            m.d.sync += [self.o.valid.eq(valid), free.eq(~valid)]
             with m.If(valid):
                 m.d.sync += self.o.payload.eq(self._larger(pair, above, place.alone_row))
 
@@ -187,31 +193,28 @@ class MaxPool(wiring.Component):
     def _position(self, m, accept):
         """Index of the offered word in the pair memory; whether it is its row's last one; where it
         lies in its window."""
-        group = Signal.like(self.groups, init=1, reset_less=True)
-        x = Signal.like(self.width, init=1, reset_less=True)
-        y = Signal.like(self.height, init=1, reset_less=True)
-        last_group, last_x, last_y = Signal(), Signal(), Signal()
+        m.submodules.group = group = LapCounter(self._max_groups)
+        m.submodules.x = x = LapCounter(self._max_size)
+        m.submodules.y = y = LapCounter(self._max_size)
         place = Signal(data.StructLayout({"ends": 1, "alone": 1, "gives": 1, "alone_row": 1}))
+        step = accept
+        for counter, count in ((group, self.groups), (x, self.width), (y, self.height)):
+            m.d.comb += [
+                counter.start.eq(self.start),
+                counter.count.eq(count),
+                counter.step.eq(step),
+            ]
+            step = step & counter.last
+        odd_x, odd_y = Signal(), Signal()
         m.d.comb += [
-            last_group.eq(group == self.groups),
-            last_x.eq(x == self.width),
-            last_y.eq(y == self.height),
-            place.ends.eq(last_x | ~x[0]),
-            place.alone.eq(x[0]),
-            place.gives.eq(last_y | ~y[0]),
-            place.alone_row.eq(y[0]),
+            odd_x.eq(x.value),
+            odd_y.eq(y.value),
+            place.ends.eq(x.last | odd_x),
+            place.alone.eq(~odd_x),
+            place.gives.eq(y.last | odd_y),
+            place.alone_row.eq(~odd_y),
         ]
-        with m.If(accept):
-            m.d.sync += group.eq(group + 1)
-            with m.If(last_group):
-                m.d.sync += [group.eq(1), x.eq(x + 1)]
-                with m.If(last_x):
-                    m.d.sync += [x.eq(1), y.eq(y + 1)]
-                    with m.If(last_y):
-                        m.d.sync += y.eq(1)
-        with m.If(self.start):
-            m.d.sync += [group.eq(1), x.eq(1), y.eq(1)]
-        return group, last_group & last_x, place
+        return group.value, group.last & x.last, place
 
     def _address(self, m, step, last):
         """Index of a pair in its row: that of the pair in the first stage, counted by ``step``."""

@@ -53,9 +53,10 @@ class Sequencer(wiring.Component):
     busy : a run is under way.
     preparing : the sequencer is busy with a step that is not running yet.
     done : pulse: the run ended well.
-    error : pulse: the run ended with ``error_code`` at step ``step``.
+    error : pulse: the run ended with ``error_code`` at step ``error_step``: the one in
+        preparation, or for ``faults`` the one running.
     clear : pulse that clears the datapath.
-    step : index of the descriptor in preparation; ``running_step`` of the one running.
+    running_step : index of the descriptor that runs; 0 before the first.
     """
 
     def __init__(self, design: Design):
@@ -80,8 +81,8 @@ class Sequencer(wiring.Component):
                 "done": Out(1),
                 "error": Out(1),
                 "error_code": Out(range(1 + max(self._errors))),
+                "error_step": Out(16),
                 "clear": Out(1),
-                "step": Out(16),
                 "running_step": Out(16),
             }
         )
@@ -94,7 +95,7 @@ class Sequencer(wiring.Component):
         step = Signal(range(most_steps(design) + 1))
         bank = Signal()
         launching = Signal()
-        failure = self._collect_failures(m, check)
+        failure = self._collect_failures(m, check, step)
 
         def leave(done=0, error=0, clear=0):
             m.d.comb += [self.done.eq(done), self.error.eq(error), self.clear.eq(clear)]
@@ -116,7 +117,6 @@ class Sequencer(wiring.Component):
                     leave(error=1, clear=1)
 
         m.d.comb += [
-            self.step.eq(step),
             self.error_code.eq(failure),
             check.place.eq(place),
             check.stop.eq(~self.preparing),
@@ -138,7 +138,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += [step.eq(0), place.eq(0), bank.eq(0), failure.eq(0)]
                 with m.If(self.start):
                     m.d.comb += self.clear.eq(1)
-                    m.d.sync += self.busy.eq(1)
+                    m.d.sync += [self.busy.eq(1), self.running_step.eq(0)]
                     if design.external:
                         m.next = "Open"
                     else:
@@ -162,7 +162,7 @@ class Sequencer(wiring.Component):
                         self.front.trim_right.eq(check.flags.trim_right),
                     ]
                 with m.If(conv & ~busy):
-                    self._configure(m, check, bank)
+                    self._configure(m, check, bank, step)
                 with m.If(~busy):
                     m.next = "Launch"
             with state("Launch"):
@@ -182,14 +182,16 @@ class Sequencer(wiring.Component):
                     leave(done=1)
         return m
 
-    def _collect_failures(self, m, check):
-        """The first error code since the run began, 0 if there is none; a cycle late."""
+    def _collect_failures(self, m, check, step):
+        """An error code since the run began, 0 if there is none, and its step; a cycle late."""
         failure = Signal.like(self.error_code)
         fault = Signal.like(failure)
         for code in reversed(self._errors):
             with m.If(self.faults.bit_select(code.value, 1)):
                 m.d.comb += fault.eq(code)
         stray = ErrorCode.RANGE_LIMIT if self._design.external else ErrorCode.PARAMETER_ADDRESS
+        with m.If(failure == 0):
+            m.d.sync += self.error_step.eq(Mux(fault != 0, self.running_step, step))
         with m.If(fault != 0):
             m.d.sync += failure.eq(fault)
         with m.Elif(self.parameters.stray):
@@ -215,7 +217,7 @@ class Sequencer(wiring.Component):
             check.loaded.eq(port.loaded),
         ]
 
-    def _configure(self, m, check, bank):
+    def _configure(self, m, check, bank, step):
         """Hand the main step's configuration over."""
         flags, layer = check.flags, self.layer
         m.d.sync += [
@@ -231,5 +233,5 @@ class Sequencer(wiring.Component):
                 )
             ),
             bank.eq(~bank),
-            self.running_step.eq(self.step),
+            self.running_step.eq(step),
         ]

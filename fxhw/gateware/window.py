@@ -58,9 +58,12 @@ class Window(wiring.Component):
         row_begins = Signal()  # the incoming pixel is its row's first: behind the centre is border
         at_left = Signal()  # the centre is its row's first
         step, moves = Signal(), Signal()
+        # A second copy, the other way round, opens the taps: they are hundreds, and far away.
+        free, opens = Signal(init=1), Signal()
         m.d.comb += [
             self.busy.eq(taking | flushing | self.o.valid),
             moves.eq(~self.o.valid | self.o.ready),
+            opens.eq(free | self.o.ready),
             self.i.ready.eq(taking & moves),
             step.eq(moves & (flushing | (taking & self.i.valid))),
             group.start.eq(self.start),
@@ -68,7 +71,7 @@ class Window(wiring.Component):
             group.step.eq(step),
         ]
         with m.If(moves):
-            m.d.sync += self.o.valid.eq(step & ~early)
+            m.d.sync += [self.o.valid.eq(step & ~early), free.eq(~(step & ~early))]
         with m.If(step & group.last):
             m.d.sync += [
                 early.eq(0),
@@ -80,10 +83,10 @@ class Window(wiring.Component):
                 m.d.sync += taking.eq(0)
         with m.If(self.start):
             m.d.sync += [taking.eq(1), early.eq(1), row_begins.eq(1)]
-        self._connect_taps(m, moves, step, group.value, at_left, row_begins)
+        self._connect_taps(m, opens, step, group.value, at_left, row_begins)
         return m
 
-    def _connect_taps(self, m, moves, step, group, at_left, at_right):
+    def _connect_taps(self, m, opens, step, group, at_left, at_right):
         """Three columns, in registers that are cleared where a column lies beside the image."""
         column = data.ArrayLayout(self._word_bits, 3)
         m.submodules.history = history = memory.Memory(
@@ -102,9 +105,9 @@ class Window(wiring.Component):
         for kx, (source, border) in enumerate(zip(sources, (at_left, 0, at_right))):
             taps = data.View(column, Signal(column, name=f"column_{kx}", reset_less=True))
             # They take what there is, be it valid or not: less stands before many registers.
-            with m.If(moves & border):
+            with m.If(opens & border):
                 m.d.sync += taps.eq(0)
-            with m.Elif(moves):
+            with m.Elif(opens):
                 m.d.sync += taps.eq(source)
             for ky in range(3):
                 m.d.comb += self.o.payload[3 * ky + kx].eq(taps[ky])

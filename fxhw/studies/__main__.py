@@ -102,9 +102,16 @@ def _full_size(work, results, processes):
 @_study("paper-sim", "The paper's network on a whole image in Verilator: every code, cycles.")
 @click.option("--checkpoint", type=click.Path(path_type=Path),
               help="The network.  [default: what full-size has trained, else random weights]")
-def _paper_sim(work, results, processes, checkpoint):
+@click.option("--base-channels", type=click.IntRange(1, 256),
+              help="Instead: random weights, so many channels.")
+def _paper_sim(work, results, processes, checkpoint, base_channels):
+    trained = work / "studies" / "em_full_size.safetensors"
+    if not base_channels and trained.is_file():
+        checkpoint = checkpoint or trained
     with Console(stderr=True).status("starting") as status:
-        passed = paper_sim.write(checkpoint, work, results, status.update)
+        passed = paper_sim.write(
+            base_channels or 64, checkpoint, work, results, status.update
+        )
     click.echo((results / "paper_sim.md").read_text(encoding="utf-8"))
     return 0 if passed else 1
 

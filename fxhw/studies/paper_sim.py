@@ -18,7 +18,7 @@ from .untrained import untrained_network
 __all__ = ["write"]
 
 SIZE = 200, 200
-TOPOLOGY = UNetTopology.doubling(64, 3)
+DEPTH = 3
 LANES, BUS_BITS, WEIGHT_WORDS, LATENCY = 8, 64, 256, 40
 
 _HEADING = [
@@ -28,14 +28,18 @@ _HEADING = [
 
 
 def write(
-    checkpoint: Path | None, work: Path, results: Path, progress: Callable[[str], None]
+    base_channels: int,
+    checkpoint: Path | None,
+    work: Path,
+    results: Path,
+    progress: Callable[[str], None],
 ) -> bool:
     """Write ``paper_sim.json`` and ``paper_sim.md``; whether every code was right.
 
     Parameters
     ----------
-    checkpoint : the network (default: the one that the ``full-size`` study has trained in
-        ``work``, else one of random weights).
+    base_channels : of a network of random weights, where there is no checkpoint.
+    checkpoint : the network.
     work : folder for what is generated and built.
     progress : called with a phrase, now and then.
     """
@@ -44,13 +48,12 @@ def write(
     from ..emit.bundle import write_bundle
     from ..plan import compile_network, design_for
 
-    trained = work / "studies" / "em_full_size.safetensors"
-    checkpoint = checkpoint or (trained if trained.is_file() else None)
     pixels, source = _picture()
     if checkpoint:
         network = load_checkpoint(checkpoint).resized(SIZE)
     else:
-        network = untrained_network(TOPOLOGY, _crop(pixels), 4, 6)
+        topology = UNetTopology.doubling(base_channels, DEPTH)
+        network = untrained_network(topology, _crop(pixels), 4, 6)
     image = _crop(network.prepare(image_codes(pixels, network.image)))
     design = design_for(
         network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32
@@ -68,6 +71,7 @@ def write(
     )
     found = summarize(result) | {
         "network": "trained" if checkpoint else "random weights",
+        "base_channels": network.convs[0].out_channels,
         "image": source,
         "memory_latency": LATENCY,
         "design": design.to_json(),
@@ -102,12 +106,13 @@ def _page(found: dict) -> str:
     bus, seconds = found["bus"], sum(found["seconds"].values())
     wrong = "every one right" if found["passed"] else "FAILED: " + "; ".join(found["problems"])
     off = found["cycles"] / found["estimate"] - 1
+    design, size = found["design"], "x".join(map(str, found["size"]))
     return f"""# The paper's network, simulated
 
-64 base channels, 3 levels, {found["size"][0]}x{found["size"][1]}, {found["image"]},
-{found["network"]}; w{found["design"]["wbits"]} a{found["design"]["abits"]}, an array of
-9x{LANES}x{LANES}, {BUS_BITS}-bit AXI4 bus, {found["memory_latency"]} cycles from a read's address
-to its data.
+{found["base_channels"]} base channels, {DEPTH} levels, {found["network"]};
+{size}, {found["image"]};
+w{design["wbits"]} a{design["abits"]}, an array of 9x{LANES}x{LANES}, {BUS_BITS}-bit AXI4 bus,
+{found["memory_latency"]} cycles from a read's address to its data.
 The generated Verilog in Verilator, all codes compared with the golden model:
 {found["compared"]:,} codes, {wrong}. Took {seconds / 60:.1f} minutes.
 `make sim-paper`

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fxhw.cosim import Folder, Job
+from fxhw.cosim import Folder, Job, compiled_run
 from fxhw.cosim.compiled_run import Timing, run_compiled
+from fxhw.cosim.report import layer_results, summarize
+from fxhw.driver import Simulation
 from fxhw.emit import load_manifest
 from fxhw.emit.bundle import write_bundle
 from fxhw.plan import compile_network, design_for
@@ -112,3 +114,157 @@ def test_words_of_any_width(cache, tmp_path, pin, pout, abits, weight_words):
     assert_complete(result)
     if weight_words:
         assert len(result.plan.schedule.steps) > len(network.convs) - 1
+
+
+# ---- External memory -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def external(tmp_path_factory):
+    """An accelerator with external memory, whose layers take several tiles."""
+    folder = tmp_path_factory.mktemp("external") / "tiny_axi"
+    network = random_network(11, (4, 6), (10, 9), 3, 4)
+    design = design_for(network, 2, 2, 10, 64, memory="axi", address_bits=32)
+    plan = compile_network(network, design)
+    assert len(plan.schedule.steps) > len(network.convs)
+    write_bundle(network, plan, folder)
+    return Folder.open(folder)
+
+
+TIMINGS = {
+    "as it comes": Timing(),
+    "slow": Timing(read_latency=150, write_latency=70),
+    "one at a time": Timing(outstanding=1),
+    "pausing": Timing(pause=120),
+    "mixing beats": Timing(reorder=2, pause=60, read_latency=9),
+    "sharing": Timing(shared=1, pause=20),
+}
+
+
+@pytest.mark.parametrize("timing", TIMINGS.values(), ids=TIMINGS)
+def test_external_memory(cache, external, timing):
+    job = job_for(external.network, logits=timing.shared == 1)
+    result = run_compiled(external, job, timing=timing, cache=cache)
+    assert_complete(result)
+    bus = result.bus
+    assert 0 < bus.first_request < bus.last_write
+    assert bus.cycles <= result.cycles
+    assert sum(read for read, _ in bus.steps) == bus.read_bytes
+    assert sum(written for _, written in bus.steps) == bus.write_bytes
+    size = result.plan.design.packed.word_bytes
+    stored = sum(len(words.codes) for words in stored_of(result)) * size
+    mask = job.image.shape[0] * job.image.shape[1]
+    logits = result.plan.design.logit_bytes if job.logits else 1
+    assert bus.write_bytes == stored + mask * logits
+
+
+def stored_of(result):
+    """Traces of the size of what each step stores."""
+    for check in result.verdict.checks:
+        if check.place == "memory":
+            height, width, channels = check.shape
+            groups = -(-channels // result.plan.design.pin)
+            yield compiled_run.Trace(*[np.zeros(height * width * groups)] * 4)
+
+
+def test_layers_sum_up(cache, external):
+    result = run_compiled(external, job_for(external.network), cache=cache)
+    layers = {layer.name: layer for layer in layer_results(result)}
+    assert set(layers) == {conv.name for conv in external.network.convs} | {
+        "pool0", "pool1", "head"
+    }
+    steps = result.plan.schedule.steps
+    assert sum(layer.tiles for layer in layers.values()) == len(steps)
+    assert sum(layer.cycles for layer in layers.values()) == sum(result.step_cycles)
+    assert layers["mida"].size == (3, 3, 6)
+    assert max(layer.tiles for layer in layers.values()) > 1
+    summary = summarize(result)
+    assert summary["passed"]
+    assert summary["bus"]["read_bytes"] == sum(layer["read_bytes"] for layer in summary["layers"])
+    assert summary["compared"] == sum(layer["compared"] for layer in summary["layers"])
+
+
+def test_another_network_in_external_memory(cache, external):
+    network = random_network(5, (3, 2), (7, 10), 3, 4)
+    network = network if network.size[1] < 10 else network.resized((8, 9))
+    assert_complete(run_compiled(external, job_for(network), cache=cache))
+
+
+def spoil(monkeypatch, when, act):
+    """Call ``act(run)`` once, before what a run does ``when``."""
+    original, done = getattr(compiled_run._Run, when), []
+
+    def replacement(run, *arguments):
+        if not done and (when != "_end_step" or arguments[0] == 3):
+            done.append(act(run))
+        return original(run, *arguments)
+
+    monkeypatch.setattr(compiled_run._Run, when, replacement)
+
+
+def feature_byte(run, name):
+    """Address of the first byte of a feature map."""
+    feature = run._accelerator.ranges["FEATURE"].address
+    return feature + run._plan.memory_map.regions[name].base
+
+
+def test_a_wrong_code_in_memory_is_placed(cache, external, monkeypatch):
+    steps = compile_network(external.network, external.design).schedule.steps
+    name = steps[1].out.name
+    assert steps[1].store_full
+
+    def flip(run):
+        address = feature_byte(run, name)
+        (byte,) = run._simulation.memory.read(address, 1)
+        run._simulation.memory.write(address, bytes([byte ^ 1]))
+
+    spoil(monkeypatch, "_end_step", flip)
+    result = run_compiled(external, job_for(external.network), cache=cache)
+    first = result.verdict.first
+    assert (first.layer, first.place, first.mismatches) == (name, "memory", 1)
+    assert result.problems[0].startswith(f"{name} in external memory, row 0, column 0, channel 0")
+
+
+def test_touching_what_is_not_the_drivers_is_told(cache, external, monkeypatch):
+    def guard(run):
+        mask = run._accelerator.ranges["MASK"].address
+        run._simulation.guard(mask + 8, mask + 9)
+
+    spoil(monkeypatch, "watch", guard)
+    result = run_compiled(external, job_for(external.network), cache=cache)
+    assert result.verdict.first is None
+    assert "guarded address 0x" in result.problems[0]
+    assert not result.passed
+
+
+@pytest.mark.parametrize(("kind", "name"), [("r", "MEMORY_READ"), ("w", "MEMORY_WRITE")])
+def test_an_error_of_the_memory_ends_the_run(cache, external, monkeypatch, kind, name):
+    spoil(monkeypatch, "_end_step", lambda run: run._simulation.fail_beat(kind, 20))
+    result = run_compiled(external, job_for(external.network), cache=cache)
+    assert result.error.name == name
+    assert result.problems[0].startswith(f"The run ended with error {int(result.error)} at step")
+    assert summarize(result)["passed"] is False
+    assert sum(layer.wrong for layer in layer_results(result)) > 0
+
+
+def test_a_memory_that_does_not_answer(cache, external, monkeypatch):
+    timing = Timing(read_latency=1 << 40)
+    monkeypatch.setattr(Timing, "slowdown", 1)
+    result = run_compiled(external, job_for(external.network), timing=timing, cache=cache)
+    assert result.problems[0].startswith("The run did not end: STATUS 0x")
+    assert result.bus.cycles == 0
+
+
+def test_interrupted_by_the_user(cache, external, monkeypatch):
+    closed = []
+    monkeypatch.setattr(
+        Simulation, "close", lambda self, close=Simulation.close: closed.append(close(self))
+    )
+
+    def press(phrase):
+        if "simulating" in phrase:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_compiled(external, job_for(external.network), cache=cache, progress=press)
+    assert closed

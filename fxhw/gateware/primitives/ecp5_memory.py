@@ -11,6 +11,7 @@ reset, since the block's reset clears the latch before the register as well (FPG
 """
 
 from ...plan.memory_banks import BLOCK_SHAPES
+from ..memory_marks import ATTRIBUTE, MARKS
 
 __all__ = ["block_columns", "fits_blocks", "memory_verilog"]
 
@@ -83,11 +84,14 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
     );
   end endgenerate
 `else
+  {MARKS[ATTRIBUTE]}
   reg [{width - 1}:0] words [0:{depth - 1}];
   reg [{width - 1}:0] latch, word;
   always @(posedge CLK) begin
-    if (WE) words[WA] <= D;
-    if (RE) latch <= words[RA];
+    if (WE)
+      words[WA] <= D;
+    if (RE)
+      latch <= words[RA];
     word <= latch;
   end
   assign Q = word;

@@ -1,0 +1,42 @@
+"""The simulation of a whole image, with networks smaller than the paper's."""
+
+import json
+
+import pytest
+
+from fxhw.studies import paper_sim
+
+pytestmark = pytest.mark.cosim
+
+
+def simulate(tmp_path, base_channels):
+    told = []
+    assert paper_sim.write(base_channels, None, tmp_path, tmp_path / "results", told.append)
+    assert told[0] == "generating"
+    assert told[-1] == "comparing with the golden model"
+    found = json.loads((tmp_path / "results" / "paper_sim.json").read_text())
+    page = (tmp_path / "results" / "paper_sim.md").read_text()
+    assert f"{found['compared']:,} codes, every one right" in page
+    assert f"{found['cycles']:,} cycles" in page
+    for layer in found["layers"]:
+        assert f"| {layer['name']} | {'x'.join(map(str, layer['size']))} |" in page
+        assert layer["wrong"] == 0 < layer["compared"]
+    return found
+
+
+@pytest.mark.slow
+def test_page_of_a_small_network(tmp_path, monkeypatch):
+    for name, value in {"SIZE": (11, 9), "DEPTH": 1, "LANES": 2, "WEIGHT_WORDS": 6}.items():
+        monkeypatch.setattr(paper_sim, name, value)
+    found = simulate(tmp_path, 4)
+    assert found["size"] == [11, 9]
+    assert max(layer["tiles"] for layer in found["layers"]) > 1
+
+
+@pytest.mark.slow
+def test_sixteen_channels(tmp_path):
+    """A whole 200x200 image, every code, within minutes; the array is busy."""
+    found = simulate(tmp_path, 16)
+    assert found["macs"] > 1.4e9
+    assert found["bus"]["utilization"] > 0.95
+    assert abs(found["cycles"] / found["estimate"] - 1) < 0.02
