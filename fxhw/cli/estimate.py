@@ -12,7 +12,7 @@ from ..checkpoint import load_checkpoint
 from ..errors import FxhwError
 from ..estimate import ExternalMemory, Forecast, forecast_network
 from ..graph import Network, UNetTopology, outline_network
-from ..plan import design_for
+from ..plan import ROW_WORDS, design_for
 from ..quantize import requantize, widths
 from .generate import parse_size, tile_words
 
@@ -49,6 +49,9 @@ __all__ = ["command"]
 @click.option("--weight-words", type=click.IntRange(min=1),
               help="Weight words of one step; larger layers run in tiles.  "
               "[default: 256 with axi, the largest layer's on chip]")
+@click.option("--row-words", type=click.IntRange(min=1),
+              help="Words of a row of the line buffer; layers with longer rows run in strips of "
+              f"columns, with axi.  [default: what the network needs, at most {ROW_WORDS}]")
 @click.option("--clock-mhz", type=click.FloatRange(1, 2000), default=125.0, show_default=True,
               help="Clock that frames per second are stated at.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -56,7 +59,7 @@ __all__ = ["command"]
               help="Draw the roofline into this file (SVG).")
 def command(
     checkpoint, base_channels, depth, image_channels, image_size, wbits, abits, pin, pout, memory,
-    bus_width, memory_latency, weight_words, clock_mhz, as_json, output,
+    bus_width, memory_latency, weight_words, row_words, clock_mhz, as_json, output,
 ):
     """Forecast cycles, memory traffic and footprint of a network on an accelerator.
 
@@ -79,10 +82,11 @@ def command(
     if external:
         words = weight_words or tile_words(network, pin, pout)
         design = design_for(
-            network, pin, pout, words, external.bus_bits, memory="axi", address_bits=32
+            network, pin, pout, words, external.bus_bits, memory="axi", address_bits=32,
+            row_words=row_words,
         )
     else:
-        design = design_for(network, pin, pout, weight_words)
+        design = design_for(network, pin, pout, weight_words, row_words=row_words)
     forecast = forecast_network(network, design, external, clock_mhz * 1e6)
     height, width = network.size
     title = f"{name}, {height}x{width}, w{design.wbits}a{design.abits}, 9x{pin}x{pout}"
@@ -112,7 +116,9 @@ def _print(forecast: Forecast, title: str) -> None:
     console = Console()
     external = forecast.bus_bytes is not None
     table = Table(title=title, title_justify="left")
-    for column in ("layer", "result", "tiles", "MMAC", "cycles", "array"):
+    striped = any(layer.strips > 1 for layer in forecast.layers)
+    tiles = "tiles x strips" if striped else "tiles"
+    for column in ("layer", "result", tiles, "MMAC", "cycles", "array"):
         table.add_column(column, justify="left" if column == "layer" else "right")
     if external:
         for column in ("kB in", "kB weights", "kB out"):
@@ -120,7 +126,8 @@ def _print(forecast: Forecast, title: str) -> None:
     table.add_column("bound")
     for layer in forecast.layers:
         row = [
-            layer.name, "x".join(map(str, layer.size)), str(layer.tiles),
+            layer.name, "x".join(map(str, layer.size)),
+            f"{layer.tiles} x {layer.strips}" if striped else str(layer.tiles),
             f"{layer.macs / 1e6:,.1f}", f"{layer.cycles:,}",
             f"{100 * layer.macs / layer.cycles / forecast.macs_per_cycle:.1f} %",
         ]

@@ -15,7 +15,7 @@ from ..emit import BLOCKS, write_block, write_bundle
 from ..emit.folder import check_target, top_name
 from ..errors import FxhwError
 from ..graph import Network
-from ..plan import STYLES, choose_style, compile_network, design_for
+from ..plan import ROW_WORDS, STYLES, choose_style, compile_network, design_for
 from ..plan.schedule import least_weight_words
 from ..quantize import requantize, widths
 from ..synth import find_target
@@ -77,6 +77,12 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
     "[default: the largest layer's; at most 256 with --memory axi]",
 )
 @click.option(
+    "--row-words",
+    type=click.IntRange(min=1),
+    help="Words of a row of the line buffer, with --memory axi; layers with longer rows run in "
+    f"strips of columns.  [default: what the network needs, at most {ROW_WORDS}]",
+)
+@click.option(
     "--memory",
     type=click.Choice(["onchip", "axi"]),
     default="onchip",
@@ -134,8 +140,8 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
 )
 @click.option("--force", is_flag=True, help="Replace the folder even if it was not generated.")
 def command(
-    wbits, abits, checkpoint, pin, pout, image_size, weight_words, memory, bus_width, address_bits,
-    target, style, pixels, dsps, block, output, force,
+    wbits, abits, checkpoint, pin, pout, image_size, weight_words, row_words, memory, bus_width,
+    address_bits, target, style, pixels, dsps, block, output, force,
 ):
     """Write a folder with the Verilog of a quantized U-Net, its program and its manifest.
 
@@ -164,6 +170,7 @@ def command(
     design = design_for(
         network, pin, pout, weight_words, int(bus_width), style=style, target=cells,
         pixels=int(pixels), dsps=dsps, memory=memory, address_bits=address_bits or 0,
+        row_words=row_words,
     )
     console = Console()
     start = time.monotonic()
@@ -219,7 +226,7 @@ def _print(console, manifest, output, plan, present, wanted):
         share = step["macs"] / (step["estimated_cycles"] * design.macs_per_cycle)
         layers.add_row(
             step["layer"],
-            f"{tensor['height']}x{tensor['width']}x{step['channels']}",
+            f"{tensor['height']}x{step.get('columns', tensor['width'])}x{step['channels']}",
             f"{step['macs']:,}",
             f"{step['estimated_cycles']:,}",
             f"{share:.1%}",

@@ -183,19 +183,17 @@ class _Run:
 
     def _end_step(self, step: int) -> None:
         """Look at what a step has left in external memory, before anything takes its place."""
-        index = step - 2
-        steps = self._plan.schedule.steps
-        if not self._program.external or not 0 <= index < len(steps):
+        if not self._program.external or step not in self._plan.places:
             return
         self._counts.append(self._simulation.counts())
-        found = steps[index]
-        stored = [found.out] if found.store_full else []
-        for info in stored + ([found.pooled] if found.pooled else []):
-            words = self._read_map(info.name, found.first_channel, found.channels)
-            self._stored[index, info.name] = words
+        index = self._plan.places.index(step)
+        found = self._plan.schedule.steps[index]
+        for info, columns in found.stored:
+            channels = found.first_channel, found.channels
+            self._stored[index, info.name] = self._read_map(info.name, columns, *channels)
 
-    def _read_map(self, name: str, first_channel: int, channels: int) -> Trace:
-        """Some channels of a feature map in external memory, in raster order."""
+    def _read_map(self, name: str, columns: slice, first_channel: int, channels: int) -> Trace:
+        """Some columns and channels of a feature map in external memory, in raster order."""
         design, region = self._plan.design, self._plan.memory_map.regions[name]
         info, size = region.tensor, design.packed.word_bytes
         address = self._accelerator.ranges["FEATURE"].address + region.base
@@ -204,7 +202,7 @@ class _Run:
         words = rows[:, : info.width * region.groups * size]
         words = words.reshape(info.height, info.width, region.groups, size)
         first = first_channel // design.pin
-        words = words[:, :, first : first - (-channels // design.pin)].reshape(-1, size)
+        words = words[:, columns, first : first - (-channels // design.pin)].reshape(-1, size)
         none = np.zeros(len(words), np.int64)
         codes = unpack_words(words, design.pin, design.abits)
         return Trace(none + self._simulation.cycle, none, none, codes)
@@ -238,7 +236,7 @@ class _Run:
             not self._registers["STATUS"] & Status.BUSY,
             self._registers,
             check_records(self._job, self._plan, self._records),
-            cycles_of_steps(self._events, len(self._plan.schedule.steps)),
+            cycles_of_steps(self._events, self._plan.places),
             bus=self._bus_use() if self._program.external else None,
             complaints=self._complaints,
         )

@@ -118,10 +118,11 @@ class Result:
         return not self.problems
 
 
-def cycles_of_steps(events: np.ndarray, count: int) -> tuple[int, ...]:
-    """Cycles from each step's start to the next one's; 0 for a step that never began."""
+def cycles_of_steps(events: np.ndarray, places: tuple[int, ...]) -> tuple[int, ...]:
+    """Cycles from the start of each step of ``places`` to the next one's; 0 for a step that never
+    began."""
     starts = []
-    for step in range(2, count + 2):
+    for step in places:
         found = events[(events[:, 1] == 1) & (events[:, 2] == step)]
         starts.append(int(found[0, 0]) if len(found) else None)
     idle = events[(events[:, 1] == 0) & (events[:, 0] > (starts[-1] or 1 << 62))]

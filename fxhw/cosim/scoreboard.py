@@ -117,31 +117,26 @@ def check_records(job: Job, plan: Plan, records: Records) -> Verdict:
     design, schedule = plan.design, plan.schedule
     results, writes = records.results, records.writes
     form = design.activation
-    conv = schedule.front
-    checks = [
-        _check_words(conv.name, -1, tensors[conv.output], form, design.pin, records.front)
-    ]
-    for index, step in enumerate(schedule.steps):
+    checks = _check_front(plan, tensors[schedule.front.output], records.front)
+    for index, (step, at) in enumerate(zip(schedule.steps, plan.places)):
         channels = slice(step.first_channel, step.first_channel + step.channels)
-        golden = tensors[step.out.name][:, :, channels]
-        seen = results.of_step(index + 2)
-        place = "stream", "as computed", step.first_channel
+        golden = tensors[step.out.name][:, slice(*step.strip), channels]
+        seen = results.of_step(at)
+        place = "stream", "as computed", step.first_channel, step.first_column
         checks.append(
             _check_words(step.conv.name, index, golden, form, design.pout, seen, *place)
         )
-        stored = [step.out] if step.store_full else []
-        stored += [step.pooled] if step.pooled else []
-        place = "memory", "in external memory", step.first_channel
-        for info in stored if writes is None else ():
-            golden = tensors[info.name][:, :, channels]
+        for info, columns in step.stored if writes is None else ():
+            golden = tensors[info.name][:, columns, channels]
             seen = records.stored.get((index, info.name), no_words(design.pin))
+            place = "memory", "in external memory", step.first_channel, columns.start
             checks.append(_check_words(info.name, index, golden, form, design.pin, seen, *place))
-        if stored and writes is not None:
+        if step.stored and writes is not None:
             checks += _check_writes(
-                index, step, stored, tensors, plan.memory_map.regions, form, design.pin,
-                writes.of_step(index + 2),
+                index, step, [info for info, _ in step.stored], tensors, plan.memory_map.regions,
+                form, design.pin, writes.of_step(at),
             )  # fmt: skip
-    checks += _check_strays(len(schedule.steps), results, writes)
+    checks += _check_strays(plan, results, writes)
     logits = tensors[schedule.head.output][:, :, 0]
     given = records.mask
     name = schedule.head.name
@@ -154,6 +149,28 @@ def check_records(job: Job, plan: Plan, records: Records) -> Verdict:
     count = min(mask.size, len(given[2]))
     got[:count] = given[2][:count] == 255
     return Verdict(tuple(checks), got.reshape(mask.shape), mask)
+
+
+def _check_front(plan: Plan, golden: np.ndarray, seen: Trace) -> list[Check]:
+    """The first convolution's words: all that there are, or those of each step that takes them."""
+    schedule, design = plan.schedule, plan.design
+    steps = [(at, step) for at, step in zip(plan.places, schedule.steps) if not step.sources]
+    checks = []
+    for at, step in steps:
+        first, end = step.raster
+        words = seen.of_step(at) if len(steps) > 1 else seen
+        checks.append(
+            _check_words(
+                schedule.front.name, -1, golden[:, first:end], design.activation, design.pin,
+                words, first_column=first,
+            )  # fmt: skip
+        )
+    stray = int((~np.isin(seen.step, [at for at, _ in steps])).sum())
+    if len(steps) > 1 and stray:
+        note = f"{stray} words while no step took them"
+        none = (0, 0, 0)
+        checks.append(Check(schedule.front.name, "stream", -1, none, 0, stray, None, note))
+    return checks
 
 
 def _logit_bytes(logits: np.ndarray, size: int) -> np.ndarray:
@@ -189,8 +206,10 @@ def _check_words(
     place: str = "stream",
     what: str = "as computed",
     first_channel: int = 0,
+    first_column: int = 0,
 ) -> Check:
-    """Words in raster order, groups fastest; ``first_channel`` of the tensor is the first here."""
+    """Words in raster order, groups fastest; ``first_channel`` and ``first_column`` of the tensor
+    are the first here."""
     expected = _pad(golden, lanes, form)
     height, width, groups, _ = expected.shape
     expected = expected.reshape(-1, lanes)
@@ -209,7 +228,7 @@ def _check_words(
         first = _mismatch(
             f"{name} {what}",
             row,
-            column,
+            first_column + column,
             first_channel + group * lanes + lane,
             form,
             int(expected[word, lane]),
@@ -286,13 +305,13 @@ def _check_writes(
     return checks
 
 
-def _check_strays(steps: int, results: Trace, writes: Trace | None) -> list[Check]:
+def _check_strays(plan: Plan, results: Trace, writes: Trace | None) -> list[Check]:
     """Words seen while no step of the program was running."""
-    checks = []
+    checks, steps = [], len(plan.places)
     for what, trace in (("stream", results), ("memory", writes)):
         if trace is None:
             continue
-        stray = int(((trace.step < 2) | (trace.step >= steps + 2)).sum())
+        stray = int((~np.isin(trace.step, plan.places)).sum())
         if stray:
             note = f"{stray} words outside any step"
             checks.append(Check("(no layer)", what, steps, (0, 0, 0), 0, stray, None, note))

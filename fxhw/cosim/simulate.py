@@ -204,7 +204,7 @@ def run_jobs(
                     finished,
                     values,
                     check_job(job, plan, work / f"job{number}"),
-                    cycles_of_steps(steps, len(plan.schedule.steps)),
+                    cycles_of_steps(steps, plan.places),
                     waves if waves.is_file() else None,
                 )
             )

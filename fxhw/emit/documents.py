@@ -64,7 +64,9 @@ _RUN_EXTERNAL = (
 )
 
 
-_LEFT_OUT = ("multiplier_bits", "full_row_stride", "pool_row_beats")
+_LEFT_OUT = (
+    "multiplier_bits", "full_row_stride", "pool_row_beats", "trim_left", "trim_right", "odd", "keep",
+)
 """Fields that are not listed where they are 0: not every design has them."""
 
 
@@ -122,10 +124,10 @@ def _requantization(design: Design) -> str:
 
 def _title(plan: Plan, index: int, descriptor: Descriptor) -> str:
     if descriptor.kind is Kind.FRONT:
-        return f"first convolution, {plan.schedule.front.name}"
+        return f"first convolution, {plan.schedule.front.name}{_strip(plan, index + 1)}"
     if descriptor.kind is Kind.HEAD:
         return f"head, {plan.schedule.head.name}"
-    step = plan.schedule.steps[index - 2]
+    step = plan.schedule.steps[plan.places.index(index)]
     last = step.first_channel + step.channels - 1
     reads = " and ".join(
         source.tensor.name + (" upsampled" if source.up else "") for source in step.sources
@@ -134,9 +136,16 @@ def _title(plan: Plan, index: int, descriptor: Descriptor) -> str:
     writes += [step.pooled.name] if step.pooled else []
     writes += ["the head"] if step.to_head else []
     return (
-        f"{step.conv.name}, channels {step.first_channel} .. {last}, reads "
+        f"{step.conv.name}, channels {step.first_channel} .. {last}{_strip(plan, index)}, reads "
         f"{reads or plan.schedule.front_out.name + ' as it is made'}, feeds {' and '.join(writes)}"
     )
+
+
+def _strip(plan: Plan, index: int) -> str:
+    """The columns of the first step from descriptor ``index`` on, unless it makes all of them."""
+    step = plan.schedule.steps[next(n for n, at in enumerate(plan.places) if at >= index)]
+    first, end = step.strip
+    return f", columns {first} .. {end - 1}" if step.columns < step.out.width else ""
 
 
 def program_hex(plan: Plan) -> str:

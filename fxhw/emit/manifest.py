@@ -36,7 +36,7 @@ def tool_versions() -> dict[str, str]:
 def step_macs(plan: Plan) -> list[int]:
     """Useful multiply-accumulates of each step on the main array."""
     return [
-        step.out.height * step.out.width * step.channels * step.conv.fan_in
+        step.out.height * step.columns * step.channels * step.conv.fan_in
         for step in plan.schedule.steps
     ]
 
@@ -66,10 +66,15 @@ def make_manifest(
     tensors, macs = network.tensors(), network.macs()
     steps = [
         {
-            "descriptor": index + 2,
+            "descriptor": place,
             "layer": step.conv.name,
             "first_channel": step.first_channel,
             "channels": step.channels,
+            **(
+                {"first_column": step.first_column, "columns": step.columns}
+                if design.external
+                else {}
+            ),
             "output": step.out.name,
             "pooled": step.pooled.name if step.pooled else None,
             "sources": [{"tensor": s.tensor.name, "up": s.up} for s in step.sources],
@@ -77,8 +82,8 @@ def make_manifest(
             "estimated_cycles": cycles,
             "estimate": asdict(estimate) | {"bound": estimate.bound},
         }
-        for index, (step, count, cycles, estimate) in enumerate(
-            zip(schedule.steps, step_macs(plan), step_cycles(plan), plan.estimate.steps)
+        for place, step, count, cycles, estimate in zip(
+            plan.places, schedule.steps, step_macs(plan), step_cycles(plan), plan.estimate.steps
         )
     ]
     manifest = {
@@ -110,7 +115,7 @@ def make_manifest(
             for name, info in tensors.items()
         },
         "memory_map": {
-            name: _region(design, region)
+            name: _region(plan, region)
             for name, region in sorted(plan.memory_map.regions.items())
         },
         "program": {
@@ -137,16 +142,16 @@ def make_manifest(
     return manifest
 
 
-def _region(design: Design, region) -> dict:
+def _region(plan: Plan, region) -> dict:
     """Where a feature map lies: in words on chip, in bytes elsewhere."""
-    if design.external:
+    if plan.design.external:
         place = {"base": region.base, "row_stride": region.row_stride, "bytes": region.size}
     else:
         place = {"base": region.base, "words": region.words}
     return place | {
         "words_per_pixel": region.groups,
-        "first_step": region.born + 2,
-        "last_step": region.dies + 2,
+        "first_step": plan.places[region.born],
+        "last_step": plan.places[region.dies],
     }
 
 
@@ -205,7 +210,8 @@ def describe(folder: str | os.PathLike) -> list[tuple[str, list[tuple[str, ...]]
             (
                 str(step["descriptor"]),
                 step["layer"],
-                f"{info['height']}x{info['width']}x{step['channels']} {info['format']}",
+                f"{info['height']}x{step.get('columns', info['width'])}x{step['channels']} "
+                f"{info['format']}",
                 f"{step['macs']:,}",
                 f"{step['estimated_cycles']:,}",
                 f"{share:.1%}" if share else "-",

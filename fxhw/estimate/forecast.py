@@ -8,7 +8,7 @@ from ..plan import Design, estimate_network
 from ..plan.cycles import StepEstimate
 from ..plan.external_map import map_external
 from ..plan.parameters import count_beats
-from ..plan.program import DESCRIPTOR_WORDS
+from ..plan.program import DESCRIPTOR_WORDS, Descriptor, Kind
 from .traffic import ExternalMemory, StepTraffic, count_traffic
 
 __all__ = ["Forecast", "LayerForecast", "forecast_network"]
@@ -16,14 +16,14 @@ __all__ = ["Forecast", "LayerForecast", "forecast_network"]
 
 @dataclass(frozen=True)
 class LayerForecast:
-    """A convolution on the main array, all its tiles together.
+    """A convolution on the main array, all its tiles and strips together.
 
     Parameters
     ----------
     name : layer; the first convolution is counted with the one it streams into, the head with the
         one it reads.
     size : (height, width, channels) of the result.
-    tiles : tiles of output channels.
+    tiles, strips : tiles of output channels, and strips of columns that each of them comes in.
     macs : useful multiply-accumulates.
     cycles : from the end of the layer before to the end of this one.
     read_bytes, parameter_bytes, write_bytes : moved over the bus; 0 on chip.
@@ -33,6 +33,7 @@ class LayerForecast:
     name: str
     size: tuple[int, int, int]
     tiles: int
+    strips: int
     macs: int
     cycles: int
     read_bytes: int
@@ -121,7 +122,7 @@ def forecast_network(
     schedule, program, estimate = estimate_network(network, design, **latency)
     loads = tuple(count_beats(design, descriptor) for descriptor in program)
     parameters = len(program) * 32 * DESCRIPTOR_WORDS // design.bus_bits + sum(loads)
-    beats = loads[2:]
+    beats = _step_beats(program, loads)
     traffic = None
     if memory:
         layout = map_external(schedule, design.pin, memory.packed(design))
@@ -147,7 +148,8 @@ def forecast_network(
             LayerForecast(
                 name=name,
                 size=(step.out.height, step.out.width, step.out.channels),
-                tiles=len(tiles),
+                tiles=len({steps[t][0].first_channel for t in tiles}),
+                strips=len({steps[t][0].first_column for t in tiles}),
                 macs=sum(macs[each] for each in names),
                 cycles=sum(cycles for cycles, _ in costs),
                 read_bytes=sum(part.read_beats * part.bus_bytes for part in moved),
@@ -166,6 +168,11 @@ def forecast_network(
         parameter_bytes=parameters * design.bus_bits // 8,
         overhead=overhead,
     )
+
+
+def _step_beats(program: tuple[Descriptor, ...], loads: tuple[int, ...]) -> tuple[int, ...]:
+    """Beats of the parameters that each step of the main array loads."""
+    return tuple(load for d, load in zip(program, loads) if d.kind is Kind.CONV)
 
 
 def _step_cycles(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from ..errors import FxhwError
 from ..plan import Design
 from ..plan.external_map import ExternalMap
+from ..plan.packed_rows import source_columns
 from ..plan.packed_words import PackedWords
-from ..plan.schedule import Schedule, Step
+from ..plan.schedule import Schedule, Source, Step, with_halo
 
 __all__ = ["BUS_BITS", "ExternalMemory", "StepTraffic", "count_traffic"]
 
@@ -84,32 +85,44 @@ def count_traffic(
     """
     packed = memory.packed(design)
     image = schedule.image
-    pixels = image.height * image.width
     steps = []
     for step, parameters in zip(schedule.steps, parameter_beats):
         if step.sources:
             # An upsampled source's row is fetched for each of the two it becomes.
-            rows = [layout.regions[source.tensor.name].row_stride for source in step.sources]
-            beats = step.out.height * sum(rows) // packed.bus_bytes
+            rows = [_row_beats(step, source, layout, packed) for source in step.sources]
+            beats = step.out.height * sum(rows)
         else:
-            beats = -(-pixels * image.channels // packed.bus_bytes)
+            first, end = with_halo(*step.raster, image.width)
+            taken = image.height * (end - first) * image.channels
+            beats = -(-taken // packed.bus_bytes)
+            if end - first < image.width:
+                # Every row of a strip may begin and end in mid-beat.
+                beats += image.height
         steps.append(
             StepTraffic(
                 read_beats=beats,
                 parameter_beats=parameters,
-                write_bytes=_written(design, step, packed, pixels),
+                write_bytes=_written(design, step, packed),
                 bus_bytes=packed.bus_bytes,
             )
         )
     return tuple(steps)
 
 
-def _written(design: Design, step: Step, packed: PackedWords, pixels: int) -> int:
+def _row_beats(step: Step, source: Source, layout: ExternalMap, packed: PackedWords) -> int:
+    """Beats of a row of a step's raster in one of its sources."""
+    groups = layout.regions[source.tensor.name].groups
+    first, end = step.raster
+    column = first // 2 if source.up else first
+    skip = column * groups * packed.word_units % packed.beat_units
+    columns = source_columns(end - first, source.up, bool(first % 2))
+    return packed.count_beats(skip, columns * groups)
+
+
+def _written(design: Design, step: Step, packed: PackedWords) -> int:
     """Bytes of a step's results: the map, its pooled copy, the mask."""
     words = -(-step.channels // design.pin) * packed.word_bytes
-    written = pixels if step.to_head else 0
-    if step.store_full:
-        written += step.out.height * step.out.width * words
-    if step.pooled:
-        written += step.pooled.height * step.pooled.width * words
+    written = step.out.height * step.columns if step.to_head else 0
+    for info, columns in step.stored:
+        written += info.height * (columns.stop - columns.start) * words
     return written

@@ -128,8 +128,6 @@ class Accelerator(wiring.Component):
         m.d.comb += [
             self.trace_step.eq(sequencer.running_step),
             self.trace_running.eq(sequencer.layer_running),
-            self.trace_front_valid.eq(front.o.valid & front.o.ready),
-            self.trace_front_data.eq(front.o.payload),
             self.trace_out_valid.eq(main.result_valid),
             self.trace_out_data.eq(main.result),
         ]
@@ -184,15 +182,22 @@ class Accelerator(wiring.Component):
         """The image, from its pins through its intake and the first convolution."""
         sequencer, intake, front = self._sequencer, self._intake, self._front
         wiring.connect(m, intake.o, front.i)
-        wiring.connect(m, front.o, self._main.front)
+        words = self._trim_front(m)
+        wiring.connect(m, words, self._main.front)
         self._feed_intake(m, intake)
         m.d.comb += [
             intake.start.eq(sequencer.front_start),
-            intake.row.eq(sequencer.front.row_words),
-            intake.height.eq(sequencer.front.height),
+            intake.row.eq(sequencer.front.conv.row_words),
+            intake.height.eq(sequencer.front.conv.height),
             front.start.eq(sequencer.front_start),
-            front.config.eq(sequencer.front),
+            front.config.eq(sequencer.front.conv),
+            self.trace_front_valid.eq(words.valid & words.ready),
+            self.trace_front_data.eq(words.payload),
         ]
+
+    def _trim_front(self, m):
+        """What the first convolution hands to the main datapath: all of it."""
+        return self._front.o
 
     def _feed_intake(self, m, intake):
         """Bytes of the image, and what becomes of the rest after an error."""

@@ -24,6 +24,10 @@ class StepFlags(data.Struct):
     store_full: 1
     store_pool: 1
     to_head: 1
+    trim_left: 1
+    trim_right: 1
+    odd: 1
+    keep: 1
 
 
 class LayerConfig(data.Struct):
@@ -31,6 +35,8 @@ class LayerConfig(data.Struct):
 
     ``full_row_stride`` and ``pool_row_stride`` are bytes from row to row of the results in
     external memory; bases and strides of feature maps are bytes there, words on the chip.
+    ``columns`` of the raster's are kept there, all but the first and the last where it is trimmed;
+    ``odd`` tells that the raster starts at an odd column.
     """
 
     conv: ConvConfig
@@ -40,6 +46,10 @@ class LayerConfig(data.Struct):
     store_full: 1
     store_pool: 1
     to_head: 1
+    trim_left: 1
+    trim_right: 1
+    odd: 1
+    columns: 16
     words_out: 16
     pixel_stride: 16
     full_base: 32
@@ -67,6 +77,7 @@ def field_bits(design: Design) -> dict[str, int]:
     sizes = dict(FIELDS)
     addresses = ["base_a", "base_b", "row_stride_a", "row_stride_b", "full_base", "pool_base"]
     if design.external:
+        bits["columns"] = bits["width"]
         addresses += ["load_address", "full_row_stride", "pool_row_beats", "pixel_stride"]
         return bits | {name: sizes[name] for name in addresses}
     address = design.feature_words.bit_length()

@@ -25,7 +25,7 @@ __all__ = ["DescriptorCheck"]
 _FORMAT_WORD = 13
 """Word of a descriptor that tells the widths."""
 
-_ACCUMULATED = ("row_words", "groups_in")
+_ACCUMULATED = ("row_words", "groups_in", "columns")
 """Outputs that are sums."""
 
 
@@ -53,7 +53,7 @@ class DescriptorCheck(wiring.Component):
     -------
     valid, data : a beat of the descriptor.
     stop : ends a check; held for a cycle or longer before the first beat and after ``done``.
-    place : its place in the program; 3 for all from the fourth on.
+    place : its place in the program, see :func:`.preparation.next_place`.
     load, section, last_word : a section of parameters is to be loaded, until ``loaded``.
     load_address : beat of the first one.
     kind, flags : what the descriptor is.
@@ -128,12 +128,18 @@ class DescriptorCheck(wiring.Component):
                 m.d.comb += carry_in.eq(carry)
             with m.Case(CarryIn.ODD):
                 m.d.comb += carry_in.eq(operand[0])
+            if design.external:
+                with m.Case(CarryIn.LEFT):
+                    m.d.comb += carry_in.eq(~self.flags.trim_left)
+                with m.Case(CarryIn.RIGHT):
+                    m.d.comb += carry_in.eq(~self.flags.trim_right)
         other = Mux(
             operation.accumulate, accumulator ^ operation.invert.replicate(SUM_BITS),
             operation.constant,
         )  # fmt: skip
         # The carry comes in as the carry of a bit below.
-        with m.If(~operation.load):
+        load = operation.load & ~self.flags.keep if design.external else operation.load
+        with m.If(~load):
             total = Cat(1, operand) + Cat(carry_in, other)
             m.d.sync += Cat(accumulator, carry).eq(total[1:])
 
@@ -143,10 +149,10 @@ class DescriptorCheck(wiring.Component):
         with m.Else():
             m.d.sync += count.eq(count - 1)
         m.d.comb += [
-            self.load.eq(operation.load),
+            self.load.eq(load),
             self.section.eq(operation.section),
             self.last_word.eq(accumulator),
-            hold.eq((operation.repeat & count[1:].any()) | (operation.load & ~self.loaded)),
+            hold.eq((operation.repeat & count[1:].any()) | (load & ~self.loaded)),
         ]
         for name in outputs:
             source = accumulator if name in _ACCUMULATED else operand
@@ -230,10 +236,12 @@ class DescriptorCheck(wiring.Component):
         flags, wrong = self.flags, self._wrong
         front, head, conv = (self.kind == kind for kind in Kind)
         stores = flags.store_full | flags.store_pool
+        again = front & (self.place == 3) if self._design.external else 0
         found = {
             ErrorCode.CHECKSUM: wrong.magic | self._checksum.any(),
             ErrorCode.KIND: wrong.kind | wrong.kernel | (conv & ~stores & ~flags.to_head),
-            ErrorCode.ORDER: (front != (self.place == 0))
+            ErrorCode.ORDER: (front != ((self.place == 0) | again))
+            | (flags.keep != again if self._design.external else 0)
             | (head != (self.place == 1))
             | (conv & (flags.from_front != (self.place == 2)))
             | (flags.to_head != flags.last)
@@ -317,6 +325,7 @@ class DescriptorCheck(wiring.Component):
             low = (self._design.packed.bus_bytes - 1).bit_length()
             whole["full_row_stride"] = step.full_row_stride
             whole["pool_row_beats"] = step.pool_row_stride[low:]
+            whole["columns"] = step.columns
         for which in "ab":
             for name in ("base", "row_stride", "groups"):
                 whole[f"{name}_{which}"] = step[which][name]

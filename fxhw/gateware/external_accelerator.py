@@ -9,6 +9,7 @@ from ..plan.registers import RANGES, ErrorCode
 from .accelerator import Accelerator
 from .axi4 import Axi4Signature
 from .bus_share import ReadShare, WriteShare
+from .column_trim import ColumnTrim
 from .external_features import ExternalFeatures
 from .external_parameters import ExternalParameters
 from .image_reader import ImageReader
@@ -88,6 +89,26 @@ class ExternalAccelerator(Accelerator):
         self._attach(m, parameters, "PROGRAM")
         self._distribute(m, parameters)
 
+    def _trim_front(self, m):
+        """Without the columns beside a strip, where another one would have been computed."""
+        design, config = self._design, self._sequencer.front
+        trim = ColumnTrim(
+            design.feature_bits, max_groups=design.front_groups, max_width=design.max_width,
+            max_height=design.max_height,
+        )
+        m.submodules.front_trim = ResetInserter(self._clear)(trim)
+        wiring.connect(m, self._front.o, trim.i)
+        m.d.comb += [
+            trim.start.eq(self._sequencer.front_start),
+            trim.left.eq(config.trim_left),
+            trim.right.eq(config.trim_right),
+            trim.groups.eq(config.conv.groups_out),
+            trim.width.eq(config.conv.width),
+            trim.height.eq(config.conv.height),
+            self._sequencer.front_running.eq(trim.busy),
+        ]
+        return trim.o
+
     def _feed_intake(self, m, intake):
         image = ImageReader(self._design, self._design.bursts)
         m.submodules.image = self._image = image
@@ -95,6 +116,8 @@ class ExternalAccelerator(Accelerator):
         wiring.connect(m, image.o, intake.i)
         m.d.comb += [
             image.start.eq(self._sequencer.front_start),
+            image.base.eq(self._sequencer.front.a.base),
+            image.row_stride.eq(self._sequencer.front.a.row_stride),
             image.row.eq(intake.row),
             image.height.eq(intake.height),
             # What is still to come is thrown away before it gets here.
@@ -109,7 +132,10 @@ class ExternalAccelerator(Accelerator):
         wiring.connect(m, self._main.mask, mask.i)
         m.d.comb += [
             mask.start.eq(self._sequencer.layer_start & layer.to_head),
-            mask.width.eq(layer.conv.width),
+            # It never pools, so these are free to tell what part of the mask it makes.
+            mask.first_column.eq(layer.pool_base),
+            mask.row_pixels.eq(layer.pool_row_stride[self._design.bursts.lane_bits :]),
+            mask.width.eq(layer.columns),
             mask.height.eq(layer.conv.height),
             mask.logits.eq(self._registers.logits),
         ]

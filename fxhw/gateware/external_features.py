@@ -138,6 +138,7 @@ class ExternalFeatures(wiring.Component):
             reader.start.eq(self.start & ~layer.from_front),
             reader.width.eq(layer.conv.width),
             reader.height.eq(layer.conv.height),
+            reader.odd.eq(layer.odd),
         ]
         wiring.connect(m, reader.o, wiring.flipped(self.source))
 
@@ -164,6 +165,6 @@ class ExternalFeatures(wiring.Component):
             ]
             m.d.sync += [
                 writer.start.eq(self.start & stored & ~self.cancel),
-                writer.width.eq((layer.conv.width + halve) >> halve),
+                writer.width.eq((layer.columns + halve) >> halve),
                 writer.height.eq((layer.conv.height + halve) >> halve),
             ]

@@ -18,7 +18,7 @@ __all__ = ["ImageReader"]
 
 
 class ImageReader(wiring.Component):
-    """The bytes of ``height`` rows that lie one behind the other from ``origin`` on.
+    """The bytes of ``height`` rows of an image, or of a strip of one, from ``origin`` on.
 
     An image is a feature map of one word per pixel, and a word is a byte.  A row of which a byte
     lies outside the range is never asked for; the stream ends before it.
@@ -34,14 +34,15 @@ class ImageReader(wiring.Component):
     Members
     -------
     start : pulse that begins an image; all of the one before was taken, or it was cancelled.
-    row, height : bytes of a row, and rows, 1 or more; stable from ``start`` on.
+    base, row_stride : where the first row begins in the range, and bytes from row to row.
+    row, height : bytes of a row, and rows, 1 or more; these are stable from ``start`` on.
     origin, limit : first address and bytes of the range.
     cancel : pulse: forget the image and everything on its way.
     clear : pulse: forget a fault.
     overrun : pulse: a row would leave the range.
     fault : the memory answered with an error; stays until ``clear``.
     idle : nothing is on its way from the memory; so, after ``cancel``, all is forgotten.
-    o : stream of bytes, the image's last one marked.
+    o : stream of bytes, the last one marked.
     read : the port, without IDs.
     """
 
@@ -54,6 +55,8 @@ class ImageReader(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "base": In(32),
+                "row_stride": In(32),
                 "row": In(range(self._max_row + 1)),
                 "height": In(range(self._max_height + 1)),
                 "origin": In(bursts.address_bits),
@@ -80,7 +83,8 @@ class ImageReader(wiring.Component):
         wiring.connect(m, bursts.bus, wiring.flipped(self.read))
         m.d.comb += [
             rows.start.eq(self.start),
-            rows.config.row_stride.eq(self.row),
+            rows.config.base.eq(self.base),
+            rows.config.row_stride.eq(self.row_stride),
             rows.config.groups.eq(1),
             rows.width.eq(self.row),
             rows.height.eq(self.height),

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.design import Design
+from .column_trim import ColumnTrim
 from .conv_engine import ConvEngine
 from .descriptor import LayerConfig
 from .head import Head, MaskBeat
@@ -22,10 +23,12 @@ class MainDatapath(wiring.Component):
     ::
 
         source -----------+
-                          +-> engine -> fork -+-> repacker ---------> full
-        first convolution-+                   +-> pool -> repacker -> pooled
-                                              +-> head -> mask
+                          +-> engine (-> trim) -> fork -+-> repacker ---------> full
+        first convolution-+                             +-> pool -> repacker -> pooled
+                                                        +-> head -> mask
 
+    With external memory a layer may come in strips of columns; the trim drops the results of the
+    columns beside them.
     Where feature maps lie is known to those on the other side of the streams alone.
 
     Parameters
@@ -43,7 +46,7 @@ class MainDatapath(wiring.Component):
     mask : mask bytes.
     running : a step is under way, up to its last result; true already with ``start``.
     fire, blocked, waiting : the array takes a window; cannot for want of room; has none.
-    result_valid, result : words of the engine, as they leave (for observation).
+    result_valid, result : words of the engine that are kept, as they leave (for observation).
     """
 
     def __init__(self, design: Design):
@@ -81,7 +84,8 @@ class MainDatapath(wiring.Component):
         with m.Else():
             wiring.connect(m, wiring.flipped(self.source), engine.i)
         wiring.connect(m, wiring.flipped(self.load), engine.load)
-        wiring.connect(m, engine.o, fork.i)
+        words, trimming = self._trim(m, engine)
+        wiring.connect(m, words, fork.i)
         self._connect_results(m, fork)
 
         wiring.connect(m, fork.o[2], head.i)
@@ -93,19 +97,44 @@ class MainDatapath(wiring.Component):
             fork.enable.eq(Cat(layer.store_full, layer.store_pool, layer.to_head)),
             head.start.eq(self.start & layer.to_head),
             head.groups.eq(layer.conv.groups_out),
-            head.width.eq(layer.conv.width),
+            head.width.eq(self._width),
             head.height.eq(layer.conv.height),
             head.logits.eq(self.logits),
         ]
         m.d.comb += [
-            self.running.eq(self.start | engine.busy | head.busy),
+            self.running.eq(self.start | engine.busy | trimming | head.busy),
             self.fire.eq(engine.fire),
             self.blocked.eq(engine.blocked),
             self.waiting.eq(engine.busy & ~engine.fire & ~engine.blocked),
-            self.result_valid.eq(engine.o.valid & engine.o.ready),
-            self.result.eq(engine.o.payload),
+            self.result_valid.eq(words.valid & words.ready),
+            self.result.eq(words.payload),
         ]
         return m
+
+    @property
+    def _width(self):
+        """Columns of the results."""
+        return self.layer.columns if self._design.external else self.layer.conv.width
+
+    def _trim(self, m, engine):
+        """The results that are kept, and whether some are still to be looked at."""
+        design, layer = self._design, self.layer
+        if not design.external:
+            return engine.o, 0
+        m.submodules.trim = trim = ColumnTrim(
+            design.main.out_bits, max_groups=design.max_groups_out, max_width=design.max_width,
+            max_height=design.max_height,
+        )
+        wiring.connect(m, engine.o, trim.i)
+        m.d.comb += [
+            trim.start.eq(self.start),
+            trim.left.eq(layer.trim_left),
+            trim.right.eq(layer.trim_right),
+            trim.groups.eq(layer.conv.groups_out),
+            trim.width.eq(layer.conv.width),
+            trim.height.eq(layer.conv.height),
+        ]
+        return trim.o, trim.busy
 
     def _connect_results(self, m, fork):
         """The result itself, and its pooled copy, as words of ``pin`` codes."""
@@ -122,7 +151,7 @@ class MainDatapath(wiring.Component):
         wiring.connect(m, fork.o[1], pool.i)
         m.d.comb += [
             pool.start.eq(self.start),
-            pool.width.eq(layer.conv.width),
+            pool.width.eq(self._width),
             pool.height.eq(layer.conv.height),
             pool.groups.eq(layer.conv.groups_out),
         ]

@@ -16,7 +16,7 @@ __all__ = ["MaskWriter"]
 
 
 class MaskWriter(wiring.Component):
-    """The bytes of ``height`` rows of the mask, one behind the other from ``origin`` on.
+    """The bytes of ``height`` rows of the mask, or of a strip of it, from ``origin`` on.
 
     A mask is a feature map whose words are bytes, ``design.logit_bytes`` of them per pixel if they
     are logits.  A row of which a byte lies outside the range is never written; bytes from there on
@@ -33,7 +33,8 @@ class MaskWriter(wiring.Component):
     Members
     -------
     start : pulse that begins a mask; the writer must not be busy.
-    width, height, logits : the mask; stable from ``start`` on while it is busy.
+    first_column, row_pixels : where the strip begins, and pixels of a row of the whole mask.
+    width, height, logits : the strip; these are stable from ``start`` on while it is busy.
     origin, limit : first address and bytes of the range.
     cancel : pulse: forget the mask and everything on its way.
     clear : pulse: forget a fault.
@@ -55,6 +56,8 @@ class MaskWriter(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
+                "first_column": In(range(design.max_width)),
+                "row_pixels": In(range(design.max_width + 1)),
                 "width": In(range(design.max_width + 1)),
                 "height": In(range(design.max_height + 1)),
                 "logits": In(1),
@@ -80,11 +83,18 @@ class MaskWriter(wiring.Component):
         wiring.connect(m, rows.beats, bursts.i)
         wiring.connect(m, bursts.bus, wiring.flipped(self.write))
         words = Mux(self.logits, self._logit_bytes, 1)
-        stride = Signal(range(self._logit_bytes << len(self.width)))
-        # It is used only after the row's length has been counted.
-        m.d.sync += stride.eq(Mux(self.logits, self.width * self._logit_bytes, self.width))
+        stride = Signal(range(self._logit_bytes << len(self.row_pixels)))
+        base = Signal(range(self._logit_bytes << len(self.first_column)))
+        # The writer starts a cycle later, when these are there.
+        starting = Signal()
+        m.d.sync += [
+            starting.eq(self.start & ~self.cancel),
+            stride.eq(Mux(self.logits, self.row_pixels * self._logit_bytes, self.row_pixels)),
+            base.eq(Mux(self.logits, self.first_column * self._logit_bytes, self.first_column)),
+        ]
         m.d.comb += [
-            rows.start.eq(self.start),
+            rows.start.eq(starting),
+            rows.target.base.eq(base),
             rows.target.row_stride.eq(stride),
             rows.target.pixel_stride.eq(words),
             rows.target.words.eq(words),
@@ -97,7 +107,7 @@ class MaskWriter(wiring.Component):
             self.i.ready.eq(rows.i.ready),
             bursts.cancel.eq(self.cancel),
             bursts.clear.eq(self.clear),
-            self.busy.eq(rows.busy | ~bursts.idle),
+            self.busy.eq(starting | rows.busy | ~bursts.idle),
             self.overrun.eq(rows.overrun),
             self.fault.eq(bursts.fault),
             self.idle.eq(bursts.idle),

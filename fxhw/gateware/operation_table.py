@@ -40,7 +40,7 @@ class OperationTable:
             "no_operand": 1,
             "accumulate": 1,
             "invert": 1,
-            "carry": 2,
+            "carry": range(1 + max(op.carry for op in operations)),
             "when": When,
             "fails": 2,
             "code": 4,

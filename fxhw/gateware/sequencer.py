@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out
 from ..plan.design import Design
 from ..plan.program import DESCRIPTOR_WORDS, Kind
 from ..plan.registers import ErrorCode, errors_of
-from .conv_engine import ConvConfig
 from .descriptor import LayerConfig
 from .descriptor_check import DescriptorCheck
 from .parameter_port import ParameterPort
@@ -46,7 +45,8 @@ class Sequencer(wiring.Component):
     opened : the memory is ready for the run begun; on chip, it always is.
     faults : error codes' bits raised by the datapath, bit n for code n.
     parameters : what holds program and parameters.
-    front, front_start : the first convolution's shape, and the pulse that starts it.
+    front, front_start : the first convolution's configuration, and the pulse that starts it.
+    front_running : its last word is still to come; only where it may be started again.
     layer, layer_start : the main step's configuration, and the pulse that starts it, a cycle
         later at the earliest, as for ``front``.
     layer_running : the main datapath runs a step; true already with ``layer_start``.
@@ -70,8 +70,9 @@ class Sequencer(wiring.Component):
                 "program": In(32),
                 "faults": In(1 + max(self._errors)),
                 "parameters": Out(ParameterPort(design)),
-                "front": Out(ConvConfig),
+                "front": Out(LayerConfig),
                 "front_start": Out(1),
+                "front_running": In(1),
                 "layer": Out(LayerConfig),
                 "layer_start": Out(1),
                 "layer_running": In(1),
@@ -124,6 +125,7 @@ class Sequencer(wiring.Component):
         # Seen a cycle late, so a step counts as running from its launch on.
         running = Signal()
         front, conv = Signal(), Signal()
+        again = (place == 3) if design.external else 0
         m.d.sync += [
             running.eq(self.layer_running | launching),
             front.eq(check.kind == Kind.FRONT),
@@ -151,11 +153,17 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                with m.If(front):
-                    m.d.sync += self.front.eq(check.step.conv)
-                with m.If(conv & ~running):
+                # A further strip's first convolution waits for the one before to be done.
+                busy = (conv & running) | (front & again & (running | self.front_running))
+                with m.If(front & ~busy):
+                    m.d.sync += [
+                        self.front.eq(check.step),
+                        self.front.trim_left.eq(check.flags.trim_left),
+                        self.front.trim_right.eq(check.flags.trim_right),
+                    ]
+                with m.If(conv & ~busy):
                     self._configure(m, check, bank, step)
-                with m.If(~conv | ~running):
+                with m.If(~busy):
                     m.next = "Launch"
             with state("Launch"):
                 m.d.comb += launching.eq(conv)
@@ -163,7 +171,7 @@ class Sequencer(wiring.Component):
                     self.front_start.eq(front),
                     self.layer_start.eq(conv),
                     step.eq(step + 1),
-                    place.eq(place + (place != 3)),
+                    place.eq(Mux(front & again, 2, place + (place != 3))),
                 ]
                 with m.If(check.flags.last):
                     m.next = "Finish"
@@ -219,7 +227,10 @@ class Sequencer(wiring.Component):
             layer.b.up.eq(flags.up_b),
             *(
                 layer[name].eq(flags[name])
-                for name in ("from_front", "store_full", "store_pool", "to_head")
+                for name in (
+                    "from_front", "store_full", "store_pool", "to_head", "trim_left", "trim_right",
+                    "odd",
+                )
             ),
             bank.eq(~bank),
             self.running_step.eq(step),

@@ -8,13 +8,14 @@ feature maps, :mod:`~fxhw.plan.program` packs steps into descriptors and paramet
 :mod:`~fxhw.plan.compile` does it all.
 """
 
-from .compile import Plan, compile_network, design_for, estimate_network
+from .compile import ROW_WORDS, Plan, compile_network, design_for, estimate_network
 from .conv_spec import STYLES, ConvSpec, choose_style
 from .design import Design
 from .registers import REGISTERS, ErrorCode
 
 __all__ = [
     "REGISTERS",
+    "ROW_WORDS",
     "STYLES",
     "ConvSpec",
     "Design",

@@ -1,6 +1,6 @@
 """A network and a design become a program, its parameters, a memory map and an estimate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import FxhwError
 from ..fixed import FixedFormat, WeightFormat
@@ -11,9 +11,12 @@ from .external_map import ExternalMap, ExternalRegion, map_external
 from .memory_map import MemoryMap, Region, map_memory
 from .parameters import conv_beats, count_beats, head_beats
 from .program import DESCRIPTOR_WORDS, Descriptor, Kernel, Kind, split_beats
-from .schedule import Schedule, Step, schedule_network
+from .schedule import Schedule, Step, schedule_network, with_halo
 
-__all__ = ["Plan", "compile_network", "design_for", "estimate_network"]
+__all__ = ["ROW_WORDS", "Plan", "compile_network", "design_for", "estimate_network"]
+
+ROW_WORDS = 8192
+"""Words of a row of the line buffer, beside external memory, unless more are asked for."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Plan:
     design : the accelerator.
     schedule : the network's steps.
     memory_map : where the feature maps lie.
-    descriptors : the program: FRONT, HEAD, then a CONV per step.
+    descriptors : the program: FRONT, HEAD, then a CONV per step; a step that takes a further strip
+        of the first convolution has a FRONT before it.
     beats : program and parameters, the program first.
     estimate : cycles per step and in all.
     """
@@ -36,6 +40,11 @@ class Plan:
     descriptors: tuple[Descriptor, ...]
     beats: tuple[int, ...]
     estimate: Estimate
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Index of each step's CONV among the descriptors."""
+        return tuple(n for n, d in enumerate(self.descriptors) if d.kind is Kind.CONV)
 
 
 def design_for(
@@ -51,6 +60,7 @@ def design_for(
     dsps: int = 0,
     memory: str = "onchip",
     address_bits: int = 0,
+    row_words: int | None = None,
 ) -> Design:
     """The smallest design that runs ``network`` at its own size.
 
@@ -63,6 +73,8 @@ def design_for(
         those of ``network`` itself fit in any case.
     style, target, pixels, dsps : of the MAC arrays, see :class:`.design.Design`.
     memory, address_bits : where feature maps and parameters lie, likewise.
+    row_words : most words of a row of the line buffer; with external memory, layers that need more
+        run in strips of columns (default there: :data:`ROW_WORDS`).
 
     Raises
     ------
@@ -74,7 +86,13 @@ def design_for(
     for name, value in (("pin", pin), ("pout", pout)):
         if not 1 <= value <= 16:
             raise FxhwError(f"--{name} must lie in 1 .. 16, not {value}")
-    schedule = schedule_network(network, pin, pout, weight_words)
+    if memory == "onchip" and row_words is not None:
+        raise FxhwError(
+            "Layers run in strips of columns only with external memory: give --memory axi with "
+            "--row-words, or leave it out"
+        )
+    limit = None if memory == "onchip" else row_words or ROW_WORDS
+    schedule = schedule_network(network, pin, pout, weight_words, limit)
     shapes = [_groups(schedule, step, pin, pout) for step in schedule.steps]
     height, width = network.size
     fields = {
@@ -93,11 +111,11 @@ def design_for(
         "front_groups": -(-schedule.front.out_channels // pin),
         "head_groups": -(-schedule.head.in_channels // pout),
         "row_words": max(
-            (a + b) * step.out.width for (a, b, _), step in zip(shapes, schedule.steps)
+            (a + b) * _width(step.raster) for (a, b, _), step in zip(shapes, schedule.steps)
         ),
         "pool_words": max(
             (
-                out * step.pooled.width
+                out * _pool_columns(step)
                 for (_, _, out), step in zip(shapes, schedule.steps)
                 if step.pooled
             ),
@@ -203,13 +221,12 @@ def compile_network(network: Network, design: Design) -> Plan:
     FxhwError if the network exceeds a maximum of the design, with both numbers.
     """
     schedule, memory_map = _lower(network, design)
-    loads = _loads(design, schedule)
     descriptors = _descriptors(design, schedule, memory_map)
+    loads = _loads(design, schedule, descriptors)
     address = len(descriptors) * (32 * DESCRIPTOR_WORDS // design.bus_bits)
     program, payload = [], []
     for descriptor, load in zip(descriptors, loads):
-        placed = Descriptor(**{**vars(descriptor), "load_address": address + len(payload)})
-        program.append(placed)
+        program.append(replace(descriptor, load_address=address + len(payload)))
         payload += load
     beats = []
     for descriptor in program:
@@ -250,7 +267,10 @@ def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap | Exte
     check_supported(network)
     _check_formats(network, design)
     _check_multipliers(network, design)
-    schedule = schedule_network(network, design.pin, design.pout, design.weight_words)
+    row_words = design.row_words if design.external else None
+    schedule = schedule_network(
+        network, design.pin, design.pout, design.weight_words, row_words
+    )
     memory_map = _map_features(design, schedule)
     _check_maxima(network, design, schedule, memory_map)
     return schedule, memory_map
@@ -264,6 +284,17 @@ def _map_features(design: Design, schedule: Schedule) -> MemoryMap | ExternalMap
 
 def _estimate(network, design, schedule, descriptors, latency=READ_LATENCY) -> Estimate:
     return estimate_cycles(design, schedule, descriptors, sum(network.macs().values()), latency)
+
+
+def _width(columns: tuple[int, int]) -> int:
+    """Columns from the first to the one before the end."""
+    first, end = columns
+    return end - first
+
+
+def _pool_columns(step: Step) -> int:
+    """Pairs of columns of a step's raster, the odd one rounded up."""
+    return -(-_width(step.raster) // 2)
 
 
 def _groups(schedule: Schedule, step: Step, pin: int, pout: int) -> tuple[int, int, int]:
@@ -346,10 +377,10 @@ def _check_maxima(
         needs += [
             (step.conv.name, "input groups", a + b, design.max_groups_in),
             (step.conv.name, "output groups", out, design.max_groups_out),
-            (step.conv.name, "line buffer words", (a + b) * step.out.width, design.row_words),
+            (step.conv.name, "line buffer words", (a + b) * _width(step.raster), design.row_words),
         ]
         if step.pooled:
-            pooled = out * step.pooled.width
+            pooled = out * _pool_columns(step)
             needs.append((step.conv.name, "pooling words", pooled, design.pool_words))
     for where, what, need, limit in needs:
         if need > limit:
@@ -363,99 +394,150 @@ def _descriptors(
     design: Design, schedule: Schedule, memory_map: MemoryMap | ExternalMap
 ) -> list[Descriptor]:
     """All descriptors but for their load addresses."""
-    image = schedule.front_out
-    front_groups = -(-schedule.front.out_channels // design.pin)
-    head_groups = -(-schedule.head.in_channels // design.pout)
-    size = {"width": image.width, "height": image.height}
-    widths = {
+    common = {
+        "height": schedule.front_out.height,
         "kernel": Kernel.CONV3X3_MULTIPLIER if design.mul_bits else Kernel.CONV3X3,
         "weight_bits": design.weight_field,
         "activation_bits": design.activation_field,
         "multiplier_bits": design.mul_bits,
     }
-    channels = schedule.front.in_channels
-    descriptors = [
-        Descriptor(
-            kind=Kind.FRONT,
-            groups_a=channels,
-            groups_out=front_groups,
-            weight_words=channels * front_groups,
-            requantize_words=front_groups,
-            **size,
-            **widths,
-        ),
-        Descriptor(
-            kind=Kind.HEAD,
-            groups_a=head_groups,
-            weight_words=head_groups,
-            requantize_words=1,
-            **size,
-            **widths,
-        ),
-    ]
-    for index, step in enumerate(schedule.steps):
-        a, b, out = _groups(schedule, step, design.pin, design.pout)
-        fields = {"base_a": 0, "base_b": 0, "row_stride_a": 0, "row_stride_b": 0}
-        for which, source in zip("ab", step.sources):
-            region = memory_map.regions[source.tensor.name]
-            fields[f"base_{which}"] = region.base
-            fields[f"row_stride_{which}"] = region.row_stride
-            fields[f"up_{which}"] = int(source.up)
-        if step.store_full:
-            region = memory_map.regions[step.out.name]
-            fields["full_base"] = _first_word(design, region, step)
-            if design.external:
-                fields["full_row_stride"] = region.row_stride
-        if step.pooled:
-            region = memory_map.regions[step.pooled.name]
-            fields["pool_base"] = _first_word(design, region, step)
-            if design.external:
-                fields["pool_row_beats"] = region.row_stride // design.packed.bus_bytes
-        descriptors.append(
-            Descriptor(
-                kind=Kind.CONV,
-                last=int(index == len(schedule.steps) - 1),
-                from_front=int(not step.sources),
-                store_full=int(step.store_full),
-                store_pool=int(step.pooled is not None),
-                to_head=int(step.to_head),
-                width=step.out.width,
-                height=step.out.height,
-                groups_a=a,
-                groups_b=b,
-                groups_out=out,
-                words_out=-(-step.channels // design.pin),
-                weight_words=(a + b) * out,
-                requantize_words=out,
-                pixel_stride=-(-step.out.channels // design.pin),
-                **fields,
-                **widths,
-            )
-        )
+    head_groups = -(-schedule.head.in_channels // design.pout)
+    head = Descriptor(
+        kind=Kind.HEAD,
+        groups_a=head_groups,
+        weight_words=head_groups,
+        requantize_words=1,
+        width=schedule.front_out.width,
+        **common,
+    )
+    descriptors = []
+    for step in schedule.steps:
+        if not step.sources:
+            again = bool(descriptors)
+            descriptors.append(_front(design, schedule, step, again, common))
+            descriptors += [] if again else [head]
+        descriptors.append(_conv(design, schedule, memory_map, step, common))
+    descriptors[-1] = replace(descriptors[-1], last=1)
     return descriptors
 
 
-def _first_word(design: Design, region: Region | ExternalRegion, step: Step) -> int:
-    """Where the first word of a step's channels lies in a feature map."""
+def _front(
+    design: Design, schedule: Schedule, step: Step, again: bool, common: dict
+) -> Descriptor:
+    """The first convolution, as far as ``step`` takes it; ``again`` with the same parameters."""
+    channels, width = schedule.front.in_channels, schedule.image.width
+    groups = -(-schedule.front.out_channels // design.pin)
+    raster = with_halo(*step.raster, width)
+    fields = {}
+    if design.external:
+        fields = {"base_a": raster[0] * channels, "row_stride_a": width * channels}
+    return Descriptor(
+        kind=Kind.FRONT,
+        keep=int(again),
+        groups_a=channels,
+        groups_out=groups,
+        weight_words=channels * groups,
+        requantize_words=groups,
+        **_trims(step.raster, raster),
+        **fields,
+        **common,
+    )
+
+
+def _conv(
+    design: Design,
+    schedule: Schedule,
+    memory_map: MemoryMap | ExternalMap,
+    step: Step,
+    common: dict,
+) -> Descriptor:
+    """A step of the main array."""
+    a, b, out = _groups(schedule, step, design.pin, design.pout)
+    first, _ = step.raster
+    fields = {"base_a": 0, "base_b": 0, "row_stride_a": 0, "row_stride_b": 0}
+    for which, source in zip("ab", step.sources):
+        region = memory_map.regions[source.tensor.name]
+        column = first // 2 if source.up else first
+        fields[f"base_{which}"] = _first_word(design, region, column)
+        fields[f"row_stride_{which}"] = region.row_stride
+        fields[f"up_{which}"] = int(source.up)
+    group = step.first_channel // design.pin
+    if step.store_full:
+        region = memory_map.regions[step.out.name]
+        fields["full_base"] = _first_word(design, region, step.first_column, group)
+        if design.external:
+            fields["full_row_stride"] = region.row_stride
+    if step.pooled:
+        region = memory_map.regions[step.pooled.name]
+        fields["pool_base"] = _first_word(design, region, step.first_column // 2, group)
+        if design.external:
+            fields["pool_row_beats"] = region.row_stride // design.packed.bus_bytes
+    elif step.to_head and design.external:
+        fields |= {"pool_base": step.first_column, "pool_row_beats": step.out.width}
+    return Descriptor(
+        kind=Kind.CONV,
+        from_front=int(not step.sources),
+        store_full=int(step.store_full),
+        store_pool=int(step.pooled is not None),
+        to_head=int(step.to_head),
+        odd=first % 2,
+        groups_a=a,
+        groups_b=b,
+        groups_out=out,
+        words_out=-(-step.channels // design.pin),
+        weight_words=(a + b) * out,
+        requantize_words=out,
+        pixel_stride=-(-step.out.channels // design.pin),
+        **_trims(step.strip, step.raster),
+        **fields,
+        **(common | {"height": step.out.height}),
+    )
+
+
+def _trims(strip: tuple[int, int], raster: tuple[int, int]) -> dict[str, int]:
+    """Width of a raster, and on which sides it is more than the strip."""
+    return {
+        "width": _width(raster),
+        "trim_left": int(raster[0] < strip[0]),
+        "trim_right": int(strip[1] < raster[1]),
+    }
+
+
+def _first_word(
+    design: Design, region: Region | ExternalRegion, column: int, group: int = 0
+) -> int:
+    """Where a word of a column's first row lies in the memory of feature maps."""
     word = design.packed.word_bytes if design.external else 1
-    return region.base + step.first_channel // design.pin * word
+    return region.base + (column * region.groups + group) * word
 
 
-def _loads(design: Design, schedule: Schedule) -> list[list[int]]:
+def _loads(
+    design: Design, schedule: Schedule, descriptors: list[Descriptor]
+) -> list[list[int]]:
     """Beats each descriptor loads: weight words, then requantization words."""
     bus, front = design.bus_bits, schedule.front
     image = [(front.in_channels, schedule.image.format)]
-    loads = [
-        conv_beats(design.front, bus, front, image, 0, front.out_channels),
-        head_beats(design, schedule.head),
-    ]
-    for step in schedule.steps:
-        tensors = [source.tensor for source in step.sources] or [schedule.front_out]
-        sources = [(tensor.channels, tensor.format) for tensor in tensors]
-        loads.append(
-            conv_beats(design.main, bus, step.conv, sources, step.first_channel, step.channels)
-        )
+    steps = iter(schedule.steps)
+    loads = []
+    for descriptor in descriptors:
+        if descriptor.keep:
+            loads.append([])
+        elif descriptor.kind is Kind.FRONT:
+            loads.append(conv_beats(design.front, bus, front, image, 0, front.out_channels))
+        elif descriptor.kind is Kind.HEAD:
+            loads.append(head_beats(design, schedule.head))
+        else:
+            loads.append(_step_beats(design, schedule, next(steps)))
     return loads
+
+
+def _step_beats(design: Design, schedule: Schedule, step: Step) -> list[int]:
+    """Beats that a step of the main array loads."""
+    tensors = [source.tensor for source in step.sources] or [schedule.front_out]
+    sources = [(tensor.channels, tensor.format) for tensor in tensors]
+    return conv_beats(
+        design.main, design.bus_bits, step.conv, sources, step.first_channel, step.channels
+    )
 
 
 def _parameter_beats(design: Design, schedule: Schedule) -> int:

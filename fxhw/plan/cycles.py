@@ -17,7 +17,7 @@ from .conv_spec import ConvSpec
 from .design import Design
 from .parameters import count_beats
 from .preparation import prepare_cycles
-from .program import DESCRIPTOR_WORDS, Descriptor
+from .program import DESCRIPTOR_WORDS, Descriptor, Kind
 from .schedule import Schedule
 
 __all__ = [
@@ -177,22 +177,26 @@ def estimate_cycles(
     latency : cycles from a read's address to its first beat, with external memory.
     """
     memories = _Latencies.of(design, latency)
-    prepare = [_prepare(design, step, memories.parameters) for step in descriptors]
-    front, _, *convs = descriptors
-    front_start, head_start, *conv_starts = prepare
-    step_start = start = front_start + head_start + conv_starts[0]
-    previous_start = start
-    steps = []
-    for index, (step, conv) in enumerate(zip(schedule.steps, convs)):
-        # Preparation began when the step before was started.
-        prepared = previous_start + conv_starts[index] if index else start
-        wait = max(0, prepared - step_start)
-        step_start += wait
-        since_front = step_start - front_start - memories.image
-        estimate = _step(design, memories, step.conv.name, front, conv, wait, since_front)
-        steps.append(estimate)
-        previous_start = step_start
-        step_start += estimate.total - wait
+    names = iter(schedule.steps)
+    front, steps = None, []
+    # When the datapath is free, and when preparation begins: at the launch of the step before.
+    free = start = launched = front_start = 0
+    for descriptor in descriptors:
+        launched += _prepare(design, descriptor, memories.parameters)
+        if descriptor.kind is Kind.FRONT:
+            # A further strip's first convolution waits for the step before.
+            front, front_start = descriptor, max(launched, free)
+            launched = front_start
+        elif descriptor.kind is Kind.CONV:
+            if not steps:
+                free = start = launched
+            wait = max(0, launched - free)
+            launched = free + wait
+            name = next(names).conv.name
+            since_front = launched - front_start - memories.image
+            estimate = _step(design, memories, name, front, descriptor, wait, since_front)
+            steps.append(estimate)
+            free += estimate.total
     return Estimate(start, tuple(steps), macs, design.macs_per_cycle)
 
 
@@ -245,20 +249,20 @@ def _step(
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
         latency = _FRONT_PIPELINE + design.front.array_latency + front_requantizer
-        image_row = front.groups_a * (d.width + 1) + latency
-        fill = max(fill, image_row + pace * (d.width + 1) - since_front)
+        image_row = front.groups_a * (front.width + 1) + latency
+        fill = max(fill, image_row + pace * (front.width + 1) - since_front)
         # Words wait in the queue for a step that starts late.
         ahead = min(queue_words(design.front) * pace, max(0, since_front - image_row))
-        behind = d.height * max(0, d.width * pace - row_cycles)
+        behind = d.height * max(0, front.width * pace - row_cycles)
         image = max(0, behind - ahead)
     else:
         image = 0
-    results = d.width * _result_interval(design, d)
+    results = d.columns * _result_interval(design, d)
     # Two burst writers do not share what two writers of the feature memory do.
     conflict = _pool_conflict if not design.external else lambda d, row: 0
     writes = sum(
         max(0, results - row_cycles)
-        + max(0, conflict(d, y) - max(0, row_cycles - d.width * d.words_out))
+        + max(0, conflict(d, y) - max(0, row_cycles - d.columns * d.words_out))
         for y in range(d.height)
     )
     tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
@@ -295,7 +299,7 @@ def _result_interval(design: Design, d: Descriptor) -> int:
 
 def _last_bursts(design: Design, d: Descriptor) -> int:
     """Beats of the last bursts of a step's results: they leave once their last word is there."""
-    widths = d.width * d.store_full, -(-d.width // 2) * d.store_pool
+    widths = d.columns * d.store_full, -(-d.columns // 2) * d.store_pool
     bytes_ = [width * d.pixel_stride * design.packed.word_bytes for width in widths]
     most = design.bursts.block_beats
     return sum(min(most, -(-count // design.packed.bus_bytes)) for count in bytes_)
@@ -305,4 +309,4 @@ def _pool_conflict(d: Descriptor, row: int) -> int:
     """Cycles of a row in which the pooled copy keeps the result from the write port."""
     if not (d.store_pool and d.store_full) or (row % 2 == 0 and row != d.height - 1):
         return 0
-    return -(-d.width // 2) * d.words_out
+    return -(-d.columns // 2) * d.words_out

@@ -93,7 +93,10 @@ def head_beats(design: Design, head: Head) -> list[int]:
 
 
 def count_beats(design: Design, step: Descriptor) -> int:
-    """Beats of a step's parameters: as many as :func:`conv_beats` or :func:`head_beats` give."""
+    """Beats of a step's parameters: as many as :func:`conv_beats` or :func:`head_beats` give, or
+    none if they are loaded already."""
+    if step.keep:
+        return 0
     weight, requantize = word_beats(design)[step.kind]
     return step.weight_words * weight + step.requantize_words * requantize
 

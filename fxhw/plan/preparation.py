@@ -39,6 +39,7 @@ __all__ = [
     "check_descriptor",
     "half_of",
     "header_error",
+    "next_place",
     "preparation",
     "prepare_cycles",
 ]
@@ -81,12 +82,15 @@ class Condition(enum.IntEnum):
 
 
 class CarryIn(enum.IntEnum):
-    """What is added beside both summands; ODD is the operand's lowest bit."""
+    """What is added beside both summands; ODD is the operand's lowest bit, LEFT and RIGHT are set
+    if results of the raster's first and last column are kept."""
 
     ZERO = 0
     ONE = 1
     CARRY = 2
     ODD = 3
+    LEFT = 4
+    RIGHT = 5
 
 
 class Scratch(enum.IntEnum):
@@ -212,7 +216,7 @@ def preparation(design: Design) -> tuple[Operation, ...]:
     """The operations that prepare a step on ``design``, in their order."""
     return (
         Operation(when=When.HEADER),
-        *_shapes(),
+        *_shapes(design),
         *_capacities(design),
         *_addresses(design),
         *_products(design),
@@ -224,13 +228,35 @@ def preparation(design: Design) -> tuple[Operation, ...]:
     )
 
 
-def _shapes() -> list[Operation]:
+def _columns(design: Design) -> list[Operation]:
+    """Columns whose results are kept, of which there must be one: width - 2 and 1 for each side
+    that is not trimmed."""
+    if not design.external:
+        return []
+    check = {"when": When.ALWAYS, "code": ErrorCode.SHAPE}
+    return [
+        _take("width", -2, carry=CarryIn.LEFT),
+        Operation(constant=None, carry=CarryIn.RIGHT, fails=Condition.ZERO, **check),
+        # Of -1 columns it carries, of 1 or more it does not.
+        _add(
+            "width",
+            fails=Condition.CARRY,
+            output="columns",
+            store=Scratch.FRONT_WIDTH,
+            **check,
+        ),
+    ]
+
+
+def _shapes(design: Design) -> list[Operation]:
     """What must not be zero, and what must be equal."""
     shape = ErrorCode.SHAPE
     zero = {"fails": Condition.ZERO, "code": shape}
+    whole = {} if design.external else {"store": Scratch.FRONT_WIDTH}
     return [
         _take("width", when=When.ALWAYS, output="width", **zero),
-        _take("height", when=When.ALWAYS, output="height", store=Scratch.FRONT_WIDTH, **zero),
+        *_columns(design),
+        _take("height", when=When.ALWAYS, output="height", **whole, **zero),
         _take(
             "words_out", when=When.STORES, output="words_out", store=Scratch.FRONT_HEIGHT, **zero
         ),
@@ -240,7 +266,8 @@ def _shapes() -> list[Operation]:
         _equal("requantize_words", When.NOT_HEAD, shape, store=Scratch.FRONT_GROUPS),
         _take("requantize_words", -1, when=When.HEAD, fails=Condition.NONZERO, code=shape),
         _take(Scratch.FRONT_WIDTH),
-        _equal("width", When.MEETS, shape),
+        # Strips that feed the head may be of any width.
+        _equal("width", When.FROM_FRONT if design.external else When.MEETS, shape),
         _take(Scratch.FRONT_HEIGHT),
         _equal("height", When.MEETS, shape),
         _take(Scratch.FRONT_GROUPS),
@@ -381,13 +408,24 @@ def _fields(bits: int) -> dict[str, int]:
     return fields
 
 
+def next_place(design: Design, bits: int, place: int) -> int:
+    """Place of the descriptor behind the one of ``bits`` at ``place``.
+
+    0 and 1 are those of FRONT and HEAD, 2 that of the CONV that takes the first convolution's
+    words, 3 that of any other.  In external memory a FRONT may stand at 3, and has 2 behind it.
+    """
+    if design.external and place == 3:
+        return 2 if _fields(bits)["kind"] == Kind.FRONT else 3
+    return min(place + 1, 3)
+
+
 def header_error(design: Design, bits: int, place: int) -> ErrorCode:
     """What a descriptor's first word, its widths and its checksum tell.
 
     Parameters
     ----------
     bits : the descriptor's bits.
-    place : its place in the program, 3 standing for all later ones.
+    place : its place in the program, see :func:`next_place`.
     """
     d = _fields(bits)
     front, head, conv = (d["kind"] == kind for kind in Kind)
@@ -406,8 +444,10 @@ def header_error(design: Design, bits: int, place: int) -> ErrorCode:
         or (conv and not (d["store_full"] or d["store_pool"] or d["to_head"]))
     ):
         return ErrorCode.KIND
+    again = design.external and front and place == 3
     if (
-        front != (place == 0)
+        front != (place == 0 or again)
+        or (design.external and d["keep"] != again)
         or head != (place == 1)
         or (conv and d["from_front"] != (place == 2))
         or d["to_head"] != d["last"]
@@ -444,9 +484,12 @@ def check_descriptor(design: Design, bits: int, place: int, scratch: dict) -> Er
 
     Parameters
     ----------
+    place : see :func:`next_place`.
     scratch : half words kept from the descriptors before; changed.
     """
     holds = _conditions(design, bits, place)
+    d = _fields(bits)
+    kept = not d["trim_left"], not d["trim_right"]
     halves = {n: bits >> n * HALF_BITS & ((1 << HALF_BITS) - 1) for n in range(_HALVES)}
     halves |= {half_of(where): value for where, value in scratch.items()}
     total, carry, count = 0, 0, 0
@@ -463,7 +506,8 @@ def check_descriptor(design: Design, bits: int, place: int, scratch: dict) -> Er
             if other is None:
                 other = (1 << SUM_BITS) - 1 - total if operation.invert else total
             carry, total = divmod(
-                operand + other + (0, 1, carry, operand & 1)[operation.carry], 1 << SUM_BITS
+                operand + other + (0, 1, carry, operand & 1, *kept)[operation.carry],
+                1 << SUM_BITS,
             )
             wrong = (True, carry == 1, total == 0, total != 0)[operation.fails]
             if applies and wrong:

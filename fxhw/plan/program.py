@@ -84,7 +84,11 @@ FIELDS = (
     ("store_full", 1),
     ("store_pool", 1),
     ("to_head", 1),
-    ("reserved0", 9),
+    ("trim_left", 1),
+    ("trim_right", 1),
+    ("odd", 1),
+    ("keep", 1),
+    ("reserved0", 5),
     ("width", 16),
     ("height", 16),
     ("groups_a", 16),
@@ -121,19 +125,25 @@ class Descriptor:
     Parameters
     ----------
     kind : FRONT sets up the first convolution, HEAD the head, CONV runs a layer's tile.
-    width, height : pixels of the result (of the image, for FRONT).
+    width, height : pixels of the raster that is computed: of the result, or of a strip of it with
+        the columns beside it (for FRONT, of the first convolution's; for HEAD, of the image).
     groups_a, groups_b : words per pixel of the two sources (FRONT: image channels; HEAD: groups).
     groups_out : output groups of the tile.
     words_out : feature memory words per pixel of the tile.
     load_address : beat address of the parameters: weight words, then requantization words.
     base_a, base_b, row_stride_a, row_stride_b : where the sources lie and the words of their
-        rows; in external memory bytes, for both.
+        rows; in external memory bytes, for both.  FRONT's are those of the image there.
     up_a, up_b : whether a source is read at half the resolution (nearest upsampling).
     full_base, pool_base, pixel_stride : where results go (in external memory a byte offset), and
         words from pixel to pixel.
     full_row_stride : bytes from row to row of the result in external memory.
-    pool_row_beats : beats of the bus from row to row of its pooled copy there.
+    pool_row_beats : beats of the bus from row to row of its pooled copy there.  Of a step that
+        feeds the head, which never pools, ``pool_base`` is the first column of the mask that it
+        makes, and ``pool_row_beats`` the mask's width.
     store_full, store_pool, to_head : which results are wanted.
+    trim_left, trim_right : the results of the raster's first or last column are dropped.
+    odd : the raster starts at an odd column of the layer.
+    keep : FRONT's parameters are loaded already.
     from_front : source A is the first convolution, straight from the image.
     last : the program ends after this step.
     weight_bits, activation_bits : kinds and widths this step assumes, see :func:`format_field`.
@@ -149,6 +159,10 @@ class Descriptor:
     store_full: int = 0
     store_pool: int = 0
     to_head: int = 0
+    trim_left: int = 0
+    trim_right: int = 0
+    odd: int = 0
+    keep: int = 0
     width: int = 0
     height: int = 0
     groups_a: int = 0
@@ -170,6 +184,11 @@ class Descriptor:
     weight_bits: int = 0
     activation_bits: int = 0
     multiplier_bits: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Columns whose results are kept."""
+        return self.width - self.trim_left - self.trim_right
 
     def encode(self) -> int:
         """The descriptor's 512 bits, checksum included.

@@ -6,7 +6,14 @@ from math import lcm
 from ..errors import FxhwError
 from ..graph import Concat, Conv, Head, MaxPool, Network, TensorInfo, Upsample
 
-__all__ = ["Schedule", "Source", "Step", "least_weight_words", "schedule_network"]
+__all__ = [
+    "Schedule",
+    "Source",
+    "Step",
+    "least_weight_words",
+    "schedule_network",
+    "with_halo",
+]
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Step:
-    """One output tile of one convolution on the main array.
+    """One output tile of a strip of columns of one convolution on the main array.
+
+    A strip is computed on a raster that has a column more on either side, but for the image's
+    own borders: the halo, whose results are dropped.
 
     Parameters
     ----------
@@ -30,6 +40,7 @@ class Step:
     store_full : whether ``out`` itself is written.
     to_head : whether the result feeds the head.
     first_channel, channels : the tile's output channels.
+    first_column, columns : the strip's columns; all of them where the layer's rows fit.
     """
 
     conv: Conv
@@ -40,6 +51,27 @@ class Step:
     to_head: bool
     first_channel: int
     channels: int
+    first_column: int
+    columns: int
+
+    @property
+    def stored(self) -> list[tuple[TensorInfo, slice]]:
+        """Feature maps that are written, and which columns of them."""
+        first, end = self.strip
+        maps = [(self.out, slice(first, end))] if self.store_full else []
+        if self.pooled:
+            maps.append((self.pooled, slice(first // 2, -(-end // 2))))
+        return maps
+
+    @property
+    def strip(self) -> tuple[int, int]:
+        """First column, and the one behind the last."""
+        return self.first_column, self.first_column + self.columns
+
+    @property
+    def raster(self) -> tuple[int, int]:
+        """The same of the columns it is computed on."""
+        return with_halo(*self.strip, self.out.width)
 
 
 @dataclass(frozen=True)
@@ -62,8 +94,17 @@ class Schedule:
     head: Head
 
 
+def with_halo(first: int, end: int, width: int) -> tuple[int, int]:
+    """Columns ``first`` to ``end`` of a row of ``width`` and those beside them that there are."""
+    return max(0, first - 1), min(width, end + 1)
+
+
 def schedule_network(
-    network: Network, pin: int, pout: int, weight_words: int | None = None
+    network: Network,
+    pin: int,
+    pout: int,
+    weight_words: int | None = None,
+    row_words: int | None = None,
 ) -> Schedule:
     """Steps of ``network`` at its own size.
 
@@ -72,6 +113,9 @@ def schedule_network(
     pin, pout : channels the array takes and makes per cycle.
     weight_words : most weight words of a step; layers that need more are cut into tiles of
         output channels (default: no limit, one tile per layer).
+    row_words : most words of a row of a step's input; layers with longer ones are cut into strips
+        of columns (default: no limit, one strip per layer).  All steps of a layer come before
+        those of the next.
 
     Raises
     ------
@@ -96,9 +140,12 @@ def schedule_network(
                 "a layer that reads the first convolution or feeds the head must fit in one; "
                 f"allow {groups_in * -(-conv.out_channels // pout)} weight words"
             )
+        out = tensors[conv.output]
+        strips = _strips(conv, out.width, groups_in, row_words, 2 if pooled else 1)
         steps += [
-            Step(conv, sources, tensors[conv.output], pooled, stored, to_head, first, channels)
-            for first, channels in tiles
+            Step(conv, sources, out, pooled, stored, to_head, *tile, *strip)
+            for tile in tiles
+            for strip in strips
         ]
     if not steps[-1].to_head:
         raise FxhwError("The head must read the last convolution's result")
@@ -175,6 +222,11 @@ def _sinks(
         raise FxhwError(f"Layer {conv.name} is pooled twice; pool it once and share the result")
     if heads and conv is not network.convs[-1]:
         raise FxhwError(f"Layer {conv.name} feeds the head but is not the last convolution")
+    if heads and pools:
+        raise FxhwError(
+            f"Layer {conv.name} feeds the head and is pooled, which nothing can read; remove "
+            f"{pools[0].name}"
+        )
     stored = len(readers) > len(pools) + len(heads)
     return tensors[pools[0].output] if pools else None, stored, bool(heads)
 
@@ -195,3 +247,22 @@ def _tiles(conv: Conv, groups_in: int, pin: int, pout: int, weight_words: int | 
         (first, min(channels, conv.out_channels - first))
         for first in range(0, conv.out_channels, channels)
     ]
+
+
+def _strips(
+    conv: Conv, width: int, groups_in: int, row_words: int | None, grain: int
+) -> list[tuple[int, int]]:
+    """(first column, columns) of the fewest strips whose rows fit, as wide as each other as can
+    be; all but the last are multiples of ``grain`` wide."""
+    for count in range(1, max(1, -(-width // 2)) + 1):
+        whole, more = divmod(-(-width // grain), count)
+        ends = [min(width, grain * (whole * n + min(n, more))) for n in range(count + 1)]
+        strips = list(zip(ends, ends[1:]))
+        rasters = [with_halo(*strip, width) for strip in strips]
+        widest = max(end - first for first, end in rasters)
+        if row_words is None or widest * groups_in <= row_words:
+            return [(first, end - first) for first, end in strips]
+    raise FxhwError(
+        f"Layer {conv.name} needs {widest * groups_in} line buffer words for a strip of "
+        f"{min(2, width)} columns and those beside it, but a row may have {row_words}; allow more"
+    )
