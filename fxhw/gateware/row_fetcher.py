@@ -86,6 +86,11 @@ class RowFetcher(wiring.Component):
                 "segments": Out(stream.Signature(Segment(packed, most))),
             }
         )
+        self._address = Signal.like(self.origin)
+        self._room = Signal(signed(len(self.limit) + 1))  # bytes of the range from the row on
+        self._reach = Signal(len(self._length.bytes) + 1)
+        self._fits = Signal()
+        self._state = Signal(data.StructLayout({"measure": 1, "place": 1, "ask": 1}))
 
     def elaborate(self, platform):
         m = Module()
@@ -94,11 +99,9 @@ class RowFetcher(wiring.Component):
         command, segment = self.commands, self.segments
         lane_bits = (packed.bus_bytes - 1).bit_length()
         unit_bits = (packed.unit_bytes - 1).bit_length()
-        address = Signal.like(self.origin)
-        room = Signal(signed(len(self.limit) + 1))  # bytes of the range from the row on
-        reach = Signal(len(length.bytes) + 1)
+        address, room, reach, fits = self._address, self._room, self._reach, self._fits
         left = Signal.like(self.height)
-        fits, second, free = Signal(), Signal(), Signal()
+        second, free = Signal(), Signal()
         doubled = source_columns(self.width, True, self.odd)
         m.d.comb += [
             length.start.eq(self.start),
@@ -113,7 +116,12 @@ class RowFetcher(wiring.Component):
         with m.If(segment.ready):
             m.d.sync += segment.valid.eq(0)
         with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("Idle") | command.valid | segment.valid)
+            m.d.comb += [
+                self.busy.eq(~fsm.ongoing("Idle") | command.valid | segment.valid),
+                self._state.measure.eq(fsm.ongoing("Measure")),
+                self._state.place.eq(fsm.ongoing("Place")),
+                self._state.ask.eq(fsm.ongoing("Ask")),
+            ]
             with m.State("Idle"):
                 m.d.sync += [
                     address.eq(self.origin + config.base),

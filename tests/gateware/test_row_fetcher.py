@@ -94,6 +94,15 @@ def test_a_base_past_the_range(base):
     check(PackedWords(48, 64), config, {"width": 4, "height": 2, "odd": 0}, 31)
 
 
+@pytest.mark.parametrize("short", [0, 1])
+def test_a_range_at_the_end_of_the_address_space(short):
+    config = {"base": 0x1000 - 2 * 24, "row_stride": 24, "groups": 2, "up": 0}
+    raster = {"width": 2, "height": 3, "odd": 0}
+    origin = (1 << 44) - 0x1000
+    check(PackedWords(48, 64), config, raster, 0x1000 - short, origin)
+    check(PackedWords(48, 64), config | {"base": 0x1000}, raster, 0x1000 - short, origin)
+
+
 def test_random():
     rng = random.Random(11)
     for _ in range(40):

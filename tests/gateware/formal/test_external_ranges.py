@@ -10,7 +10,6 @@ from amaranth.hdl import (
     Assert,
     Assume,
     Cat,
-    Const,
     Cover,
     Elaboratable,
     Module,
@@ -19,7 +18,6 @@ from amaranth.hdl import (
     Value,
 )
 
-from fxhw.gateware.external_writer import ExternalWriter
 from fxhw.gateware.range_check import RangeCheck
 from fxhw.gateware.row_fetcher import RowFetcher
 from fxhw.plan.bursts import BurstSpec
@@ -32,8 +30,8 @@ from .test_datapath_streams import mutant
 
 pytestmark = pytest.mark.formal
 
-PACKED = PackedWords(16, 32)
-BURSTS = BurstSpec(4, address_bits=33, max_count=16)
+PACKED = PackedWords(48, 64)
+BURSTS = BurstSpec(8, address_bits=40, max_count=16)
 
 
 def choose(m, *signals):
@@ -43,123 +41,102 @@ def choose(m, *signals):
         m.d.comb += value.eq(AnyConst(len(value)))
 
 
-class _Pieces(Elaboratable):
-    """Pieces lie in the range; they wait unchanged; some are asked for and some refused.
+class FetcherSpec(Elaboratable):
+    """For all rows, for ever: what is asked for lies in the range, is the beats that the row
+    touches, and waits unchanged.  Some is asked for, and some refused, as it does in an
+    ``example``."""
 
-    Bases and strides are small, or as large as can be, so that sums wrap around.
-    """
-
-    def __init__(self, dut):
-        self.dut = dut
+    def __init__(self, component=RowFetcher, example=False):
+        self.example = example
+        self.dut = component(PACKED, BURSTS, max_width=3, max_groups=2)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.dut = dut = self.dut
-        drive(m, *self.streams(m))
-        places = self.configure(m)
-        choose(m, dut.width, dut.height, dut.origin, dut.limit)
-        begun = Signal()
-        m.d.sync += begun.eq(1)
+        command, segment, bus = dut.commands, dut.segments, PACKED.bus_bytes
+        drive(m, dut.start, command.ready, segment.ready)
+        choose(m, dut.config, dut.width, dut.height, dut.odd, dut.origin, dut.limit)
         m.d.comb += [
-            dut.start.eq(~begun),
-            Assume((dut.width != 0) & (dut.height != 0)),
-            Assume((dut.height <= 3) & (dut.limit < 64)),
-            Assume((dut.origin < 16) & (dut.origin[: BURSTS.lane_bits] == 0)),
-            *(Assume(~place[0] & (~place[5:].any() | place[5:].all())) for place in places),
+            Assume(~(dut.start & dut.busy)),
+            Assume((dut.width != 0) & (dut.height != 0) & (dut.config.groups != 0)),
+            Assume(~dut.origin[: BURSTS.lane_bits].any()),
+            # The last byte of the address space is left to the simulations.
+            Assume(dut.origin + dut.limit < 1 << BURSTS.address_bits),
         ]
-        bus = PACKED.bus_bytes
-        whole = (dut.limit + bus - 1) & ~Const(bus - 1, 33)
-        command = dut.commands
-        offset, beats, size = self.piece(m)
-        begin = Signal(BURSTS.address_bits)
-        m.d.comb += begin.eq(offset & ~Const(bus - 1, len(offset)))
-        with m.If(command.valid):
+        waiting = command.valid | segment.valid
+        address, size = command.payload.address, dut._length.bytes
+        offset = (address - dut.origin).as_unsigned()[: BURSTS.address_bits]
+        lane = address[: BURSTS.lane_bits]
+        first = offset - lane
+        behind = Signal(BURSTS.address_bits + 2)
+        m.d.comb += behind.eq(
+            first.as_unsigned()[: BURSTS.address_bits] + command.payload.beats * bus
+        )
+        with m.If(waiting):
             m.d.comb += [
-                Assert(command.payload.address >= dut.origin),
+                Assert(address >= dut.origin),
                 Assert(offset + size <= dut.limit),
-                Assert(begin + beats * bus <= whole),
-                Assert(begin + beats * bus >= offset + size),
-                Assert(begin + (beats - 1) * bus < offset + size),
+                Assert(behind >= offset + size),
+                Assert(behind < offset + size + bus),
             ]
+        for port in (command, segment):
+            m.d.comb += Assert(holds(m, port.valid, port.ready, port.payload))
         asked = Signal(2)
         with m.If(command.valid & command.ready & ~asked.all()):
             m.d.sync += asked.eq(asked + 1)
-        m.d.comb += [
-            Assert(holds(m, command.valid, command.ready, command.payload)),
-            Cover((asked == 2) & dut.overrun),
-        ]
+        m.d.comb += Cover((asked == 2) & dut.overrun)
+        if self.example:
+            values = {"base": 6, "row_stride": 18, "groups": 2, "up": 0}
+            m.d.comb += [Assume(dut.config[name] == value) for name, value in values.items()]
+            m.d.comb += [Assume((dut.width == 1) & (dut.height == 3) & (dut.limit == 40))]
+        self._keep(m, waiting, size)
         return m
 
-
-class FetcherSpec(_Pieces):
-    def streams(self, m):
-        return self.dut.commands.ready, self.dut.segments.ready
-
-    def configure(self, m):
-        config = self.dut.config
-        choose(m, config, self.dut.odd)
-        m.d.comb += Assume((config.groups != 0) & (config.groups <= 2))
-        return config.base, config.row_stride
-
-    def piece(self, m):
+    def _keep(self, m, waiting, size):
+        """What always holds inside, so that the rest can be proved for ever."""
         dut = self.dut
-        segment = dut.segments
-        m.d.comb += Assert(holds(m, segment.valid, segment.ready, segment.payload))
-        size = segment.payload.words * PACKED.word_bytes
-        return dut.commands.payload.address - dut.origin, dut.commands.payload.beats, size
-
-
-class WriterSpec(_Pieces):
-    def streams(self, m):
-        dut = self.dut
-        drive(m, dut.i.valid, dut.i.payload)
-        m.d.comb += Assume(holds(m, dut.i.valid, dut.i.ready, dut.i.payload))
-        return dut.commands.ready, dut.beats.ready
-
-    def configure(self, m):
-        target = self.dut.target
-        choose(m, target)
-        m.d.comb += [
-            Assume((target.words != 0) & (target.words <= 2)),
-            Assume((target.pixel_stride >= target.words) & (target.pixel_stride < 8)),
-        ]
-        return target.base, target.row_stride
-
-    def piece(self, m):
-        payload, bus = self.dut.commands.payload, PACKED.bus_bytes
+        state, room, length = dut._state, dut._room, dut._length
+        walking = state.place | state.ask
+        payload, bus = dut.commands.payload, PACKED.bus_bytes
         lane = payload.address[: BURSTS.lane_bits]
-        beats = (lane + payload.bytes + bus - 1) // bus
-        return payload.address - self.dut.origin, beats, payload.bytes
+        reach = size + bus - 1
+        m.d.comb += [
+            Assert(~length.busy | state.measure),
+            Assert(~(state.measure & waiting)),
+            Assert(~(walking | waiting) | (dut._reach == reach)),
+            Assert(~(state.ask | waiting) | (payload.beats == (lane + reach) >> len(lane))),
+        ]
+        with m.If((walking | state.measure) & (room >= 0)):
+            m.d.comb += [
+                Assert(dut._address >= dut.origin),
+                Assert(dut._address - dut.origin + room == dut.limit),
+            ]
+        with m.If(state.ask):
+            m.d.comb += [
+                Assert(~waiting),
+                Assert(dut._fits == (room >= size)),
+                Assert(payload.address == dut._address),
+            ]
 
 
-def fetcher(component=RowFetcher):
-    return FetcherSpec(component(PACKED, BURSTS, max_width=3, max_groups=2))
-
-
-def writer(component=ExternalWriter):
-    return WriterSpec(component(PACKED, BURSTS, max_width=3, max_words=2))
-
-
-@pytest.mark.parametrize("spec", [fetcher, writer])
-def test_pieces_lie_in_their_range(spec):
-    prove(spec(), 17)
-    prove(spec(), 24, "cover")
+def test_rows_lie_in_their_range():
+    prove(FetcherSpec(), 2, "induction")
+    prove(FetcherSpec(example=True), 20, "cover")
 
 
 @pytest.mark.parametrize(
-    ("spec", "component", "old", "new"),
+    ("old", "new"),
     [
-        (fetcher, RowFetcher, "room >= length.bytes", "room >= length.words"),
-        (fetcher, RowFetcher, "signed(len(self.limit) + 1)", "len(self.limit)"),
-        (fetcher, RowFetcher, "with m.If(free)", "with m.If(1)"),
-        (writer, ExternalWriter, "row_room - target.row_stride", "row_room"),
-        (writer, ExternalWriter, "with m.If(free)", "with m.If(1)"),
+        ("room >= length.bytes", "room >= length.words"),
+        ("length.bytes + packed.bus_bytes - 1", "length.bytes + packed.bus_bytes"),
+        ("with m.If(free)", "with m.If(1)"),
+        ("room.eq(room - config.row_stride)", "room.eq(room)"),
     ],
-    ids=["bytes", "sign", "a command overwritten", "rows", "a pixel overwritten"],
+    ids=["words for bytes", "a beat too many", "a command overwritten", "rows past the range"],
 )
-def test_refutes(spec, component, old, new):
+def test_rows_refute(old, new):
     with pytest.raises(AssertionError, match="refuted"):
-        prove(spec(mutant(component, old, new)), 17)
+        prove(FetcherSpec(mutant(RowFetcher, old, new)), 2, "induction")
 
 
 class RangeCheckSpec(Elaboratable):
