@@ -158,3 +158,17 @@ def test_truncated_image(tmp_path):
     (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
     refused(fxhw("golden", tmp_path / "a.png", "-o", tmp_path / "out"), "a.png")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--memory", "axi", "--bus-width", "32"), ("64, 128 or 256", "axi memory", "not 32")),
+        (("--bus-width", "256"), ("32, 64 or 128", "onchip memory", "not 256")),
+        (("--address-bits", "40"), ("--memory axi",)),
+        (("--memory", "axi", "--weight-words", "1"), ("weight words",)),
+    ],
+)
+def test_memories_that_cannot_be(tmp_path, options, words):
+    refused(fxhw("generate", *options, "-o", tmp_path / "out"), *words)
+    assert not (tmp_path / "out").exists()
