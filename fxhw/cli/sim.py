@@ -82,9 +82,9 @@ def command(
     """Run an image through the generated Verilog in FOLDER and compare every layer bit for bit.
 
     Compared with the exact NumPy model: the first convolution's words, every word that leaves the
-    requantizer, every word written to the feature memory, and the mask.  The cycle counters are
-    compared with the estimate.  The image is normalized as the network asks, as a whole, before
-    it is cropped or streamed in.  Exit status 1 if anything differs.
+    requantizer, every word written to the feature memory, on chip or external, and the mask.  The
+    cycle counters are compared with the estimate.  The image is normalized as the network asks, as
+    a whole, before it is cropped or streamed in.  Exit status 1 if anything differs.
     """
     from ..cosim import Folder
     from ..cosim.report import summarize
