@@ -141,7 +141,9 @@ class Accelerator(wiring.Component):
     def _connect_parameters(self, m, registers, sequencer, front, main):
         """The parameter memory: the host writes it, the sequencer reads it into the stores."""
         banks = self._design.parameter_banks
-        m.submodules.parameter_memory = parameters = BankedMemory(banks, "parameters", self._init)
+        m.submodules.parameter_memory = parameters = BankedMemory(
+            banks, "parameters", self._init, self._design.target
+        )
         wiring.connect(m, sequencer.memory, parameters.read)
         m.d.comb += [
             parameters.write.valid.eq(registers.load_enable),
