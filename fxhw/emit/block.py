@@ -222,7 +222,8 @@ def _fill(name: str, design: Design, folder: Path, top: str, component) -> dict:
         f"{top}.core": ("FuseSoC core", fusesoc_core(top, sorted(emitted.memories))),
     }
     for file, text in emitted.memories.items():
-        texts[file] = ("memory contents, for $readmemh", text)
+        use = "synthesis" if file.endswith(".vh") else "$readmemh"
+        texts[file] = (f"memory contents, for {use}", text)
     files = {}
     for file, (role, text) in sorted(texts.items()):
         data = text.encode()

@@ -84,7 +84,8 @@ def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
         f"{top}.core": ("FuseSoC core", fusesoc_core(top, sorted(emitted.memories))),
     }
     for name, text in emitted.memories.items():
-        texts[name] = ("memory contents, for $readmemh", text)
+        use = "synthesis" if name.endswith(".vh") else "$readmemh"
+        texts[name] = (f"memory contents, for {use}", text)
     ports = _ports(component)
     described = make_manifest(network, plan, top, ports, {})
     program = Program.from_manifest(top, described, program_hex(plan))

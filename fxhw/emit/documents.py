@@ -162,7 +162,10 @@ def program_hex(plan: Plan) -> str:
 def fusesoc_core(top: str, memories: list[str]) -> str:
     """A FuseSoC core description (CAPI2)."""
     copied = "".join(
-        f"      - {name}: {{file_type: user, copyto: {name}}}\n" for name in memories
+        f"      - {name}: {{file_type: verilogSource, is_include_file: true}}\n"
+        if name.endswith(".vh")
+        else f"      - {name}: {{file_type: user, copyto: {name}}}\n"
+        for name in memories
     )
     return (
         "CAPI=2:\n"

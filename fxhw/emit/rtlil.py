@@ -11,6 +11,7 @@ from ..errors import FxhwError
 __all__ = [
     "MemoryInit",
     "extract_memory_inits",
+    "extract_primitive_contents",
     "find_memories",
     "rename_modules",
     "rename_primitives",
@@ -109,6 +110,26 @@ def extract_memory_inits(text: str) -> tuple[str, list[MemoryInit]]:
         if any(init.words):
             inits.append(init)
     return "".join(kept), inits
+
+
+def extract_primitive_contents(text: str) -> tuple[str, dict[str, int]]:
+    """``text`` without the parameters CONTENTS of its primitives, and these, primitive -> value.
+
+    Raises
+    ------
+    FxhwError if two primitives of one name have different contents.
+    """
+    kept, words, kind = [], {}, ""
+    for line in text.splitlines(keepends=True):
+        if found := _CELL.match(line.rstrip("\n")):
+            kind = found[1][1:]
+        if not line.startswith("    parameter \\CONTENTS "):
+            kept.append(line)
+            continue
+        value = int(line.partition("'")[2].strip() or "0", 2)
+        if words.setdefault(kind, value) != value:
+            raise FxhwError(f"Two memories that start differently are both called {kind}")
+    return "".join(kept), words
 
 
 def find_memories(text: str, attribute: str) -> list[tuple[str, str]]:

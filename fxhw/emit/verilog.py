@@ -13,11 +13,12 @@ from pathlib import Path
 
 from ..errors import FxhwError
 from ..gateware.memory_marks import MARKS
-from ..gateware.primitives import verilog_of
+from ..gateware.primitives import contents_of, verilog_of
 from .names import is_name
 from .rtlil import (
     MemoryInit,
     extract_memory_inits,
+    extract_primitive_contents,
     find_memories,
     rename_modules,
     rename_primitives,
@@ -63,7 +64,8 @@ class Emitted:
     top : name of the top module; every other module's name starts with it.
     verilog : the Verilog text.
     memories : file name -> contents, of the memories that do not start empty; the Verilog reads
-        them by ``$readmemh`` from the working directory.
+        them by ``$readmemh`` from the working directory.  Those of memory cells stand in a file
+        more, ``.vh``, which it includes for synthesis.
     """
 
     top: str
@@ -95,12 +97,17 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
         # A submodule that a parameter makes superfluous is no mistake.
         warnings.simplefilter("ignore", UnusedElaboratable)
         text = rtlil.convert(component, name=top, platform="verilog", emit_src=False)
+    text, words = extract_primitive_contents(text)
     text, primitives = rename_primitives(rename_modules(text), top)
     text, inits = extract_memory_inits(text)
+    contents = {}
+    for kind, value in words.items():
+        contents |= contents_of(kind, value)
     library = "".join(verilog_of(kind, name) for kind, name in primitives.items())
     with tempfile.TemporaryDirectory(prefix="fxhw-") as folder:
         (Path(folder) / "design.il").write_text(text, encoding="utf-8")
-        (Path(folder) / "primitives.v").write_text(library, encoding="utf-8")
+        for name, lines in {"primitives.v": library, **contents}.items():
+            (Path(folder) / name).write_text(lines, encoding="utf-8")
         script = _SCRIPT.format(top=top, primitives=_READ_PRIMITIVES if library else "")
         run_yosys(script, folder)
         verilog = (Path(folder) / "design.v").read_text(encoding="utf-8")
@@ -112,7 +119,7 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
         for module, memory in find_memories(text, attribute):
             verilog = _mark_memory(verilog, module, memory, mark)
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
-    memories = {name: init.to_hex() for init, name in zip(inits, names)}
+    memories = {name: init.to_hex() for init, name in zip(inits, names)} | contents
     return Emitted(top, f"{comment}\n{_LINT}\n{verilog}{library}", memories)
 
 

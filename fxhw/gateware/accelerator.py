@@ -156,7 +156,9 @@ class Accelerator(wiring.Component):
     def _connect_parameters(self, m):
         """The parameter memory: the host writes it, the sequencer reads it into the stores."""
         banks, registers = self._design.parameter_banks, self._registers
-        m.submodules.parameter_memory = memory = BankedMemory(banks, "parameters", self._init)
+        m.submodules.parameter_memory = memory = BankedMemory(
+            banks, "parameters", self._init, self._design.target
+        )
         m.submodules.parameters = parameters = OnchipParameters(self._design)
         wiring.connect(m, parameters.memory, memory.read)
         m.d.comb += [

@@ -14,8 +14,8 @@ class RegisteredMemory(wiring.Component):
     """Words in a memory block, read through the block's own output register where it has one.
 
     Generated Verilog for ECP5 has the vendor's cells (:mod:`.primitives.ecp5_memory`), but for
-    memories that are too small or too deep for them, or that do not start empty: the synthesizer
-    makes those, as it does for every other family.
+    memories that are too small or too deep for them: the synthesizer makes those, as it does for
+    every other family.
 
     *Latency*: a word follows its address by two cycles; a write is there for an address that comes
     in the next cycle.  A word that is read while it is written may be either.  *Throughput*: a
@@ -25,7 +25,7 @@ class RegisteredMemory(wiring.Component):
     ----------
     depth : words.
     width : bits of a word.
-    name : of the memory.
+    name : of the memory, and of the files with its contents.
     target : family of the cells.
     init : initial words.
 
@@ -50,7 +50,7 @@ class RegisteredMemory(wiring.Component):
         self._width = width
         self._name = name
         self._init = init
-        self._in_cells = target == "ecp5" and fits_blocks(depth, width) and not any(init)
+        self._in_cells = target == "ecp5" and fits_blocks(depth, width)
         super().__init__(
             {
                 "write_enable": In(1),
@@ -65,8 +65,14 @@ class RegisteredMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if platform == "verilog" and self._in_cells:
+            kind, parameters = f"ecp5_memory_{self._depth}x{self._width}", {}
+            if any(self._init):
+                kind += f"_of_{self._name}"
+                words = "".join(f"{word:0{self._width}b}" for word in reversed(self._init))
+                parameters["p_CONTENTS"] = Const(int(words, 2), self._depth * self._width)
             m.submodules[self._name] = Instance(
-                f"ecp5_memory_{self._depth}x{self._width}",
+                kind,
+                **parameters,
                 i_CLK=ClockSignal(),
                 i_WE=self.write_enable,
                 i_WA=self.write_address,

@@ -146,7 +146,7 @@ def count(netlist: Netlist, target: Target, dsp: bool = True, seconds: float = 0
 def _run(folder: Path, work: Path, script: str) -> None:
     """Run ``script`` in ``work`` on a copy of the folder's sources."""
     top = load_manifest(folder)["top"]
-    for path in (folder / f"{top}.v", *folder.glob("*.mem")):
+    for path in (folder / f"{top}.v", *folder.glob("*.mem"), *folder.glob("*.vh")):
         if not path.is_file():
             raise FxhwError(f"File {path} is missing; run 'fxhw generate' again")
         shutil.copy(path, work)

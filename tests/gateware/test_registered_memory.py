@@ -88,13 +88,6 @@ def test_equals_a_list(depth, width):
     check(given, accesses, width)
 
 
-def test_initial_words_are_left_to_the_synthesizer():
-    memory = RegisteredMemory(4096, 4, "table", "ecp5", tuple(range(8)))
-    emitted = emit_verilog(memory, "top")
-    assert "ecp5_memory" not in emitted.verilog
-    assert emitted.memories["table.mem"].startswith("0\n1\n2\n")
-
-
 @pytest.mark.parametrize(
     ("depth", "width", "cells"),
     [(64, 36, True), (48, 36, False), (256, 8, False), (257, 8, True), (16385, 4, False)],
@@ -224,23 +217,29 @@ def test_a_broken_block_is_seen(change, tmp_path):
 @pytest.mark.parametrize(
     ("depth", "width"), [(16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)]
 )
-def test_pins_are_those_of_inferred_blocks(depth, width, tmp_path):
+def test_pins_and_contents_are_those_of_inferred_blocks(depth, width, tmp_path):
     """Yosys has no model of the cell, but makes it of memories by itself."""
     bits = (depth - 1).bit_length()
     inferred = f"""\
 module top(input clk, write_enable, enable, input [{bits - 1}:0] write_address, address,
            input [{width - 1}:0] data, output reg [{width - 1}:0] word);
   (* no_rw_check, ram_style = "block" *) reg [{width - 1}:0] words [0:{depth - 1}];
+  initial $readmemh("table.mem", words);
   always @(posedge clk) begin
     if (write_enable) words[write_address] <= data;
     if (enable) word <= words[address];
   end
 endmodule
 """
-    own = emit_verilog(RegisteredMemory(depth, width, target="ecp5"), "top").verilog
-    seen = []
-    for name, verilog in (("inferred", inferred), ("own", own)):
+    rng = random.Random(depth)
+    init = tuple(rng.getrandbits(width) for _ in range(depth - 3))
+    own = emit_verilog(RegisteredMemory(depth, width, "table", "ecp5", init), "top")
+    assert sorted(own.memories) == ["table.mem", "table.vh"]
+    seen, contents = [], []
+    for name, verilog in (("inferred", inferred), ("own", own.verilog)):
         (tmp_path / name).mkdir()
+        for file, text in own.memories.items():
+            (tmp_path / name / file).write_text(text)
         (cell,), ports = synthesize(verilog, tmp_path / name)
         named = {net: (port, k) for port, nets in ports.items() for k, net in enumerate(nets)}
         pins = {pin: named.get(bit[0], bit[0]) for pin, bit in cell["connections"].items()}
@@ -253,7 +252,16 @@ endmodule
                 if re.fullmatch(used, pin) and (isinstance(net, tuple) or net == "1")
             }
         )
+        contents.append(
+            {
+                row: value.replace("x", "0").rjust(320, "0")
+                for row, value in cell["parameters"].items()
+                if row.startswith("INITVAL")
+            }
+        )
     assert seen[0] == seen[1]
+    assert len(contents[0]) == 64
+    assert contents[0] == contents[1]
 
 
 BENCH = """\

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from . import ecp5, ecp5_memory, generic, gowin, ice40, xilinx
 from .multiplier import multiplier_verilog
 
-__all__ = ["FAMILIES", "verilog_of"]
+__all__ = ["FAMILIES", "contents_of", "verilog_of"]
 
 FAMILIES = {
     "generic": generic,
@@ -30,6 +30,24 @@ FAMILIES = {
 """The families by name."""
 
 
+_MEMORY = re.compile(r"ecp5_memory_(\d+)x(\d+)(?:_of_(\w+))?")
+
+
+def contents_of(kind: str, words: int) -> dict[str, str]:
+    """Files, name -> text, that the Verilog of the primitive ``kind`` reads.
+
+    Parameters
+    ----------
+    words : what its parameter CONTENTS is: the initial words end to end, the first one lowest.
+    """
+    found = _MEMORY.fullmatch(kind)
+    depth, width = int(found[1]), int(found[2])
+    bits = f"{words:0{depth * width}b}"
+    starts = range(len(bits) - width, -1, -width)
+    parts = tuple(int(bits[start : start + width], 2) for start in starts)
+    return ecp5_memory.content_files(found[3], depth, width, parts)
+
+
 def verilog_of(kind: str, name: str) -> str:
     """Verilog of the primitive ``kind``, as module ``name``.
 
@@ -39,8 +57,8 @@ def verilog_of(kind: str, name: str) -> str:
     """
     if found := re.fullmatch(r"ecp5_chain_(\d+)", kind):
         return ecp5.chain_verilog(name, int(found[1]))
-    if found := re.fullmatch(r"ecp5_memory_(\d+)x(\d+)", kind):
-        return ecp5_memory.memory_verilog(name, int(found[1]), int(found[2]))
+    if found := _MEMORY.fullmatch(kind):
+        return ecp5_memory.memory_verilog(name, int(found[1]), int(found[2]), found[3] or "")
     if found := re.fullmatch(r"(xc7|xcup)_chain_(\d+)", kind):
         return xilinx.chain_verilog(name, found[1], int(found[2]))
     if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):

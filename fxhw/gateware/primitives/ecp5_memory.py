@@ -13,11 +13,14 @@ reset, since the block's reset clears the latch before the register as well (FPG
 from ...plan.memory_banks import BLOCK_SHAPES
 from ..memory_marks import ATTRIBUTE, MARKS
 
-__all__ = ["block_columns", "fits_blocks", "memory_verilog"]
+__all__ = ["block_columns", "content_files", "fits_blocks", "memory_verilog"]
 
 _SHAPES = BLOCK_SHAPES["ecp5"]
 _BOTH_PORTS = 36
 """Bits of a word that takes the data pins of both ports."""
+
+_ROWS = 64
+"""Parameters INITVAL_00 and on of a block, each for 16 words of 18 bits, 20 bits apart."""
 
 _SMALL = 32
 """Memories of 16x4 bits, in look-up tables, that Yosys takes rather than a block."""
@@ -46,8 +49,32 @@ def block_columns(depth: int, width: int) -> tuple[int, int]:
     return -(-width // bits), bits
 
 
-def memory_verilog(name: str, depth: int, width: int) -> str:
-    """Module ``name``: a memory with a register behind it.
+def content_files(source: str, depth: int, width: int, words: tuple[int, ...]) -> dict[str, str]:
+    """Initial words as files, for simulators and for :func:`memory_verilog`'s blocks."""
+    columns, bits = block_columns(depth, width)
+    # A block of narrow words has a spare bit beside every byte.
+    unit, place = (8, 9) if bits < 9 else (9, 9)
+    rows = [0] * _ROWS
+    for column in range(columns):
+        line = sum(
+            (word >> (bits * column) & ((1 << bits) - 1)) << (bits * n)
+            for n, word in enumerate(words)
+        )
+        for n in range(_ROWS * 32):
+            value = line >> (unit * n) & ((1 << unit) - 1)
+            rows[n // 32] |= value << (320 * column + 20 * (n % 32 // 2) + place * (n % 2))
+    size = 320 * columns
+    return {
+        f"{source}.mem": "".join(f"{word:0{-(-width // 4)}x}\n" for word in words),
+        f"{source}.vh": "".join(
+            f"localparam [{size - 1}:0] INIT_{n:02X} = {size}'h{row:0{size // 4}x};\n"
+            for n, row in enumerate(rows)
+        ),
+    }
+
+
+def memory_verilog(name: str, depth: int, width: int, source: str = "") -> str:
+    """Module ``name``: a memory with a register behind it, with the contents called ``source``.
 
     It is made of DP16KD where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
     model of them otherwise, so that simulators need no vendor library.
@@ -58,6 +85,8 @@ def memory_verilog(name: str, depth: int, width: int) -> str:
     places = max(1, (depth - 1).bit_length())
     used = _address_bits(bits)
     fill = f"{used - places}'b0, " if used > places else ""
+    include = f'  `include "{source}.vh"\n' if source else ""
+    read = f'  initial $readmemh("{source}.mem", stored);\n' if source else ""
     return f"""\
 module {name}(CLK, WE, WA, D, RE, RA, Q);
   input CLK, WE, RE;
@@ -70,9 +99,11 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   wire [{used - 1}:0] wa = {{{fill}WA}};
   wire [{used - 1}:0] ra = {{{fill}RA}};
   assign Q = q[{width - 1}:0];
+{include}\
   genvar i;
   generate for (i = 0; i < {columns}; i = i + 1) begin : blocks
     DP16KD #(
+{_rows() if source else ""}\
       .DATA_WIDTH_A({bits}), .DATA_WIDTH_B({bits}),
       .REGMODE_A("{"OUTREG" if bits == _BOTH_PORTS else "NOREG"}"), .REGMODE_B("OUTREG"),
       .WRITEMODE_A("NORMAL"), .WRITEMODE_B("NORMAL"),
@@ -85,13 +116,14 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   end endgenerate
 `else
   {MARKS[ATTRIBUTE]}
-  reg [{width - 1}:0] words [0:{depth - 1}];
+  reg [{width - 1}:0] stored [0:{depth - 1}];
   reg [{width - 1}:0] latch, word;
+{read}\
   always @(posedge CLK) begin
     if (WE)
-      words[WA] <= D;
+      stored[WA] <= D;
     if (RE)
-      latch <= words[RA];
+      latch <= stored[RA];
     word <= latch;
   end
   assign Q = word;
@@ -103,6 +135,12 @@ endmodule
 def _address_bits(bits: int) -> int:
     """Address bits of a block of words of ``bits`` bits."""
     return next((words - 1).bit_length() for words, each in _SHAPES if each == bits)
+
+
+def _rows() -> str:
+    """Initial contents of the block in column ``i``."""
+    names = [f"{n:02X}" for n in range(_ROWS)]
+    return "".join(f"      .INITVAL_{n}(INIT_{n}[320 * i +: 320]),\n" for n in names)
 
 
 def _pins(bits: int) -> str:
