@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..errors import FxhwError
 from ..fixed import (
     ActivationFormat,
     FixedFormat,
@@ -61,13 +62,11 @@ def give_operands(network: Network, operands: Operands) -> Network:
 
 
 def has_operands(network: Network, operands: Operands) -> bool:
-    """Whether the main array multiplies ``operands`` for ``network`` as it is.
-
-    Raises
-    ------
-    FxhwError if its layers do not share one format.
-    """
-    weight, activation = common_formats(network)
+    """Whether the main array multiplies ``operands`` for ``network`` as it is."""
+    try:
+        weight, activation = common_formats(network)
+    except FxhwError:
+        return False  # layers of several formats
     found = Operands(weight.bits, activation.width, weight.kind, activation.kind)
     return found == operands
 

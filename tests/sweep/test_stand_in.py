@@ -1,5 +1,7 @@
 """Networks of other operands: planned, generated and synthesized, whatever they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,18 @@ def test_it_takes_as_long_as_any_other(network, operands):
     one, two = (plan_point(each, point)[1] for each in (network, other))
     assert one.estimate.total == two.estimate.total
     assert one.design == two.design
+
+
+def test_a_network_of_several_widths(network):
+    """It has no operands of its own, and is requantized to one width first."""
+    convs = network.convs
+    narrow = give_operands(network, Operands(2, 4)).convs[1]
+    ops = [replace(op, weight=narrow.weight, codes=narrow.codes) if op is convs[1] else op
+           for op in network.ops]  # fmt: skip
+    mixed = replace(network, ops=tuple(ops))
+    assert not has_operands(mixed, Operands(4, 4))
+    for operands in (Operands(3, 4), Operands(2, 4, "ternary")):
+        assert has_operands(give_operands(mixed, operands), operands)
 
 
 def test_the_nearest_codes(network):
