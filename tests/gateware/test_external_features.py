@@ -28,18 +28,21 @@ class Step:
     """A step: where it reads and writes, and the results that are sent."""
 
     def __init__(
-        self, rng, *, height=4, width=5, groups=(2, 0), ups=(0, 0), full=(3, 3), pool=None
+        self, rng, *, height=4, width=5, groups=(2, 0), ups=(0, 0), full=(3, 3), pool=None,
+        odd=0, halo=0,
     ):
-        self.height, self.width, self.groups, self.ups = height, width, groups, ups
+        self.height, self.width, self.groups, self.ups, self.odd = height, width, groups, ups, odd
         self.full, self.pool = full, pool
         words, stride = full or pool
         self.words = words
-        self.results = rng.integers(0, 1 << PACKED.word_bits, (height, width, words))
-        halves = (-(-height // 2), -(-width // 2), words)
+        kept = width - halo
+        self.results = rng.integers(0, 1 << PACKED.word_bits, (height, kept, words))
+        halves = (-(-height // 2), -(-kept // 2), words)
         self.pooled = rng.integers(0, 1 << PACKED.word_bits, halves)
         self.fields = {
             "conv.width": width, "conv.height": height, "from_front": not groups[0],
             "store_full": full is not None, "store_pool": pool is not None,
+            "columns": kept, "odd": odd,
             "words_out": words, "pixel_stride": stride,
             "full_base": 0x1000 + 2 * int(rng.integers(0, 4)),
             "full_row_stride": 2 * (width * stride + int(rng.integers(0, 4))),
@@ -47,7 +50,7 @@ class Step:
         }
         self.strides = []
         for name, count, up, base in zip("ab", groups, ups, (0x20, 0x902)):
-            columns = -(-width // 2) if up else width
+            columns = -(-(width + odd) // 2) if up else width
             self.strides.append(2 * (columns * count + 3))
             self.fields |= {
                 f"{name}.base": base, f"{name}.row_stride": self.strides[-1],
@@ -65,7 +68,7 @@ class Step:
         for name, count, up, stride in zip("ab", self.groups, self.ups, self.strides):
             words = np.zeros((self.height, self.width, count), dtype=int)
             for y, x, group in np.ndindex(words.shape):
-                y_at, x_at = (y // 2, x // 2) if up else (y, x)
+                y_at, x_at = (y // 2, (x + self.odd) // 2) if up else (y, x)
                 at = self.fields[f"{name}.base"] + y_at * stride + 2 * (x_at * count + group)
                 at += ORIGIN
                 word = int.from_bytes(memory[at : at + 2], "little")
@@ -156,6 +159,9 @@ STEPS = {
     "both": {"full": (1, 1), "pool": (1, 1), "height": 7},
     "only pooled": {"full": None, "pool": (6, 6)},
     "first": {"groups": (0, 0), "pool": (3, 3)},
+    "strip": {"groups": (2, 1), "ups": (1, 0), "odd": 1, "halo": 2, "width": 6},
+    "last strip": {"groups": (1, 2), "ups": (0, 1), "odd": 1, "halo": 1, "width": 4,
+                   "full": (2, 5), "pool": (2, 5)},
     "a pixel": {"height": 1, "width": 1, "pool": (3, 3)},
 }
 

@@ -33,16 +33,21 @@ class Bench:
     def run(self, body):
         self.phases.run([self.memory.serve_reads(self.dut.read)])(body)
 
-    def setup(self, row, height, limit):
-        return {"row": row, "height": height, "origin": ORIGIN, "limit": limit}
+    def setup(self, row, height, limit, base=0, row_stride=None):
+        row_stride = row if row_stride is None else row_stride
+        strip = {"base": base, "row_stride": row_stride, "row": row, "height": height}
+        return strip | {"origin": ORIGIN, "limit": limit}
 
-    async def image(self, ctx, row, height, limit=SIZE - ORIGIN):
+    async def image(self, ctx, row, height, limit=SIZE - ORIGIN, base=0, row_stride=None):
+        """All of an image's rows, or a strip of them."""
         found = await self.phases.phase(
-            ctx, setup=self.setup(row, height, limit), pulse=["start"],
+            ctx, setup=self.setup(row, height, limit, base, row_stride), pulse=["start"],
             count={"o": row * height}, surplus=5,
         )
-        expected = self.memory.bytes[ORIGIN : ORIGIN + row * height]
-        assert [beat["data"] for beat in found["o"]] == list(expected)
+        first = ORIGIN + base
+        stride = row if row_stride is None else row_stride
+        rows = [self.memory.bytes[first + y * stride :][:row] for y in range(height)]
+        assert [beat["data"] for beat in found["o"]] == list(b"".join(rows))
         assert [beat["last"] for beat in found["o"]] == [0] * (row * height - 1) + [1]
 
     async def forget(self, ctx, *more):
@@ -60,6 +65,19 @@ def test_images(row, height, pause, latency):
         for _ in range(2):
             await bench.image(ctx, row, height, row * height)
         assert ctx.get(bench.dut.idle)
+
+    bench.run(body)
+    assert not bench.phases.seen["overrun"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+def test_strips(pause):
+    bench = Bench(pause=pause, latency=7)
+
+    async def body(ctx):
+        for base, row, height, row_stride in ((5, 9, 4, 30), (29, 1, 5, 30), (8, 16, 3, 24)):
+            size = base + (height - 1) * row_stride + row
+            await bench.image(ctx, row, height, size, base, row_stride)
 
     bench.run(body)
     assert not bench.phases.seen["overrun"]

@@ -34,22 +34,30 @@ class Bench:
     def run(self, body):
         self.phases.run([self.memory.serve_writes(self.dut.write)])(body)
 
-    def begin(self, width, height, logits, limit):
-        """A mask's random bytes, and how to start it."""
+    def begin(self, width, height, logits, limit, strip=None):
+        """A mask's random bytes, and how to start it; ``strip`` has a strip's first column and the
+        columns of the whole mask."""
         count = width * height * (DESIGN.logit_bytes if logits else 1)
         data = list(self.rng.randbytes(count))
-        setup = {"width": width, "height": height, "logits": logits}
+        first, pixels = (0, width) if strip is None else strip
+        setup = {"first_column": first, "row_pixels": pixels}
+        setup |= {"width": width, "height": height, "logits": logits}
         setup |= {"origin": ORIGIN, "limit": limit}
         beats = [{"data": value, "last": n == count - 1} for n, value in enumerate(data)]
         return data, {"setup": setup, "pulse": ["start"], "inputs": {"i": beats}}
 
-    async def mask(self, ctx, width, height, logits=0, limit=None):
+    async def mask(self, ctx, width, height, logits=0, limit=None, strip=None):
         """A mask, there at the very cycle in which ``busy`` falls."""
-        size = width * height * (DESIGN.logit_bytes if logits else 1)
-        data, streams = self.begin(width, height, logits, size if limit is None else limit)
+        first, pixels = (0, width) if strip is None else strip
+        size = DESIGN.logit_bytes if logits else 1
+        first, row, stride = first * size, width * size, pixels * size
+        end = first + (height - 1) * stride + row
+        data, streams = self.begin(width, height, logits, end if limit is None else limit, strip)
         before = bytearray(self.memory.bytes)
         await self.phases.phase(ctx, **streams, until=lambda: not ctx.get(self.dut.busy))
-        before[ORIGIN : ORIGIN + len(data)] = bytes(data)
+        for y in range(height):
+            at = ORIGIN + first + y * stride
+            before[at : at + row] = bytes(data[y * row : (y + 1) * row])
         assert self.memory.bytes == before
 
     async def forget(self, ctx, *more):
@@ -76,6 +84,24 @@ def masks(pause=0.0, latency=1, component=MaskWriter):
 def test_masks(pause, latency):
     assert DESIGN.logit_bytes > 1
     masks(pause, latency)
+
+
+def strips(pause=0.0, logits=0, component=MaskWriter):
+    """Strips of a mask, the first, one in the middle, and the last of one pixel."""
+    bench = Bench(pause=pause, latency=7, component=component)
+
+    async def body(ctx):
+        for first, width, height, pixels in ((0, 5, 4, 16), (5, 10, 3, 16), (15, 1, 6, 16)):
+            await bench.mask(ctx, width, height, logits, strip=(first, pixels))
+
+    bench.run(body)
+    assert not bench.phases.seen["overrun"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+@pytest.mark.parametrize("logits", [0, 1])
+def test_strips(pause, logits):
+    strips(pause, logits)
 
 
 def test_random_and_cancelled():
@@ -157,9 +183,10 @@ def test_error_in_mid_mask():
     [
         ("rows.limit.eq(self.limit)", "rows.limit.eq(~0)", lambda c: stop_at(64, component=c)),
         ("rows.busy | ~bursts.idle", "rows.busy", lambda c: masks(latency=30, component=c)),
+        ("rows.target.base.eq(base)", "rows.target.base.eq(0)", lambda c: strips(component=c)),
         ("self._logit_bytes, 1)", "self._logit_bytes, 2)", lambda c: masks(component=c)),
     ],
-    ids=["past the range", "write not awaited", "wrong bytes"],
+    ids=["past the range", "write not awaited", "first strip's place", "wrong bytes"],
 )
 def test_broken_writers_are_caught(old, new, check):
     broken = mutant(MaskWriter, old, new)
