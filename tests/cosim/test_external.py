@@ -6,11 +6,12 @@ import pytest
 from fxhw.cosim import Folder, Job
 from fxhw.cosim.compiled import build_compiled
 from fxhw.cosim.compiled_run import Timing, run_compiled
-from fxhw.driver import Accelerator, AcceleratorError, Simulation
+from fxhw.driver import Accelerator, AcceleratorError, Program, Simulation
 from fxhw.emit.bundle import write_bundle
 from fxhw.golden import run_network
 from fxhw.plan import compile_network, design_for
 from fxhw.plan.registers import RANGES, Control, ErrorCode, Status
+from tests.driver import test_c_driver as c_driver
 from tests.networks import random_image, random_network
 
 pytestmark = pytest.mark.cosim
@@ -301,6 +302,27 @@ class TestHost:
             session.accelerator.load()
             session.guard()
             session.works()
+
+
+class TestDrivers:
+    """Python's ran in every test above."""
+
+    @pytest.mark.parametrize("logits", [False, True], ids=["mask", "logits"])
+    def test_in_c(self, small, bench, tmp_path, logits):
+        folder, network = small
+        program = Program.from_folder(folder)
+        built = c_driver.build(bench, tmp_path, program)
+        image = job_for(network, seed=11).image
+        mask, tensors = run_network(network, image)
+        commands = ["set pause 60", "set reorder 2", *(["logits"] if logits else []), "run"]
+        said, data = c_driver.run(built, folder, image.tobytes(), 1 << 20, BASE, *commands)
+        assert "overlap: two ranges overlap" in said
+        assert said.count("run: done") == 2
+        assert said[-1] == "ok 0", "the bench has seen a breach of a protocol"
+        if logits:
+            assert program.logits(data) == tensors["logit"].ravel().tolist()
+        else:
+            assert data == np.where(mask, 255, 0).astype("u1").tobytes()
 
 
 def test_a_writer_without_strobes_is_seen(small, cache, monkeypatch, tmp_path):
