@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import ConvSpec
-from ..plan.cycles import FETCH, engine_latency, queue_words
+from ..plan.cycles import engine_latency, fetch_latency, queue_words
 from .accumulators import Accumulators
 from .array_styles import make_array
 from .column_pairs import ColumnPairs
@@ -204,18 +204,19 @@ class ConvEngine(wiring.Component):
         m.submodules.accumulators = accumulators
         m.submodules.requantizer = requantizer
 
-        # A window waits for its weight word: a cycle in the memory, one in the register behind it.
+        # A window waits for its weight word.
+        fetch = fetch_latency(spec)
         words = window.o.payload.words if pairs else window.o.payload
         m.d.comb += [
-            array.window.eq(_delay(m, words.as_value(), FETCH, "window", reset_less=True)),
+            array.window.eq(_delay(m, words.as_value(), fetch, "window", reset_less=True)),
             array.weights.eq(
-                _delay(m, self._weights.word, FETCH - 2, "weights", reset_less=True)
+                _delay(m, self._weights.word, fetch - 2, "weights", reset_less=True)
             ),
         ]
 
         # Bias and shift take a cycle in the memory and one in the register, too.
         tag = Cat(issue.fire, issue.first, issue.last)
-        group = _delay(m, issue.group, FETCH + array.latency - 2, "early_group")
+        group = _delay(m, issue.group, fetch + array.latency - 2, "early_group")
         m.d.comb += scales.address.eq(group)
         belongs = [accumulators.valid, accumulators.first, accumulators.last]
         there = Signal(2)
@@ -223,7 +224,7 @@ class ConvEngine(wiring.Component):
             tag = Cat(tag, marks.left, marks.before, marks.own)
             belongs += [accumulators.left, there]
         m.d.comb += [
-            Cat(belongs).eq(_delay(m, tag, FETCH + array.latency, "tag")),
+            Cat(belongs).eq(_delay(m, tag, fetch + array.latency, "tag")),
             accumulators.group.eq(_delay(m, group, 2, "group")),
             accumulators.sums.eq(array.sums),
             requantizer.i_valid.eq(accumulators.o_valid),

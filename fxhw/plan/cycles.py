@@ -21,22 +21,18 @@ from .program import DESCRIPTOR_WORDS, Descriptor, Kind
 from .schedule import Schedule
 
 __all__ = [
-    "FETCH",
     "Estimate",
     "StepEstimate",
     "engine_latency",
     "estimate_cycles",
+    "fetch_latency",
     "queue_words",
     "requantizer_latency",
 ]
 
-FETCH = 2
-"""Cycles from a window's issue until it is at the array beside its weights."""
-
-_PIPELINE = 12
-"""Cycles from the first word of a step's input to the last result written, beside the latencies of
-array and requantizer and the filling of the line buffer: line buffer 4, window 1, weights 2,
-accumulator 1, queue 2, fork 1, writer 1."""
+_PIPELINE = 9
+"""Cycles from the first word of a step's input to the last result written, beside the engine's
+latency and the filling of the line buffer: line buffer 4, window 1, queue 2, fork 1, writer 1."""
 
 _READER = 4
 """Cycles from the start of a step to the first word of its input, beside the feature memory's."""
@@ -59,7 +55,7 @@ burst writer 5, share 4, the memory's answer 8, the step's end 4."""
 _POOL, _HEAD = 5, 3
 """Cycles of the pool, and of the head beside its dot product."""
 
-_FRONT_PIPELINE = 9
+_FRONT_PIPELINE = 6
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
 _LAUNCH = 3
@@ -144,10 +140,17 @@ def requantizer_latency(mul_bits: int, biased: bool = False) -> int:
     return 3 + (mul_bits > 0) - biased
 
 
+def fetch_latency(spec: ConvSpec) -> int:
+    """Cycles from a window's issue until it is at the array beside its weights: the memory, the
+    register behind it, and where weights come from all over the die, one on the way."""
+    return 2 + (spec.lanes_in > 1)
+
+
 def engine_latency(spec: ConvSpec) -> int:
     """Cycles from a window's issue to its result's arrival in the queue: its weights, the array,
     the accumulators, the requantizer."""
-    return FETCH + spec.array_latency + 1 + requantizer_latency(spec.mul_bits, spec.biased)
+    fetched = fetch_latency(spec) + spec.array_latency
+    return fetched + 1 + requantizer_latency(spec.mul_bits, spec.biased)
 
 
 def queue_words(spec: ConvSpec) -> int:
@@ -242,13 +245,9 @@ def _step(
     fill = beat * groups_in * (d.width + 1)
     # A row of windows, or of the columns they are made of.
     row_cycles = groups_in * max(row * d.groups_out, beat * d.width)
-    requantizer, front_requantizer = (
-        requantizer_latency(design.mul_bits, engine.biased)
-        for engine in (design.main, design.front)
-    )
     if d.from_front:
         pace = max(front.groups_a * front.groups_out, front.groups_a * (1 + (d.width == 1)))
-        latency = _FRONT_PIPELINE + design.front.array_latency + front_requantizer
+        latency = _FRONT_PIPELINE + engine_latency(design.front)
         image_row = front.groups_a * (front.width + 1) + latency
         fill = max(fill, image_row + pace * (front.width + 1) - since_front)
         # Words wait in the queue for a step that starts late.
@@ -282,7 +281,7 @@ def _step(
         fill=fill,
         work=windows * groups_in * d.groups_out,
         writes=writes + image + d.height * (row_cycles - row * groups_in * d.groups_out),
-        drain=source + _PIPELINE + design.main.array_latency + requantizer + tail + _LAUNCH,
+        drain=source + _PIPELINE + engine_latency(design.main) + tail + _LAUNCH,
     )
 
 

@@ -5,9 +5,8 @@ an 8 ns cycle for the way to a register in the fabric.  Its own output register 
 but Yosys does not put one there.
 
 Blocks lie side by side.  Port A writes and port B reads; words of 36 bits take both data ports,
-where the byte enables are the write enable.  The output register is always enabled and has no
-reset, since the block's reset clears the latch before the register as well (FPGA-TN-02204,
-"Memory Core Reset"), and so the word that comes next.
+where the byte enables are the write enable.  The output register is always enabled.  The block's
+reset is not used: if it clears the latch before the register, too, the next word is lost.
 """
 
 from ...plan.memory_banks import BLOCK_SHAPES
@@ -50,7 +49,7 @@ def block_columns(depth: int, width: int) -> tuple[int, int]:
 
 
 def content_files(source: str, depth: int, width: int, words: tuple[int, ...]) -> dict[str, str]:
-    """Initial words as files, for simulators and for :func:`memory_verilog`'s blocks."""
+    """Files ``source``, name -> text, of initial words: for simulators, and for the blocks."""
     columns, bits = block_columns(depth, width)
     # A block of narrow words has a spare bit beside every byte.
     unit, place = (8, 9) if bits < 9 else (9, 9)
