@@ -65,7 +65,8 @@ _RUN_EXTERNAL = (
 
 
 _LEFT_OUT = (
-    "multiplier_bits", "full_row_stride", "pool_row_beats", "trim_left", "trim_right", "odd", "keep",
+    "multiplier_bits", "full_row_stride", "pool_row_beats", "trim_left", "trim_right", "odd",
+    "keep",
 )
 """Fields that are not listed where they are 0: not every design has them."""
 

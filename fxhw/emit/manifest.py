@@ -8,7 +8,7 @@ from importlib import metadata
 from .. import __version__
 from ..graph import Conv, Network
 from ..manifest import MANIFEST, SCHEMA, changed_files, content_hash, load_manifest
-from ..plan import Design, Plan
+from ..plan import Plan
 from .documents import descriptor_fields
 
 __all__ = [
