@@ -10,7 +10,7 @@ __all__ = ["LayerResult", "layer_results", "summarize"]
 
 @dataclass(frozen=True)
 class LayerResult:
-    """A layer or a tensor, all its tiles of output channels together.
+    """A layer or a tensor, all its tiles of output channels and strips of columns together.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ class LayerResult:
 
 def layer_results(result: Result) -> list[LayerResult]:
     """An entry per layer or tensor that was compared, in the order of computation."""
+    sizes = _sizes(result)
     schedule, per_cycle = result.plan.schedule, result.plan.design.macs_per_cycle
     costs = list(zip(result.step_cycles, step_cycles(result.plan), step_macs(result.plan)))
     moved = result.bus.steps if result.bus else [(0, 0)] * len(costs)
@@ -50,11 +51,10 @@ def layer_results(result: Result) -> list[LayerResult]:
     for name, checks in found.items():
         steps = [n for n, step in enumerate(schedule.steps) if step.conv.name == name]
         cycles, estimate, macs = (sum(costs[n][part] for n in steps) for part in range(3))
-        channels = {check.step: check.shape[2] for check in checks if check.compared}
         rows.append(
             LayerResult(
                 name=name,
-                size=(*checks[0].shape[:2], sum(channels.values())),
+                size=sizes.get(name, checks[0].shape),
                 compared=sum(check.compared for check in checks),
                 wrong=sum(check.mismatches for check in checks),
                 tiles=len(steps),
@@ -67,6 +67,15 @@ def layer_results(result: Result) -> list[LayerResult]:
             )
         )
     return rows
+
+
+def _sizes(result: Result) -> dict[str, tuple[int, int, int]]:
+    """(height, width, channels) of every tensor, by its name and by that of its convolution."""
+    network = result.job.network
+    tensors = {
+        name: (info.height, info.width, info.channels) for name, info in network.tensors().items()
+    }
+    return tensors | {conv.name: tensors[conv.output] for conv in network.convs}
 
 
 def summarize(result: Result) -> dict:

@@ -244,7 +244,8 @@ class DescriptorCheck(wiring.Component):
             | (flags.keep != again if self._design.external else 0)
             | (head != (self.place == 1))
             | (conv & (flags.from_front != (self.place == 2)))
-            | (flags.to_head != flags.last)
+            | (flags.last & ~flags.to_head)
+            | (flags.to_head & ~(conv if self._design.external else flags.last))
             | (~conv & flags.last),
             ErrorCode.FORMAT: wrong.format,
         }

@@ -445,12 +445,16 @@ def header_error(design: Design, bits: int, place: int) -> ErrorCode:
     ):
         return ErrorCode.KIND
     again = design.external and front and place == 3
+    # The head may take one strip after the other.
+    heads = d["last"] != d["to_head"]
+    if design.external:
+        heads = d["to_head"] < d["last"] or d["to_head"] > conv
     if (
         front != (place == 0 or again)
         or (design.external and d["keep"] != again)
         or head != (place == 1)
         or (conv and d["from_front"] != (place == 2))
-        or d["to_head"] != d["last"]
+        or heads
         or (not conv and d["last"])
     ):
         return ErrorCode.ORDER

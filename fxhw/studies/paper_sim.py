@@ -21,6 +21,8 @@ __all__ = ["write"]
 SIZE = 200, 200
 DEPTH = 3
 LANES, BUS_BITS, WEIGHT_WORDS, LATENCY = 8, 64, 256, 40
+ROW_WORDS = None
+"""Words of a row of the line buffer; fewer than the network needs cut it into strips."""
 
 _HEADING = [
     "layer", "result", "tiles", "compared", "wrong", "cycles", "estimated", "off", "array",
@@ -57,7 +59,8 @@ def write(
         network = untrained_network(topology, _crop(pixels), 4, 6)
     image = _crop(network.prepare(image_codes(pixels, network.image)))
     design = design_for(
-        network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32
+        network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
+        row_words=ROW_WORDS,
     )
     began, folder = _times(), work / "paper_sim"
     progress("generating")

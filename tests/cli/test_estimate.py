@@ -36,6 +36,25 @@ def test_widths_lanes_and_memory_count():
     assert wide["cycles"] < narrow["cycles"] / 3
 
 
+def test_a_line_buffer_that_is_too_short():
+    common = ("--base-channels", 64, "--depth", 5, "--image-size", "2048x2048")
+    largest = json.loads(estimate(*common, "--json").stdout)
+    assert largest["design"]["row_words"] <= 8192
+    layers = {layer["name"]: layer for layer in largest["layers"]}
+    assert max(layer["size"][2] for layer in layers.values()) == 1024
+    assert layers["dec0a"]["strips"] == 7
+    common = ("--base-channels", 16, "--depth", 1, "--image-size", "64x60")
+    whole, striped = (
+        json.loads(estimate(*common, "--row-words", words, "--json").stdout)
+        for words in (1000, 120)
+    )
+    assert {layer["strips"] for layer in whole["layers"]} == {1}
+    assert {layer["strips"] for layer in striped["layers"]} == {1, 3}
+    assert striped["cycles"] > whole["cycles"]
+    assert striped["bytes"] > whole["bytes"]
+    assert "tiles x strips" in estimate(*common, "--row-words", 120).stdout
+
+
 def test_roofline(tmp_path):
     pytest.importorskip("matplotlib")
     for name in ("a.svg", "b.svg"):
@@ -52,6 +71,8 @@ def test_roofline(tmp_path):
         (("--base-channels", 8, "-o", "/dev/null/x.svg"), "cannot be written"),
         (("--image-size", "0x3"), "HEIGHTxWIDTH"),
         (("--base-channels", 64, "--weight-words", 4), "smallest"),
+        (("--base-channels", 64, "--row-words", 90), "128 line buffer words for a strip of 2"),
+        (("--memory", "onchip", "--row-words", 90), "only with external memory"),
     ],
 )
 def test_mistakes(args, message):

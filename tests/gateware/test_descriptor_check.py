@@ -9,10 +9,10 @@ from amaranth.sim import Simulator
 from fxhw.gateware.descriptor import field_bits
 from fxhw.gateware.descriptor_check import DescriptorCheck
 from fxhw.plan import ErrorCode, compile_network, design_for
-from fxhw.plan.preparation import check_descriptor, prepare_cycles
+from fxhw.plan.preparation import check_descriptor, next_place, prepare_cycles
 from fxhw.plan.program import DESCRIPTOR_WORDS, Kernel, split_beats
 from tests.networks import random_network
-from tests.plan.test_preparation import damage
+from tests.plan.test_preparation import damage, striped
 
 LATENCY = 4
 """Cycles from the last beat to ``done`` beside the operations."""
@@ -31,7 +31,7 @@ def check(design, programs):
         ctx.set(dut.stop, 1)
         await ctx.tick().repeat(2)
         ctx.set(dut.stop, 0)
-        ctx.set(dut.place, min(place, 3))
+        ctx.set(dut.place, place)
         for beat in split_beats(bits, 32 * DESCRIPTOR_WORDS, design.bus_bits):
             ctx.set(dut.valid, 1)
             ctx.set(dut.data, beat)
@@ -58,6 +58,8 @@ def check(design, programs):
                     "pool_base": ctx.get(step.pool_base),
                     "load_address": ctx.get(dut.load_address),
                 }
+                if design.external:
+                    values["columns"] = ctx.get(step.columns)
                 for which in "ab":
                     source = step[which]
                     for name in ("base", "row_stride", "groups"):
@@ -69,10 +71,12 @@ def check(design, programs):
     async def bench(ctx):
         for program in programs:
             results.append([])
-            for place, bits in enumerate(program):
+            place = 0
+            for bits in program:
                 results[-1].append(await one(ctx, bits, place))
                 if results[-1][-1][0]:
                     break
+                place = next_place(design, bits, place)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
@@ -154,23 +158,35 @@ def test_as_specified(pin, pout, bus_bits, changes):
     """Codes, cycles, fields and sections of good programs, and the codes of damaged ones."""
     network = random_network(7, (3, 4), (9, 6), 3, 4)
     design = replace(design_for(network, pin, pout, bus_bits=bus_bits), **changes)
-    descriptors = compile_network(network, design).descriptors
+    compare(design, compile_network(network, design).descriptors, pin)
+
+
+@pytest.mark.parametrize(("pin", "pout", "bus_bits"), [(2, 2, 64), (3, 2, 128)])
+def test_strips_as_specified(pin, pout, bus_bits):
+    """The same with external memory; further FRONTs load nothing."""
+    compare(*striped(pin, pout, bus_bits), pin)
+
+
+def compare(design, descriptors, seed):
+    """A program and damaged ones, in hardware and as they should be judged."""
     good = [d.encode() for d in descriptors]
-    rng = random.Random(pin)
+    rng = random.Random(seed)
     programs = [good, *(damage(rng, design, descriptors) for _ in range(14)), good]
     found = set()
     results = check(design, programs)
     for program, result in zip(programs, results, strict=True):
-        scratch = {}
-        for place, (bits, (code, *_)) in enumerate(zip(program, result)):
-            assert code is check_descriptor(design, bits, min(place, 3), scratch), place
+        scratch, place = {}, 0
+        for bits, (code, *_) in zip(program, result):
+            assert code is check_descriptor(design, bits, place, scratch), place
             found.add(code)
+            place = next_place(design, bits, place)
     assert len(found) >= 4
     widths = field_bits(design)
     for result in results[0], results[-1]:
         for d, (_, cycles, loads, values) in zip(descriptors, result, strict=True):
-            assert cycles == LATENCY + prepare_cycles(design, d) + 2 * 2
-            assert loads == [(0, d.weight_words - 1), (1, d.requantize_words - 1)]
+            sections = [(0, d.weight_words - 1), (1, d.requantize_words - 1)]
+            assert loads == ([] if d.keep else sections)
+            assert cycles == LATENCY + prepare_cycles(design, d) + 2 * len(loads)
             sums = {"groups_in": d.groups_a + d.groups_b}
             sums["row_words"] = sums["groups_in"] * d.width
             for name, value in values.items():

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from fxhw.plan import ErrorCode, compile_network, design_for
-from fxhw.plan.preparation import When, check_descriptor, header_error, preparation
+from fxhw.plan.preparation import (
+    When,
+    check_descriptor,
+    header_error,
+    next_place,
+    preparation,
+)
 from fxhw.plan.program import CHECK, FIELDS, Kind, checksum
 from tests.networks import random_network
 
@@ -28,8 +34,15 @@ def with_fields(bits, sound=True, **changes):
 
 
 def damage(rng, design, descriptors):
-    """Bits of a program of which one descriptor is not what it should be."""
+    """Bits of a program of which one descriptor is not what it should be, or not where."""
     program = [d.encode() for d in descriptors]
+    if design.external and rng.random() < 0.3:
+        # Of the orders that may be, there are more than one.
+        index, other = rng.sample(range(len(program)), 2)
+        moved = program.pop(index) if rng.random() < 0.7 else program[index]
+        if rng.random() < 0.7:
+            program.insert(other, moved)
+        return program
     place = rng.randrange(len(program))
     wide = [(name, bits) for name, bits in FIELDS if bits in VALUES and "reserved" not in name]
     narrow = [(name, bits) for name, bits in FIELDS if bits < 16 and "reserved" not in name]
@@ -66,6 +79,11 @@ def expected(design, bits, place, before):
     if front or head:
         before[Kind(d["kind"])] = d
     width, height, groups_out = d["width"], d["height"], d["groups_out"]
+    d["columns"] = width
+    if design.external:
+        d["columns"] -= d["trim_left"] + d["trim_right"]
+        if d["columns"] < 1:
+            return ErrorCode.SHAPE
     groups_in = d["groups_a"] + d["groups_b"]
     stores = d["store_full"] or d["store_pool"]
     first = before[Kind.FRONT]
@@ -75,9 +93,10 @@ def expected(design, bits, place, before):
         or (stores and d["words_out"] == 0)
         or (not head and d["requantize_words"] != groups_out)
         or (head and (d["weight_words"] != d["groups_a"] or d["requantize_words"] != 1))
+        or ((d["from_front"] or d["to_head"]) and height != first["height"])
         or (
-            (d["from_front"] or d["to_head"])
-            and (width, height) != (first["width"], first["height"])
+            (d["from_front"] or (d["to_head"] and not design.external))
+            and width != first["columns"]
         )
         or (d["from_front"] and (d["groups_a"] != first["groups_out"] or d["groups_b"]))
         or (d["to_head"] and groups_out != before[Kind.HEAD]["groups_a"])
@@ -101,9 +120,9 @@ def expected(design, bits, place, before):
     outside += [
         d[name] > design.feature_words for name in ("row_stride_a", "row_stride_b", "pixel_stride")
     ]
-    if conv and any(outside):
+    if conv and any(outside) and not design.external:
         return ErrorCode.FEATURE_ADDRESS
-    if d["load_address"] >= design.parameter_beats:
+    if d["load_address"] >= design.parameter_beats and not design.external:
         return ErrorCode.PARAMETER_ADDRESS
     made, stored = groups_out * design.pout, d["words_out"] * design.pin
     contradict = stored + design.pout <= made or made + design.pin <= stored
@@ -124,15 +143,16 @@ def differences(design, descriptors, rng, programs):
     """(place, found, expected) for every damaged program that is misjudged; all codes."""
     wrong, codes = [], set()
     for _ in range(programs):
-        scratch, before = {}, {}
-        for place, bits in enumerate(damage(rng, design, descriptors)):
-            want = expected(design, bits, min(place, 3), before)
-            got = check_descriptor(design, bits, min(place, 3), scratch)
+        scratch, before, place = {}, {}, 0
+        for bits in damage(rng, design, descriptors):
+            want = expected(design, bits, place, before)
+            got = check_descriptor(design, bits, place, scratch)
             if got != want:
                 wrong.append((place, got, want))
             codes.add(want)
             if want:
                 break
+            place = next_place(design, bits, place)
     return wrong, codes
 
 
@@ -155,6 +175,79 @@ def test_finds_what_the_checks_find(pin, pout, changes):
     wrong, codes = differences(design, descriptors, random.Random(pin * 10 + pout), 60)
     assert not wrong
     assert len(codes) >= 5
+
+
+def striped(pin, pout, bus_bits=64):
+    """A design with external memory, and a program for it whose layers come in strips."""
+    network = random_network(7, (6, 2), (5, 9), 3, 4)
+    row_words = {2: 16, 3: 12}[pin]
+    design = design_for(
+        network, pin, pout, None, bus_bits, memory="axi", address_bits=40, row_words=row_words
+    )
+    descriptors = compile_network(network, design).descriptors
+    assert [d.kind for d in descriptors].count(Kind.FRONT) > 1
+    return design, descriptors
+
+
+@pytest.mark.parametrize(("pin", "pout"), [(2, 2), (3, 2), (2, 5)])
+@pytest.mark.parametrize("changes", [{}, {"max_width": 4096, "pool_words": 1 << 15}])
+def test_finds_what_the_checks_find_in_strips(pin, pout, changes):
+    design, descriptors = striped(pin, pout)
+    design = replace(design, **changes)
+    wrong, codes = differences(design, descriptors, random.Random(pin * 10 + pout), 150)
+    assert not wrong
+    assert codes >= {ErrorCode.NONE, ErrorCode.ORDER, ErrorCode.SHAPE, ErrorCode.CAPACITY}
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("from_front", [0, 1])
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("external", [False, True])
+def test_order(external, kind, place, from_front, keep):
+    """FRONT, HEAD and the CONV that takes its words come first; a further FRONT, which keeps its
+    parameters, comes with external memory alone."""
+    design, descriptors = striped(2, 2)
+    if not external:
+        network = random_network(7, (6, 2), (5, 9), 3, 4)
+        design = design_for(network, 2, 2)
+        descriptors = compile_network(network, design).descriptors
+    like = next(d for d in descriptors if d.kind is kind)
+    if kind is Kind.CONV:
+        like = replace(like, from_front=from_front)
+    good = {
+        Kind.FRONT: place == 0 or (external and place == 3),
+        Kind.HEAD: place == 1,
+        Kind.CONV: place > 1 and from_front == (place == 2),
+    }[kind]
+    if external:
+        good = good and keep == (kind is Kind.FRONT and place == 3)
+    wanted = ErrorCode.NONE if good else ErrorCode.ORDER
+    assert header_error(design, replace(like, keep=keep).encode(), place) is wanted
+
+
+@pytest.mark.parametrize("last", [0, 1])
+@pytest.mark.parametrize("to_head", [0, 1])
+@pytest.mark.parametrize("external", [False, True])
+def test_the_last_feeds_the_head(external, last, to_head):
+    """And with external memory other strips may before."""
+    network = random_network(7, (6, 2), (5, 9), 3, 4)
+    design = striped(2, 2)[0] if external else design_for(network, 2, 2)
+    descriptor = compile_network(network, design).descriptors[-1]
+    bits = replace(descriptor, last=last, to_head=to_head, store_full=1).encode()
+    good = last <= to_head if external else last == to_head
+    assert header_error(design, bits, 3) is (ErrorCode.NONE if good else ErrorCode.ORDER)
+
+
+def test_places():
+    design, descriptors = striped(2, 2)
+    place, places = 0, []
+    for descriptor in descriptors:
+        places.append(place)
+        place = next_place(design, descriptor.encode(), place)
+    for index, descriptor in enumerate(descriptors):
+        later = 2 if descriptor.from_front else 3
+        assert places[index] == (index if index < 2 else later)
 
 
 @pytest.mark.parametrize(

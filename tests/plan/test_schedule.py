@@ -81,3 +81,59 @@ def replace_head(network, tensor):
 def test_head_layer_must_fit_one_tile():
     network = random_network(0, (9, 1), (8, 8), 4, 4)
     refuse(network, "must fit in one", weight_words=24)
+
+
+def covers(steps, width, grain):
+    """Strips of one tile lie beside each other, begin at multiples of ``grain``, and are about as
+    wide as each other."""
+    columns = [step.strip for step in steps]
+    assert columns[0][0] == 0
+    assert columns[-1][1] == width
+    assert [first for first, _ in columns[1:]] == [end for _, end in columns[:-1]]
+    assert all(first % grain == 0 for first, _ in columns)
+    widths = [step.columns for step in steps]
+    assert max(widths) - min(widths[:-1], default=max(widths)) <= grain
+    for step in steps:
+        first, end = step.raster
+        assert (first, end) == (max(0, step.strip[0] - 1), min(width, step.strip[1] + 1))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 8, 13, 16])
+@pytest.mark.parametrize("row_words", [16, 17, 21, 30, 100])
+def test_strips_cover_all_columns_and_fit(width, row_words):
+    network = random_network(0, (5, 2), (6, width), 4, 4)
+    schedule = schedule_network(network, 2, 2, 9, row_words)
+    layers = {}
+    for step in schedule.steps:
+        layers.setdefault(step.conv.name, {}).setdefault(step.first_channel, []).append(step)
+        inputs = [source.tensor for source in step.sources] or [schedule.front_out]
+        groups = sum(-(-tensor.channels // 2) for tensor in inputs)
+        first, end = step.raster
+        assert (end - first) * groups <= row_words
+    for tiles in layers.values():
+        for steps in tiles.values():
+            covers(steps, steps[0].out.width, 2 if steps[0].pooled else 1)
+    names = [step.conv.name for step in schedule.steps]
+    assert sorted(names, key=names.index) == names, "the strips of a layer come together"
+    if (width, row_words) == (16, 16):
+        assert len(layers["enc0b"][0]) == 7
+        assert len(layers["dec0a"]) > 1, "tiles come in strips, too"
+    if row_words == 100:
+        assert all(step.columns == step.out.width for step in schedule.steps)
+
+
+def test_a_row_that_not_even_a_strip_fits():
+    network = random_network(0, (5, 2), (6, 16), 4, 4)
+    with pytest.raises(FxhwError, match="dec0a needs 16 line buffer words for a strip of 2 col"):
+        schedule_network(network, 2, 2, None, 15)
+    schedule_network(network, 2, 2, None, 16)
+
+
+def test_columns_of_stored_maps():
+    schedule = schedule_network(random_network(0, (5, 2), (6, 13), 4, 4), 2, 2, None, 16)
+    pooled = [step for step in schedule.steps if step.conv.name == "enc0b"]
+    stored = [dict((info.name, columns) for info, columns in step.stored) for step in pooled]
+    assert [maps["enc0b"] for maps in stored] == [slice(*step.strip) for step in pooled]
+    halves = [maps["pool0"] for maps in stored]
+    assert [half.start for half in halves] == [0, *(half.stop for half in halves[:-1])]
+    assert halves[-1].stop == 7

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fxhw.bundled import find_checkpoint
 from fxhw.studies import paper_sim
 
 pytestmark = pytest.mark.cosim
@@ -31,6 +32,23 @@ def test_page_of_a_small_network(tmp_path, monkeypatch):
     found = simulate(tmp_path, 4)
     assert found["size"] == [11, 9]
     assert max(layer["tiles"] for layer in found["layers"]) > 1
+
+
+@pytest.mark.slow
+def test_a_slice_in_strips(tmp_path, monkeypatch):
+    """512x512 through a line buffer of a quarter of what it would need: every code."""
+    for name, value in {"SIZE": (512, 512), "ROW_WORDS": 800}.items():
+        monkeypatch.setattr(paper_sim, name, value)
+    told = []
+    checkpoint = find_checkpoint("em")
+    assert paper_sim.write(16, checkpoint, tmp_path, tmp_path / "results", told.append)
+    found = json.loads((tmp_path / "results" / "paper_sim.json").read_text())
+    assert found["size"] == [512, 512]
+    layers = {layer["name"]: layer for layer in found["layers"]}
+    assert layers["enc0b"]["tiles"] >= 2
+    assert layers["dec0a"]["tiles"] >= 4
+    assert layers["dec0b"]["size"] == [512, 512, 16]
+    assert not any(layer["wrong"] for layer in found["layers"])
 
 
 @pytest.mark.slow
