@@ -89,7 +89,7 @@
     "TLAST came before the image's last pixel", \
     "TLAST did not come with the image's last pixel", \
     "start was written during a run; the run goes on", \
-    "parameters were written during a run; the write was dropped", \
+    "parameters, or a range, were written during a run; the write was dropped", \
     "parameters were written past the parameter memory; the write was dropped", \
 }
 

@@ -109,31 +109,35 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [2:0] _12_;
   wire [2:0] _13_;
   wire [2:0] _14_;
+  reg _clear = 1'h0;
   wire abort;
   wire blocked;
   wire busy;
+  wire \busy$205 ;
   wire [2:0] cause;
-  reg clear = 1'h0;
-  wire \clear$188 ;
-  wire [80:0] \config ;
+  wire clear;
   wire done;
   wire drop;
   wire [3:0] error_code;
   wire [15:0] error_step;
   reg [13:0] faults = 14'h0000;
   wire fire;
+  wire [425:0] front;
   wire front__ready;
   wire front__valid;
   wire front_start;
+  wire [7:0] full__payload;
+  wire full__ready;
+  wire full__valid;
   wire i__ready;
   wire i__valid;
-  wire [342:0] layer;
+  wire [425:0] layer;
   wire layer_start;
   wire load__bank;
   wire [15:0] load__beat;
   wire [63:0] load__data;
   wire load__second;
-  wire \load__valid$88 ;
+  wire \load__valid$118 ;
   wire [15:0] load__word;
   wire [31:0] load_address;
   wire [63:0] load_data;
@@ -145,37 +149,52 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire memory__enable;
   wire memory__valid;
   wire overrun;
+  wire parameters__active;
+  wire [7:0] parameters__address;
+  wire parameters__bank;
+  wire parameters__fetch;
+  wire [1:0] parameters__kind;
+  wire [2:0] parameters__last_word;
+  wire parameters__load;
+  wire parameters__loaded;
+  wire [31:0] parameters__program;
+  wire parameters__rewind;
+  wire parameters__section;
+  wire parameters__stray;
+  wire parameters__valid;
+  wire [7:0] pooled__payload;
+  wire pooled__ready;
+  wire pooled__valid;
   wire port__read;
   wire port__read_done;
   wire [5:0] port__read_index;
   wire port__write;
   reg preparing = 1'h0;
-  wire \preparing$197 ;
-  wire [31:0] \program ;
-  wire [10:0] \read__address$116 ;
-  wire [7:0] \read__data$118 ;
-  wire \read__enable$120 ;
-  wire \read__valid$122 ;
   wire rst;
+  wire running;
   wire short;
-  wire \start$153 ;
+  wire [7:0] source__payload;
+  wire source__ready;
+  wire source__valid;
+  wire \start$189 ;
   reg starved = 1'h0;
-  wire \starved$196 ;
+  wire \starved$235 ;
   wire [3:0] targets;
   wire waiting;
   reg was_blocked = 1'h0;
   reg was_fire = 1'h0;
   reg was_running = 1'h0;
   reg was_waiting = 1'h0;
-  wire [18:0] \write__payload$112 ;
+  wire [18:0] writes__payload;
   assign rst = ~ aresetn;
+  assign trace_front_valid = front__valid & front__ready;
+  assign trace_running = running | busy;
   assign _00_ = ~ was_running;
   assign _04_ = _00_ & preparing;
   assign _05_ = starved ? 3'h1 : 3'h2;
-  assign trace_front_valid = front__valid & front__ready;
-  assign _06_ = layer[243] & \starved$196 ;
+  assign _06_ = layer[243] & \starved$235 ;
   always @(posedge aclk)
-    clear <= _07_;
+    _clear <= _07_;
   always @(posedge aclk)
     faults <= _08_;
   always @(posedge aclk)
@@ -190,7 +209,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     starved <= _02_;
   always @(posedge aclk)
     preparing <= _03_;
-  assign _03_ = aresetn ? \preparing$197  : 1'h0;
+  assign _03_ = aresetn ? parameters__active : 1'h0;
   assign _02_ = aresetn ? _06_ : 1'h0;
   assign _01_ = aresetn ? trace_running : 1'h0;
   assign _11_ = aresetn ? waiting : 1'h0;
@@ -202,26 +221,35 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign _08_[10] = aresetn ? long : 1'h0;
   assign _08_[7] = aresetn ? overrun : 1'h0;
   assign _08_[9] = aresetn ? short : 1'h0;
-  assign _07_ = aresetn ? \clear$188  : 1'h0;
+  assign _07_ = aresetn ? clear : 1'h0;
   assign _12_ = _04_ ? 3'h4 : 3'h5;
   assign _13_ = was_waiting ? _05_ : _12_;
   assign _14_ = was_blocked ? 3'h3 : _13_;
   assign cause = was_fire ? 3'h0 : _14_;
   tiny_w4a4_features features (
-    .clear(clear),
+    ._clear(_clear),
+    .busy(busy),
     .clk(aclk),
-    .read__address(\read__address$116 ),
-    .read__enable(\read__enable$120 ),
-    .read__valid(\read__valid$122 ),
+    .full__ready(full__ready),
+    .i__payload(full__payload),
+    .\i__payload$31 (pooled__payload),
+    .i__valid(full__valid),
+    .\i__valid$35 (pooled__valid),
+    .layer(layer),
+    .o__ready(source__ready),
+    .overrun(overrun),
+    .pooled__ready(pooled__ready),
     .rst(rst),
-    .word_0(\read__data$118 ),
-    .write__payload(\write__payload$112 ),
+    .source__payload(source__payload),
+    .source__valid(source__valid),
+    .\start$15 (layer_start),
+    .write__payload(writes__payload),
     .write__valid(trace_write_valid)
   );
-  tiny_w4a4_front_201 \front$201  (
-    .clear(clear),
+  tiny_w4a4_front_240 \front$240  (
+    ._clear(_clear),
     .clk(aclk),
-    .\config (\config ),
+    .\config (front[80:0]),
     .i__payload(s_axis_tdata),
     .i__ready(i__ready),
     .i__valid(i__valid),
@@ -232,7 +260,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$43 (trace_front_data),
     .\o__ready$45 (front__ready),
     .\o__valid$47 (front__valid),
-    .\port$2278$1 ({ load__bank, load__second }),
+    .\port$3505$1 ({ load__bank, load__second }),
     .rst(rst),
     .start(front_start)
   );
@@ -240,28 +268,32 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .cancel(abort),
     .clk(aclk),
     .drop(drop),
-    .height(\config [19:16]),
+    .height(front[19:16]),
     .i__payload({ s_axis_tlast, s_axis_tdata }),
     .i__ready(s_axis_tready),
     .i__valid(s_axis_tvalid),
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .row(\config [67:64]),
+    .row(front[67:64]),
     .rst(rst),
     .short(short),
     .start(front_start),
-    .starved(\starved$196 )
+    .starved(\starved$235 )
   );
   tiny_w4a4_main main (
+    ._clear(_clear),
     .blocked(blocked),
-    .clear(clear),
     .clk(aclk),
     .fire(fire),
     .front__payload(trace_front_data),
     .front__ready(front__ready),
     .front__valid(front__valid),
-    .\i__payload$36 (trace_out_data),
+    .\i__payload$22 (trace_out_data),
+    .\i__payload$28 (full__payload),
+    .\i__payload$53 (pooled__payload),
+    .\i__valid$43 (full__valid),
+    .\i__valid$57 (pooled__valid),
     .layer(layer),
     .load__beat(load__beat),
     .load__data(load__data),
@@ -269,46 +301,68 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .logits(logits),
     .mask__payload(mask__payload),
     .mask__valid(m_axis_tvalid),
-    .memory__data(\read__data$118 ),
-    .memory__valid(\read__valid$122 ),
-    .\o__ready$125 (m_axis_tready),
-    .overrun(overrun),
-    .\port$2278$1 ({ load__bank, load__second }),
-    .\port$2280$2 (targets[3:2]),
-    .read__address(\read__address$116 ),
-    .read__enable(\read__enable$120 ),
+    .o__0__ready(full__ready),
+    .\o__ready$55 (pooled__ready),
+    .\o__ready$87 (m_axis_tready),
+    .\port$3505$1 ({ load__bank, load__second }),
+    .\port$3507$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .rst(rst),
-    .running(trace_running),
-    .\start$9 (layer_start),
-    .waiting(waiting),
-    .write__payload(\write__payload$112 ),
-    .write__valid(trace_write_valid)
+    .running(running),
+    .source__payload(source__payload),
+    .source__ready(source__ready),
+    .source__valid(source__valid),
+    .start(layer_start),
+    .waiting(waiting)
   );
   tiny_w4a4_parameter_memory parameter_memory (
     .clk(aclk),
     .read__address(memory__address),
+    .read__data(load__data),
     .read__enable(memory__enable),
     .read__valid(memory__valid),
     .rst(rst),
-    .word_0(load__data),
     .write__payload({ load_data, load_address[8:0] }),
     .write__valid(load_enable)
   );
+  tiny_w4a4_parameters parameters (
+    .bank(parameters__bank),
+    .clk(aclk),
+    .kind(parameters__kind),
+    .last_word(parameters__last_word),
+    .load__beat(load__beat),
+    .load__valid(\load__valid$118 ),
+    .load__word(load__word),
+    .memory__address(memory__address),
+    .memory__enable(memory__enable),
+    .\port$2407$27 ({ parameters__section, parameters__load }),
+    .\port$3505$1 ({ load__bank, load__second }),
+    .port__active(parameters__active),
+    .port__address(parameters__address),
+    .port__data(load__data),
+    .port__fetch(parameters__fetch),
+    .port__loaded(parameters__loaded),
+    .port__program(parameters__program),
+    .port__rewind(parameters__rewind),
+    .port__stray(parameters__stray),
+    .port__valid(parameters__valid),
+    .rst(rst),
+    .targets(targets)
+  );
   tiny_w4a4_registers registers (
     .abort(abort),
-    .busy(busy),
+    .busy(\busy$205 ),
     .\cause$35 (cause),
     .clk(aclk),
     .done(done),
     .error(drop),
     .error_code(error_code),
+    .error_step(error_step),
     .irq(irq),
-    .load_address(load_address),
+    .load_address_at(load_address),
     .load_enable(load_enable),
     .logits(logits),
     .lower(load_data[31:0]),
-    .\port$2174$0 (error_step[4:0]),
     .port__read(port__read),
     .port__read_data(s_axi_rdata),
     .port__read_done(port__read_done),
@@ -316,40 +370,43 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .port__write(port__write),
     .port__write_data(s_axi_wdata),
     .port__write_index(s_axi_awaddr[7:2]),
-    .\program (\program ),
+    .\program (parameters__program),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$153 ),
+    .start(\start$189 ),
     .word(load_data[63:32])
   );
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
-    .address(memory__address),
-    .busy(busy),
-    .clear(\clear$188 ),
+    .busy(\busy$205 ),
+    .clear(clear),
     .clk(aclk),
-    .\done$73 (done),
-    .\error$74 (drop),
-    .failure(error_code),
+    .data(load__data),
+    .done(done),
+    .error(drop),
+    .error_code(error_code),
+    .error_step(error_step),
     .faults(faults),
-    .front(\config ),
+    .front(front),
     .front_start(front_start),
     .layer(layer),
     .layer_running(trace_running),
     .layer_start(layer_start),
-    .load__beat(load__beat),
-    .load__data(load__data),
-    .load__valid(\load__valid$88 ),
-    .load__word(load__word),
-    .memory__enable(memory__enable),
-    .\port$2278$1 ({ load__bank, load__second }),
-    .preparing(\preparing$197 ),
-    .\program (\program ),
+    .loaded(parameters__loaded),
+    .parameters__address(parameters__address),
+    .parameters__bank(parameters__bank),
+    .parameters__fetch(parameters__fetch),
+    .parameters__kind(parameters__kind),
+    .parameters__last_word(parameters__last_word),
+    .parameters__program(parameters__program),
+    .parameters__rewind(parameters__rewind),
+    .parameters__stray(parameters__stray),
+    .\port$2407$27 ({ parameters__section, parameters__load }),
+    .preparing(parameters__active),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$153 ),
-    .step(error_step[4:0]),
-    .targets(targets)
+    .start(\start$189 ),
+    .valid(parameters__valid)
   );
   tiny_w4a4_slave slave (
     .bus__araddr(s_axi_araddr),
@@ -375,19 +432,528 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .rst(rst),
     .write(s_axi_awready)
   );
+  assign s_axi_wready = s_axi_awready;
+  assign trace_write_data = writes__payload[18:11];
+  assign trace_write_address = writes__payload[10:0];
   assign m_axis_tlast = mask__payload[8];
   assign m_axis_tdata = mask__payload[7:0];
-  assign s_axi_wready = s_axi_awready;
-  assign error_step[15:5] = 11'h000;
-  assign trace_write_data = \write__payload$112 [18:11];
-  assign trace_write_address = \write__payload$112 [10:0];
 endmodule
 
-module tiny_w4a4_features(rst, clear, read__address, read__enable, write__payload, write__valid, word_0, read__valid, clk);
+module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear, \start$15 , layer, o__ready, i__valid, i__payload, \i__valid$35 , \i__payload$31 , source__valid, source__payload, write__payload, write__valid, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  output busy;
+  wire busy;
+  output overrun;
+  wire overrun;
+  output full__ready;
+  wire full__ready;
+  output pooled__ready;
+  wire pooled__ready;
+  input _clear;
+  wire _clear;
+  input \start$15 ;
+  wire \start$15 ;
+  input [425:0] layer;
+  wire [425:0] layer;
+  input o__ready;
+  wire o__ready;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input \i__valid$35 ;
+  wire \i__valid$35 ;
+  input [7:0] \i__payload$31 ;
+  wire [7:0] \i__payload$31 ;
+  output source__valid;
+  wire source__valid;
+  output [7:0] source__payload;
+  wire [7:0] source__payload;
+  output [18:0] write__payload;
+  wire [18:0] write__payload;
+  output write__valid;
+  wire write__valid;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [16:0] _01_;
+  wire [3:0] _02_;
+  wire [3:0] _03_;
+  wire [3:0] _04_;
+  wire [3:0] _05_;
+  wire _06_;
+  wire [16:0] _07_;
+  wire [16:0] _08_;
+  wire [16:0] _09_;
+  wire [16:0] _10_;
+  wire [3:0] _11_;
+  wire [3:0] _12_;
+  wire [3:0] _13_;
+  wire [3:0] _14_;
+  wire \busy$61 ;
+  wire \busy$62 ;
+  reg [3:0] \height$70  = 4'h0;
+  reg [3:0] \height$72  = 4'h0;
+  wire [18:0] i__0__payload;
+  wire i__0__ready;
+  wire i__0__valid;
+  wire [18:0] i__1__payload;
+  wire i__1__ready;
+  wire i__1__valid;
+  wire [10:0] memory__address;
+  wire [7:0] memory__data;
+  wire memory__enable;
+  wire memory__valid;
+  wire \overrun$64 ;
+  wire \overrun$65 ;
+  wire \overrun$66 ;
+  wire start;
+  wire \start$27 ;
+  wire \start$37 ;
+  reg [3:0] \width$69  = 4'h0;
+  reg [3:0] \width$71  = 4'h0;
+  assign _00_ = ~ layer[243];
+  assign start = \start$15  & _00_;
+  assign \start$27  = \start$15  & layer[244];
+  assign \start$37  = \start$15  & layer[245];
+  assign busy = \busy$61  | \busy$62 ;
+  assign _06_ = \overrun$64  | \overrun$65 ;
+  assign overrun = _06_ | \overrun$66 ;
+  assign _07_ = layer[15:0] + 1'h0;
+  assign _08_ = layer[31:16] + 1'h0;
+  assign _09_ = layer[15:0] + 1'h1;
+  assign { _01_[15:0], _10_[0] } = layer[31:16] + 1'h1;
+  always @(posedge clk)
+    \width$69  <= _02_;
+  always @(posedge clk)
+    \height$70  <= _03_;
+  always @(posedge clk)
+    \width$71  <= _04_;
+  always @(posedge clk)
+    \height$72  <= _05_;
+  assign _11_ = _clear ? 4'h0 : _01_[3:0];
+  assign _05_ = rst ? 4'h0 : _11_;
+  assign _12_ = _clear ? 4'h0 : _09_[4:1];
+  assign _04_ = rst ? 4'h0 : _12_;
+  assign _13_ = _clear ? 4'h0 : _08_[3:0];
+  assign _03_ = rst ? 4'h0 : _13_;
+  assign _14_ = _clear ? 4'h0 : _07_[3:0];
+  assign _02_ = rst ? 4'h0 : _14_;
+  tiny_w4a4_features_arbiter arbiter (
+    ._clear(_clear),
+    .clk(clk),
+    .i__0__payload(i__0__payload),
+    .i__0__ready(i__0__ready),
+    .i__0__valid(i__0__valid),
+    .i__1__payload(i__1__payload),
+    .i__1__ready(i__1__ready),
+    .i__1__valid(i__1__valid),
+    .o__payload(write__payload),
+    .o__valid(write__valid),
+    .rst(rst)
+  );
+  tiny_w4a4_features_full_writer full_writer (
+    ._clear(_clear),
+    .busy(\busy$61 ),
+    .clk(clk),
+    .count(\width$69 ),
+    .\count$32 (\height$70 ),
+    .i__payload(i__payload),
+    .i__ready(full__ready),
+    .i__valid(i__valid),
+    .o__payload(i__1__payload),
+    .o__ready(i__1__ready),
+    .o__valid(i__1__valid),
+    .overrun(\overrun$65 ),
+    .\port$2387$282 (layer[329:282]),
+    .rst(rst),
+    .start(\start$27 ),
+    .words(layer[267:266])
+  );
+  tiny_w4a4_features_memory memory (
+    ._clear(_clear),
+    .clk(clk),
+    .read__address(memory__address),
+    .read__data(memory__data),
+    .read__enable(memory__enable),
+    .read__valid(memory__valid),
+    .rst(rst),
+    .write__payload(write__payload),
+    .write__valid(write__valid)
+  );
+  tiny_w4a4_features_pooled_writer pooled_writer (
+    ._clear(_clear),
+    .base(layer[361:330]),
+    .busy(\busy$62 ),
+    .clk(clk),
+    .count(\width$71 ),
+    .\count$32 (\height$72 ),
+    .i__payload(\i__payload$31 ),
+    .i__ready(pooled__ready),
+    .i__valid(\i__valid$35 ),
+    .o__payload(i__0__payload),
+    .o__ready(i__0__ready),
+    .o__valid(i__0__valid),
+    .overrun(\overrun$66 ),
+    .rst(rst),
+    .start(\start$37 ),
+    .stride(layer[297:282]),
+    .words(layer[267:266])
+  );
+  tiny_w4a4_features_reader reader (
+    ._clear(_clear),
+    .address(memory__address),
+    .clk(clk),
+    .height(layer[19:16]),
+    .memory__enable(memory__enable),
+    .o__payload(source__payload),
+    .o__ready(o__ready),
+    .o__valid(source__valid),
+    .overrun(\overrun$64 ),
+    .\port$2387$81 (layer[242:81]),
+    .rst(rst),
+    .start(start),
+    .width(layer[3:0]),
+    .write__data(memory__data),
+    .write__en(memory__valid)
+  );
+  assign _01_[16] = 1'h0;
+  assign _10_[16:1] = _01_[15:0];
+endmodule
+
+module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0__valid, i__0__payload, o__payload, i__1__ready, o__valid, i__0__ready, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
+  input i__1__valid;
+  wire i__1__valid;
+  input [18:0] i__1__payload;
+  wire [18:0] i__1__payload;
+  input i__0__valid;
+  wire i__0__valid;
+  input [18:0] i__0__payload;
+  wire [18:0] i__0__payload;
+  output [18:0] o__payload;
+  wire [18:0] o__payload;
+  output i__1__ready;
+  wire i__1__ready;
+  output o__valid;
+  wire o__valid;
+  output i__0__ready;
+  wire i__0__ready;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire choice;
+  reg kept = 1'h0;
+  reg waiting = 1'h0;
+  always @(posedge clk)
+    waiting <= 1'h0;
+  always @(posedge clk)
+    kept <= _01_;
+  assign _00_ = ~ i__0__valid;
+  assign choice = waiting ? kept : _00_;
+  assign _02_ = _clear ? 1'h0 : choice;
+  assign _01_ = rst ? 1'h0 : _02_;
+  assign i__0__ready = choice ? 1'h0 : 1'h1;
+  assign o__valid = choice ? i__1__valid : i__0__valid;
+  assign i__1__ready = choice ? 1'h1 : 1'h0;
+  assign o__payload = choice ? i__1__payload : i__0__payload;
+endmodule
+
+module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2387$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
+  input rst;
+  wire rst;
+  input start;
+  wire start;
+  output busy;
+  wire busy;
+  output i__ready;
+  wire i__ready;
+  input _clear;
+  wire _clear;
+  input [1:0] words;
+  wire [1:0] words;
+  input [47:0] \port$2387$282 ;
+  wire [47:0] \port$2387$282 ;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input [3:0] count;
+  wire [3:0] count;
+  input [3:0] \count$32 ;
+  wire [3:0] \count$32 ;
+  output overrun;
+  reg overrun = 1'h0;
+  output o__valid;
+  reg o__valid = 1'h0;
+  output [18:0] o__payload;
+  reg [18:0] o__payload = 19'h00000;
+  input o__ready;
+  wire o__ready;
+  input clk;
+  wire clk;
+  wire [16:0] _000_;
+  wire [2:0] _001_;
+  wire _002_;
+  wire _003_;
+  wire [10:0] _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire [18:0] _015_;
+  wire [10:0] _016_;
+  wire [10:0] _017_;
+  wire _018_;
+  wire [1:0] _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire [12:0] _025_;
+  wire [10:0] _026_;
+  wire [2:0] _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire [1:0] _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire [10:0] _036_;
+  wire [10:0] _037_;
+  wire [7:0] _038_;
+  wire [7:0] _039_;
+  wire [10:0] _040_;
+  wire [10:0] _041_;
+  wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  reg \$signal  = 1'h0;
+  reg \$signal$17  = 1'h0;
+  reg \$signal$21  = 1'h0;
+  reg \$signal$7  = 1'h0;
+  reg [10:0] address = 11'h000;
+  reg [1:0] follower = 2'h0;
+  reg [10:0] gap = 11'h000;
+  wire last;
+  wire \last$20 ;
+  wire next_last;
+  reg [10:0] skipped = 11'h000;
+  wire step;
+  wire \step$34 ;
+  wire taken;
+  assign _000_ = \port$2387$282 [15:0] - words;
+  assign _011_ = words == 1'h1;
+  assign _021_ = address >= 10'h21c;
+  assign _022_ = taken & _021_;
+  assign _023_ = ~ o__valid;
+  assign _024_ = _023_ | o__ready;
+  assign _025_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _026_ = next_last ? gap : 11'h000;
+  assign _027_ = follower + 1'h1;
+  assign _001_ = \$signal$17  ? 3'h2 : _027_;
+  assign _002_ = \$signal$17  & last;
+  assign _003_ = _002_ & \last$20 ;
+  assign _004_ = \$signal$7  ? gap : 11'h000;
+  assign _005_ = \$signal  | \$signal$21 ;
+  assign busy = _005_ | o__valid;
+  assign _006_ = ~ o__valid;
+  assign _007_ = _006_ | o__ready;
+  assign i__ready = \$signal$21  & _007_;
+  assign taken = i__valid & i__ready;
+  assign _008_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _008_;
+  assign step = taken & \$signal$17 ;
+  assign _009_ = taken & \$signal$17 ;
+  assign \step$34  = _009_ & last;
+  always @(posedge clk)
+    \$signal  <= _010_;
+  always @(posedge clk)
+    gap <= _000_[10:0];
+  always @(posedge clk)
+    \$signal$7  <= _012_;
+  always @(posedge clk)
+    overrun <= _013_;
+  always @(posedge clk)
+    o__valid <= _014_;
+  always @(posedge clk)
+    o__payload <= _015_;
+  always @(posedge clk)
+    address <= _016_;
+  always @(posedge clk)
+    skipped <= _017_;
+  always @(posedge clk)
+    \$signal$17  <= _018_;
+  always @(posedge clk)
+    follower <= _019_;
+  always @(posedge clk)
+    \$signal$21  <= _020_;
+  assign _028_ = _003_ ? 1'h0 : \$signal$21 ;
+  assign _029_ = taken ? _028_ : \$signal$21 ;
+  assign _030_ = \$signal  ? 1'h1 : _029_;
+  assign _031_ = _clear ? 1'h0 : _030_;
+  assign _020_ = rst ? 1'h0 : _031_;
+  assign _032_ = taken ? _001_[1:0] : follower;
+  assign _019_ = \$signal  ? 2'h2 : _032_;
+  assign _033_ = taken ? next_last : \$signal$17 ;
+  assign _034_ = \$signal  ? \$signal$7  : _033_;
+  assign _035_ = _clear ? 1'h0 : _034_;
+  assign _018_ = rst ? 1'h0 : _035_;
+  assign _036_ = taken ? _026_ : skipped;
+  assign _017_ = \$signal  ? _004_ : _036_;
+  assign _037_ = taken ? _025_[11:1] : address;
+  assign _016_ = \$signal  ? \port$2387$282 [26:16] : _037_;
+  assign _038_ = taken ? i__payload : o__payload[18:11];
+  assign _039_ = _clear ? 8'h00 : _038_;
+  assign _015_[18:11] = rst ? 8'h00 : _039_;
+  assign _040_ = taken ? address : o__payload[10:0];
+  assign _041_ = _clear ? 11'h000 : _040_;
+  assign _015_[10:0] = rst ? 11'h000 : _041_;
+  assign _042_ = _024_ ? taken : o__valid;
+  assign _043_ = _clear ? 1'h0 : _042_;
+  assign _014_ = rst ? 1'h0 : _043_;
+  assign _044_ = _clear ? 1'h0 : _022_;
+  assign _013_ = rst ? 1'h0 : _044_;
+  assign _045_ = _clear ? 1'h0 : _011_;
+  assign _012_ = rst ? 1'h0 : _045_;
+  assign _046_ = _clear ? 1'h0 : start;
+  assign _010_ = rst ? 1'h0 : _046_;
+  tiny_w4a4_features_full_writer_x x (
+    ._clear(_clear),
+    .clk(clk),
+    .count(count),
+    .last(last),
+    .rst(rst),
+    .start(\$signal ),
+    .step(step)
+  );
+  tiny_w4a4_features_full_writer_y y (
+    ._clear(_clear),
+    .clk(clk),
+    .count(\count$32 ),
+    .last(\last$20 ),
+    .rst(rst),
+    .start(\$signal ),
+    .step(\step$34 )
+  );
+endmodule
+
+module tiny_w4a4_features_full_writer_x(rst, step, _clear, count, start, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input [3:0] count;
+  wire [3:0] count;
+  input start;
+  wire start;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [3:0] _09_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _03_ = count == 1'h1;
+  assign _04_ = ahead == count;
+  assign ends = _00_ ? _03_ : _04_;
+  assign _05_ = step & last;
+  assign _06_ = start | _05_;
+  assign _07_ = ahead + 1'h1;
+  assign _08_ = start | step;
+  always @(posedge clk)
+    ahead <= _01_;
+  always @(posedge clk)
+    last <= _02_;
+  assign _02_ = _08_ ? ends : last;
+  assign _09_ = step ? _07_[3:0] : ahead;
+  assign _01_ = _06_ ? 4'h2 : _09_;
+endmodule
+
+module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input [3:0] count;
+  wire [3:0] count;
+  input start;
+  wire start;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [3:0] _09_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _03_ = count == 1'h1;
+  assign _04_ = ahead == count;
+  assign ends = _00_ ? _03_ : _04_;
+  assign _05_ = step & last;
+  assign _06_ = start | _05_;
+  assign _07_ = ahead + 1'h1;
+  assign _08_ = start | step;
+  always @(posedge clk)
+    ahead <= _01_;
+  always @(posedge clk)
+    last <= _02_;
+  assign _02_ = _08_ ? ends : last;
+  assign _09_ = step ? _07_[3:0] : ahead;
+  assign _01_ = _06_ ? 4'h2 : _09_;
+endmodule
+
+module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__address, read__enable, write__payload, write__valid, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
+  output read__valid;
+  wire read__valid;
+  output [7:0] read__data;
+  wire [7:0] read__data;
   input [10:0] read__address;
   wire [10:0] read__address;
   input read__enable;
@@ -396,94 +962,769 @@ module tiny_w4a4_features(rst, clear, read__address, read__enable, write__payloa
   wire [18:0] write__payload;
   input write__valid;
   wire write__valid;
-  output [7:0] word_0;
-  reg [7:0] word_0 = 8'h00;
-  output read__valid;
-  wire read__valid;
   input clk;
   wire clk;
   wire _00_;
-  wire [18:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [9:0] _03_;
-  wire _04_;
-  wire [9:0] _05_;
-  wire [2:0] _06_;
+  wire _03_;
+  wire [18:0] _04_;
+  wire _05_;
+  wire [9:0] _06_;
   wire _07_;
-  wire _08_;
+  wire [9:0] _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
+  wire [2:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
   wire _15_;
   wire _16_;
   wire _17_;
-  wire [2:0] _18_;
-  reg [9:0] \$signature__addr  = 10'h000;
-  reg [7:0] \$signature__data  = 8'h00;
-  reg \$signature__en  = 1'h0;
-  reg [9:0] \address_0$12  = 10'h000;
+  wire _18_;
+  wire [2:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  reg [9:0] address = 10'h000;
   reg [2:0] coming = 3'h0;
-  reg \enable_0$9  = 1'h0;
-  wire [7:0] read__data;
+  reg [7:0] data = 8'h00;
+  reg enable = 1'h0;
+  reg read_0 = 1'h0;
   reg [18:0] request = 19'h00000;
+  reg write_0 = 1'h0;
+  reg [9:0] write_address = 10'h000;
   reg writing = 1'h0;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] words [539:0];
-  always @(posedge clk) begin
-    if (\$signature__en )
-      words[\$signature__addr ] <= \$signature__data ;
-  end
-  reg [7:0] _47_;
-  always @(posedge clk) begin
-    if (\enable_0$9 ) begin
-      _47_ <= words[\address_0$12 ];
-    end
-  end
-  assign read__data = _47_;
   assign _00_ = ! request[10];
-  assign _07_ = writing & _00_;
-  assign _08_ = ! request[10];
-  assign _09_ = writing & _08_;
-  assign _10_ = ! read__address[10];
-  assign _11_ = read__enable & _10_;
-  assign _12_ = ! read__address[10];
-  assign _13_ = read__enable & _12_;
+  assign _10_ = writing & _00_;
+  assign _12_ = ! request[10];
+  assign _13_ = writing & _12_;
+  assign _14_ = ! read__address[10];
+  assign _15_ = read__enable & _14_;
+  assign _16_ = ! read__address[10];
+  assign _17_ = read__enable & _16_;
+  assign _18_ = ! read__address[10];
+  assign _01_ = read__enable & _18_;
+  assign _02_ = _01_ | read_0;
   always @(posedge clk)
-    writing <= _14_;
+    writing <= _03_;
   always @(posedge clk)
-    \$signature__data  <= request[18:11];
+    data <= request[18:11];
   always @(posedge clk)
-    request <= _01_;
+    request <= _04_;
   always @(posedge clk)
-    \$signature__en  <= _02_;
+    write_0 <= _05_;
   always @(posedge clk)
-    \$signature__addr  <= _03_;
+    write_address <= _06_;
   always @(posedge clk)
-    \enable_0$9  <= _04_;
+    read_0 <= _07_;
   always @(posedge clk)
-    \address_0$12  <= _05_;
+    address <= _08_;
   always @(posedge clk)
-    word_0 <= read__data;
+    enable <= _09_;
   always @(posedge clk)
-    coming <= _06_;
-  assign _05_ = _13_ ? read__address[9:0] : \address_0$12 ;
-  assign _15_ = clear ? 1'h0 : _11_;
-  assign _04_ = rst ? 1'h0 : _15_;
-  assign _03_ = _09_ ? request[9:0] : \$signature__addr ;
-  assign _16_ = clear ? 1'h0 : _07_;
-  assign _02_ = rst ? 1'h0 : _16_;
-  assign _01_ = write__valid ? write__payload : request;
-  assign _17_ = clear ? 1'h0 : write__valid;
-  assign _14_ = rst ? 1'h0 : _17_;
-  assign _18_ = clear ? 3'h0 : { coming[1:0], read__enable };
-  assign _06_ = rst ? 3'h0 : _18_;
+    coming <= _11_;
+  assign _19_ = _clear ? 3'h0 : { coming[1:0], read__enable };
+  assign _11_ = rst ? 3'h0 : _19_;
+  assign _20_ = _clear ? 1'h0 : _02_;
+  assign _09_ = rst ? 1'h0 : _20_;
+  assign _08_ = _17_ ? read__address[9:0] : address;
+  assign _21_ = _clear ? 1'h0 : _15_;
+  assign _07_ = rst ? 1'h0 : _21_;
+  assign _06_ = _13_ ? request[9:0] : write_address;
+  assign _22_ = _clear ? 1'h0 : _10_;
+  assign _05_ = rst ? 1'h0 : _22_;
+  assign _04_ = write__valid ? write__payload : request;
+  assign _23_ = _clear ? 1'h0 : write__valid;
+  assign _03_ = rst ? 1'h0 : _23_;
+  tiny_w4a4_features_memory_bank_0 bank_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .enable(enable),
+    .read__addr(address),
+    .rst(rst),
+    .word(read__data),
+    .write_address(write_address),
+    .write_enable(write_0)
+  );
   assign read__valid = coming[2];
 endmodule
 
-module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload, clear, start, \config , \port$2278$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , \o__valid$47 , \o__ready$45 , \load__data$96 , clk);
+module tiny_w4a4_features_memory_bank_0(rst, _clear, data, write_enable, write_address, read__addr, enable, word, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input write_enable;
+  wire write_enable;
+  input [9:0] write_address;
+  wire [9:0] write_address;
+  input [9:0] read__addr;
+  wire [9:0] read__addr;
+  input enable;
+  wire enable;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] _0_;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [539:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      words[write_address] <= data;
+  end
+  reg [7:0] _3_;
+  always @(posedge clk) begin
+    if (enable) begin
+      _3_ <= words[read__addr];
+    end
+  end
+  assign read__data = _3_;
+  always @(posedge clk)
+    word <= _0_;
+  assign _0_ = enable ? read__data : word;
+endmodule
+
+module tiny_w4a4_features_pooled_writer(rst, start, busy, i__ready, _clear, words, stride, base, i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
+  input rst;
+  wire rst;
+  input start;
+  wire start;
+  output busy;
+  wire busy;
+  output i__ready;
+  wire i__ready;
+  input _clear;
+  wire _clear;
+  input [1:0] words;
+  wire [1:0] words;
+  input [15:0] stride;
+  wire [15:0] stride;
+  input [31:0] base;
+  wire [31:0] base;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input [3:0] count;
+  wire [3:0] count;
+  input [3:0] \count$32 ;
+  wire [3:0] \count$32 ;
+  output overrun;
+  reg overrun = 1'h0;
+  output o__valid;
+  reg o__valid = 1'h0;
+  output [18:0] o__payload;
+  reg [18:0] o__payload = 19'h00000;
+  input o__ready;
+  wire o__ready;
+  input clk;
+  wire clk;
+  wire [16:0] _000_;
+  wire [2:0] _001_;
+  wire _002_;
+  wire _003_;
+  wire [10:0] _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire [18:0] _015_;
+  wire [10:0] _016_;
+  wire [10:0] _017_;
+  wire _018_;
+  wire [1:0] _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire [12:0] _025_;
+  wire [10:0] _026_;
+  wire [2:0] _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire [1:0] _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire [10:0] _036_;
+  wire [10:0] _037_;
+  wire [7:0] _038_;
+  wire [7:0] _039_;
+  wire [10:0] _040_;
+  wire [10:0] _041_;
+  wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  reg \$signal  = 1'h0;
+  reg \$signal$17  = 1'h0;
+  reg \$signal$21  = 1'h0;
+  reg \$signal$7  = 1'h0;
+  reg [10:0] address = 11'h000;
+  reg [1:0] follower = 2'h0;
+  reg [10:0] gap = 11'h000;
+  wire last;
+  wire \last$20 ;
+  wire next_last;
+  reg [10:0] skipped = 11'h000;
+  wire step;
+  wire \step$34 ;
+  wire taken;
+  assign _000_ = stride - words;
+  assign _011_ = words == 1'h1;
+  assign _021_ = address >= 10'h21c;
+  assign _022_ = taken & _021_;
+  assign _023_ = ~ o__valid;
+  assign _024_ = _023_ | o__ready;
+  assign _025_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _026_ = next_last ? gap : 11'h000;
+  assign _027_ = follower + 1'h1;
+  assign _001_ = \$signal$17  ? 3'h2 : _027_;
+  assign _002_ = \$signal$17  & last;
+  assign _003_ = _002_ & \last$20 ;
+  assign _004_ = \$signal$7  ? gap : 11'h000;
+  assign _005_ = \$signal  | \$signal$21 ;
+  assign busy = _005_ | o__valid;
+  assign _006_ = ~ o__valid;
+  assign _007_ = _006_ | o__ready;
+  assign i__ready = \$signal$21  & _007_;
+  assign taken = i__valid & i__ready;
+  assign _008_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _008_;
+  assign step = taken & \$signal$17 ;
+  assign _009_ = taken & \$signal$17 ;
+  assign \step$34  = _009_ & last;
+  always @(posedge clk)
+    \$signal  <= _010_;
+  always @(posedge clk)
+    gap <= _000_[10:0];
+  always @(posedge clk)
+    \$signal$7  <= _012_;
+  always @(posedge clk)
+    overrun <= _013_;
+  always @(posedge clk)
+    o__valid <= _014_;
+  always @(posedge clk)
+    o__payload <= _015_;
+  always @(posedge clk)
+    address <= _016_;
+  always @(posedge clk)
+    skipped <= _017_;
+  always @(posedge clk)
+    \$signal$17  <= _018_;
+  always @(posedge clk)
+    follower <= _019_;
+  always @(posedge clk)
+    \$signal$21  <= _020_;
+  assign _028_ = _003_ ? 1'h0 : \$signal$21 ;
+  assign _029_ = taken ? _028_ : \$signal$21 ;
+  assign _030_ = \$signal  ? 1'h1 : _029_;
+  assign _031_ = _clear ? 1'h0 : _030_;
+  assign _020_ = rst ? 1'h0 : _031_;
+  assign _032_ = taken ? _001_[1:0] : follower;
+  assign _019_ = \$signal  ? 2'h2 : _032_;
+  assign _033_ = taken ? next_last : \$signal$17 ;
+  assign _034_ = \$signal  ? \$signal$7  : _033_;
+  assign _035_ = _clear ? 1'h0 : _034_;
+  assign _018_ = rst ? 1'h0 : _035_;
+  assign _036_ = taken ? _026_ : skipped;
+  assign _017_ = \$signal  ? _004_ : _036_;
+  assign _037_ = taken ? _025_[11:1] : address;
+  assign _016_ = \$signal  ? base[10:0] : _037_;
+  assign _038_ = taken ? i__payload : o__payload[18:11];
+  assign _039_ = _clear ? 8'h00 : _038_;
+  assign _015_[18:11] = rst ? 8'h00 : _039_;
+  assign _040_ = taken ? address : o__payload[10:0];
+  assign _041_ = _clear ? 11'h000 : _040_;
+  assign _015_[10:0] = rst ? 11'h000 : _041_;
+  assign _042_ = _024_ ? taken : o__valid;
+  assign _043_ = _clear ? 1'h0 : _042_;
+  assign _014_ = rst ? 1'h0 : _043_;
+  assign _044_ = _clear ? 1'h0 : _022_;
+  assign _013_ = rst ? 1'h0 : _044_;
+  assign _045_ = _clear ? 1'h0 : _011_;
+  assign _012_ = rst ? 1'h0 : _045_;
+  assign _046_ = _clear ? 1'h0 : start;
+  assign _010_ = rst ? 1'h0 : _046_;
+  tiny_w4a4_features_pooled_writer_x x (
+    ._clear(_clear),
+    .clk(clk),
+    .count(count),
+    .last(last),
+    .rst(rst),
+    .start(\$signal ),
+    .step(step)
+  );
+  tiny_w4a4_features_pooled_writer_y y (
+    ._clear(_clear),
+    .clk(clk),
+    .count(\count$32 ),
+    .last(\last$20 ),
+    .rst(rst),
+    .start(\$signal ),
+    .step(\step$34 )
+  );
+endmodule
+
+module tiny_w4a4_features_pooled_writer_x(rst, step, _clear, count, start, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input [3:0] count;
+  wire [3:0] count;
+  input start;
+  wire start;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [3:0] _09_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _03_ = count == 1'h1;
+  assign _04_ = ahead == count;
+  assign ends = _00_ ? _03_ : _04_;
+  assign _05_ = step & last;
+  assign _06_ = start | _05_;
+  assign _07_ = ahead + 1'h1;
+  assign _08_ = start | step;
+  always @(posedge clk)
+    ahead <= _01_;
+  always @(posedge clk)
+    last <= _02_;
+  assign _02_ = _08_ ? ends : last;
+  assign _09_ = step ? _07_[3:0] : ahead;
+  assign _01_ = _06_ ? 4'h2 : _09_;
+endmodule
+
+module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input [3:0] count;
+  wire [3:0] count;
+  input start;
+  wire start;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [3:0] _09_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _03_ = count == 1'h1;
+  assign _04_ = ahead == count;
+  assign ends = _00_ ? _03_ : _04_;
+  assign _05_ = step & last;
+  assign _06_ = start | _05_;
+  assign _07_ = ahead + 1'h1;
+  assign _08_ = start | step;
+  always @(posedge clk)
+    ahead <= _01_;
+  always @(posedge clk)
+    last <= _02_;
+  assign _02_ = _08_ ? ends : last;
+  assign _09_ = step ? _07_[3:0] : ahead;
+  assign _01_ = _06_ ? 4'h2 : _09_;
+endmodule
+
+module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
+  input rst;
+  wire rst;
+  input start;
+  wire start;
+  input _clear;
+  wire _clear;
+  input [3:0] width;
+  wire [3:0] width;
+  input [3:0] height;
+  wire [3:0] height;
+  input [161:0] \port$2387$81 ;
+  wire [161:0] \port$2387$81 ;
+  input o__ready;
+  wire o__ready;
+  input write__en;
+  wire write__en;
+  input [7:0] write__data;
+  wire [7:0] write__data;
+  output overrun;
+  reg overrun = 1'h0;
+  output [10:0] address;
+  reg [10:0] address = 11'h000;
+  output memory__enable;
+  wire memory__enable;
+  output o__valid;
+  reg o__valid = 1'h0;
+  output [7:0] o__payload;
+  reg [7:0] o__payload = 8'h00;
+  input clk;
+  wire clk;
+  wire [11:0] _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire [15:0] _011_;
+  wire _012_;
+  wire _013_;
+  wire [31:0] _014_;
+  wire [10:0] _015_;
+  wire [31:0] _016_;
+  wire _017_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire [3:0] _027_;
+  wire _028_;
+  wire _029_;
+  wire [4:0] _030_;
+  wire [4:0] _031_;
+  wire [4:0] _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire [4:0] _036_;
+  wire [4:0] _037_;
+  wire [5:0] _038_;
+  wire _039_;
+  wire _040_;
+  wire [10:0] _041_;
+  wire _042_;
+  wire [8:0] _043_;
+  wire _044_;
+  wire [2:0] _045_;
+  wire _046_;
+  wire [1:0] _047_;
+  wire [3:0] _048_;
+  wire [3:0] _049_;
+  wire _050_;
+  wire [3:0] _051_;
+  wire _052_;
+  wire [3:0] _053_;
+  wire [7:0] _054_;
+  wire _055_;
+  wire _056_;
+  wire [3:0] _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire [3:0] _063_;
+  wire _064_;
+  wire [7:0] _065_;
+  wire [7:0] _066_;
+  wire [3:0] _067_;
+  wire [3:0] _068_;
+  wire _069_;
+  wire _070_;
+  wire [3:0] _071_;
+  wire _072_;
+  wire _073_;
+  wire _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
+  wire [3:0] _078_;
+  wire [3:0] _079_;
+  wire [3:0] _080_;
+  wire [3:0] _081_;
+  wire [3:0] _082_;
+  wire [3:0] _083_;
+  wire _084_;
+  wire _085_;
+  wire _086_;
+  wire _087_;
+  wire _088_;
+  wire _089_;
+  wire _090_;
+  wire _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire [2:0] _100_;
+  wire [2:0] _101_;
+  wire [1:0] _102_;
+  wire _103_;
+  wire _104_;
+  wire _105_;
+  wire _106_;
+  wire _107_;
+  wire _108_;
+  wire _109_;
+  wire [1:0] _110_;
+  wire _111_;
+  wire _112_;
+  reg [3:0] \$like  = 4'h0;
+  reg \$signal  = 1'h0;
+  wire \$signal$12 ;
+  wire \$signal$17 ;
+  wire \$signal$20 ;
+  wire \$signal$23 ;
+  wire \$signal$25 ;
+  wire \$signal$26 ;
+  wire \$signal$27 ;
+  wire \$signal$28 ;
+  wire [10:0] \$signature__data ;
+  wire [7:0] \$signature__data$47 ;
+  wire [10:0] behind;
+  reg [3:0] \end  = 4'h0;
+  reg [8:0] following = 9'h000;
+  reg [2:0] group = 3'h1;
+  reg [3:0] held = 4'h0;
+  wire leaves;
+  reg left = 1'h0;
+  reg room = 1'h0;
+  reg second = 1'h0;
+  reg [1:0] seen = 2'h0;
+  wire step;
+  reg two = 1'h0;
+  reg [3:0] x = 4'h1;
+  reg [3:0] y = 4'h1;
+  reg [7:0] queue [15:0];
+  always @(posedge clk) begin
+    if (write__en)
+      queue[\end ] <= write__data;
+  end
+  assign \$signature__data$47  = queue[\$like ];
+  reg [10:0] starts [3:0];
+  always @(posedge clk) begin
+    if (following[6])
+      starts[following[8:7]] <= behind;
+  end
+  assign \$signature__data  = starts[following[5:4]];
+  assign _020_ = seen >> \$signal$26 ;
+  assign _021_ = ~ _020_;
+  assign _023_ = _019_ & _021_;
+  assign _024_ = step & \$signal$12 ;
+  assign _025_ = ~ \$signal$25 ;
+  assign _026_ = _024_ & _025_;
+  assign _027_ = group + 1'h1;
+  assign _028_ = ~ \$signal$25 ;
+  assign _029_ = \$signal$17  & _028_;
+  assign _030_ = x + 1'h1;
+  assign _031_ = y + 1'h1;
+  assign _032_ = \end  + write__en;
+  assign _034_ = ~ o__valid;
+  assign _035_ = _034_ | o__ready;
+  assign _036_ = \$like  + 1'h1;
+  assign _037_ = held + step;
+  assign _038_ = _037_ - left;
+  assign _039_ = held < 4'hc;
+  always @(posedge clk)
+    overrun <= _040_;
+  always @(posedge clk)
+    address <= _041_;
+  always @(posedge clk)
+    two <= _042_;
+  always @(posedge clk)
+    following <= _043_;
+  always @(posedge clk)
+    group <= _045_;
+  always @(posedge clk)
+    second <= _046_;
+  always @(posedge clk)
+    seen <= _047_;
+  always @(posedge clk)
+    x <= _048_;
+  always @(posedge clk)
+    y <= _049_;
+  always @(posedge clk)
+    \$signal  <= _050_;
+  always @(posedge clk)
+    \end  <= _051_;
+  always @(posedge clk)
+    o__valid <= _052_;
+  always @(posedge clk)
+    \$like  <= _053_;
+  always @(posedge clk)
+    o__payload <= _054_;
+  always @(posedge clk)
+    left <= _056_;
+  always @(posedge clk)
+    held <= _057_;
+  always @(posedge clk)
+    room <= _058_;
+  assign { _000_[11], behind } = address + 1'h1;
+  assign step = \$signal  & room;
+  assign _011_ = second ? \port$2387$81 [160:145] : \port$2387$81 [79:64];
+  assign \$signal$12  = group == _011_[2:0];
+  assign \$signal$17  = x == width;
+  assign \$signal$20  = y == height;
+  assign _022_ = ~ two;
+  assign _033_ = second | _022_;
+  assign \$signal$23  = \$signal$12  & _033_;
+  assign _044_ = second ? \port$2387$81 [161] : \port$2387$81 [80];
+  assign _055_ = \$signal$17  ? y[0] : x[0];
+  assign \$signal$25  = _044_ & _055_;
+  assign _059_ = ~ second;
+  assign \$signal$26  = two & _059_;
+  assign _060_ = two | \$signal$25 ;
+  assign \$signal$27  = \$signal$12  & _060_;
+  assign _061_ = x == 1'h1;
+  assign _001_ = x == 2'h2;
+  assign _002_ = \port$2387$81 [161] & _001_;
+  assign _003_ = _061_ | _002_;
+  assign _004_ = x == 1'h1;
+  assign _005_ = \port$2387$81 [80] & _004_;
+  assign _006_ = \$signal$17  | _005_;
+  assign \$signal$28  = \$signal$26  ? _003_ : _006_;
+  assign _007_ = \$like  != \end ;
+  assign _008_ = ~ o__valid;
+  assign _009_ = _008_ | o__ready;
+  assign leaves = _007_ & _009_;
+  assign _010_ = address >= 10'h21c;
+  assign _012_ = following[0] & _010_;
+  assign _013_ = following[0] | following[1];
+  assign _014_ = following[3] ? \port$2387$81 [112:81] : \port$2387$81 [31:0];
+  assign _015_ = following[2] ? \$signature__data  : behind;
+  assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
+  assign _017_ = | \port$2387$81 [160:145];
+  assign _018_ = step & \$signal$27 ;
+  assign _019_ = _018_ & \$signal$28 ;
+  assign _062_ = _clear ? 1'h0 : _039_;
+  assign _058_ = rst ? 1'h0 : _062_;
+  assign _063_ = _clear ? 4'h0 : _038_[3:0];
+  assign _057_ = rst ? 4'h0 : _063_;
+  assign _064_ = _clear ? 1'h0 : leaves;
+  assign _056_ = rst ? 1'h0 : _064_;
+  assign _065_ = leaves ? \$signature__data$47  : o__payload;
+  assign _066_ = _clear ? 8'h00 : _065_;
+  assign _054_ = rst ? 8'h00 : _066_;
+  assign _067_ = leaves ? _036_[3:0] : \$like ;
+  assign _068_ = _clear ? 4'h0 : _067_;
+  assign _053_ = rst ? 4'h0 : _068_;
+  assign _069_ = _035_ ? leaves : o__valid;
+  assign _070_ = _clear ? 1'h0 : _069_;
+  assign _052_ = rst ? 1'h0 : _070_;
+  assign _071_ = _clear ? 4'h0 : _032_[3:0];
+  assign _051_ = rst ? 4'h0 : _071_;
+  assign _072_ = \$signal$20  ? 1'h0 : \$signal ;
+  assign _073_ = \$signal$17  ? _072_ : \$signal ;
+  assign _074_ = \$signal$23  ? _073_ : \$signal ;
+  assign _075_ = step ? _074_ : \$signal ;
+  assign _076_ = start ? 1'h1 : _075_;
+  assign _077_ = _clear ? 1'h0 : _076_;
+  assign _050_ = rst ? 1'h0 : _077_;
+  assign _078_ = \$signal$17  ? _031_[3:0] : y;
+  assign _079_ = \$signal$23  ? _078_ : y;
+  assign _080_ = step ? _079_ : y;
+  assign _049_ = start ? 4'h1 : _080_;
+  assign _081_ = \$signal$17  ? 4'h1 : _030_[3:0];
+  assign _082_ = \$signal$23  ? _081_ : x;
+  assign _083_ = step ? _082_ : x;
+  assign _048_ = start ? 4'h1 : _083_;
+  assign _084_ = second ? 1'h1 : seen[1];
+  assign _085_ = _029_ ? _084_ : seen[1];
+  assign _086_ = \$signal$12  ? _085_ : seen[1];
+  assign _087_ = step ? _086_ : seen[1];
+  assign _088_ = start ? 1'h0 : _087_;
+  assign _089_ = _clear ? 1'h0 : _088_;
+  assign _047_[1] = rst ? 1'h0 : _089_;
+  assign _090_ = second ? seen[0] : 1'h1;
+  assign _091_ = _029_ ? _090_ : seen[0];
+  assign _092_ = \$signal$12  ? _091_ : seen[0];
+  assign _093_ = step ? _092_ : seen[0];
+  assign _094_ = start ? 1'h0 : _093_;
+  assign _095_ = _clear ? 1'h0 : _094_;
+  assign _047_[0] = rst ? 1'h0 : _095_;
+  assign _096_ = \$signal$12  ? \$signal$26  : second;
+  assign _097_ = step ? _096_ : second;
+  assign _098_ = start ? 1'h0 : _097_;
+  assign _099_ = _clear ? 1'h0 : _098_;
+  assign _046_ = rst ? 1'h0 : _099_;
+  assign _100_ = \$signal$12  ? 3'h1 : _027_[2:0];
+  assign _101_ = step ? _100_ : group;
+  assign _045_ = start ? 3'h1 : _101_;
+  assign _102_ = _clear ? 2'h0 : { \$signal$17 , second };
+  assign _043_[8:7] = rst ? 2'h0 : _102_;
+  assign _103_ = start ? 1'h0 : \$signal$26 ;
+  assign _104_ = _clear ? 1'h0 : _103_;
+  assign _043_[3] = rst ? 1'h0 : _104_;
+  assign _105_ = _clear ? 1'h0 : \$signal$27 ;
+  assign _043_[2] = rst ? 1'h0 : _105_;
+  assign _106_ = start ? 1'h1 : _023_;
+  assign _107_ = _clear ? 1'h0 : _106_;
+  assign _043_[1] = rst ? 1'h0 : _107_;
+  assign _108_ = _clear ? 1'h0 : step;
+  assign _043_[0] = rst ? 1'h0 : _108_;
+  assign _109_ = _clear ? 1'h0 : _026_;
+  assign _043_[6] = rst ? 1'h0 : _109_;
+  assign _110_ = _clear ? 2'h0 : { \$signal$28 , \$signal$26  };
+  assign _043_[5:4] = rst ? 2'h0 : _110_;
+  assign _111_ = _clear ? 1'h0 : _017_;
+  assign _042_ = rst ? 1'h0 : _111_;
+  assign _041_ = _013_ ? _016_[10:0] : address;
+  assign _112_ = _clear ? 1'h0 : _012_;
+  assign _040_ = rst ? 1'h0 : _112_;
+  assign _000_[10:0] = behind;
+  assign memory__enable = following[0];
+endmodule
+
+module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload, _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3505$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   input i__valid;
@@ -494,26 +1735,26 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   wire [7:0] \o__payload$43 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [80:0] \config ;
   wire [80:0] \config ;
-  input [1:0] \port$2278$1 ;
-  wire [1:0] \port$2278$1 ;
-  input \load__valid$91 ;
-  wire \load__valid$91 ;
-  input [15:0] \load__beat$95 ;
-  wire [15:0] \load__beat$95 ;
-  input [15:0] \load__word$94 ;
-  wire [15:0] \load__word$94 ;
   output \o__valid$47 ;
   wire \o__valid$47 ;
   input \o__ready$45 ;
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
+  input [1:0] \port$3505$1 ;
+  wire [1:0] \port$3505$1 ;
+  input \load__valid$91 ;
+  wire \load__valid$91 ;
+  input [15:0] \load__beat$95 ;
+  wire [15:0] \load__beat$95 ;
+  input [15:0] \load__word$94 ;
+  wire [15:0] \load__word$94 ;
   input clk;
   wire clk;
   wire _00_;
@@ -556,9 +1797,9 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   reg early_group_1 = 1'h0;
   wire enable;
   wire fire;
-  wire \first$104 ;
+  wire \first$103 ;
   wire group;
-  wire \group$101 ;
+  wire \group$100 ;
   wire [25:0] \i__payload$13 ;
   wire [7:0] \i__payload$87 ;
   wire \i__ready$16 ;
@@ -569,7 +1810,6 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   wire i_valid;
   wire [71:0] \o__payload$98 ;
   wire \o__valid$53 ;
-  reg [51:0] scales_0 = 52'h0000000000000;
   wire [39:0] sums;
   reg [2:0] tag_0 = 3'h0;
   reg [2:0] tag_1 = 3'h0;
@@ -577,11 +1817,10 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   reg [2:0] tag_3 = 3'h0;
   reg [2:0] tag_4 = 3'h0;
   wire taken;
-  reg [143:0] weights = 144'h000000000000000000000000000000000000;
+  wire [143:0] weights;
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
-  wire [51:0] \word$110 ;
-  wire [143:0] \word$99 ;
+  wire [51:0] \word$82 ;
   assign enable = ! beat__second;
   assign taken = \o__valid$47  & \o__ready$45 ;
   always @(posedge clk)
@@ -599,8 +1838,6 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   always @(posedge clk)
     window <= window_0;
   always @(posedge clk)
-    weights <= \word$99 ;
-  always @(posedge clk)
     early_group_0 <= _11_;
   always @(posedge clk)
     early_group_1 <= _12_;
@@ -617,38 +1854,36 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   always @(posedge clk)
     tag_4 <= _05_;
   always @(posedge clk)
-    scales_0 <= \word$110 ;
-  always @(posedge clk)
-    i_shift <= scales_0[51:42];
-  assign _13_ = clear ? 3'h0 : tag_3;
+    i_shift <= \word$82 [51:42];
+  assign _13_ = _clear ? 3'h0 : tag_3;
   assign _05_ = rst ? 3'h0 : _13_;
-  assign _14_ = clear ? 3'h0 : tag_2;
+  assign _14_ = _clear ? 3'h0 : tag_2;
   assign _04_ = rst ? 3'h0 : _14_;
-  assign _15_ = clear ? 3'h0 : tag_1;
+  assign _15_ = _clear ? 3'h0 : tag_1;
   assign _03_ = rst ? 3'h0 : _15_;
-  assign _16_ = clear ? 3'h0 : tag_0;
+  assign _16_ = _clear ? 3'h0 : tag_0;
   assign _02_ = rst ? 3'h0 : _16_;
-  assign _17_ = clear ? 3'h0 : { 1'h1, \first$104 , fire };
+  assign _17_ = _clear ? 3'h0 : { 1'h1, \first$103 , fire };
   assign _01_ = rst ? 3'h0 : _17_;
-  assign _18_ = clear ? 1'h0 : early_group_1;
+  assign _18_ = _clear ? 1'h0 : early_group_1;
   assign _00_ = rst ? 1'h0 : _18_;
-  assign _19_ = clear ? 1'h0 : early_group_0;
+  assign _19_ = _clear ? 1'h0 : early_group_0;
   assign _12_ = rst ? 1'h0 : _19_;
-  assign _20_ = clear ? 1'h0 : \group$101 ;
+  assign _20_ = _clear ? 1'h0 : \group$100 ;
   assign _11_ = rst ? 1'h0 : _20_;
-  assign _21_ = clear ? 64'h0000000000000000 : \load__data$96 ;
+  assign _21_ = _clear ? 64'h0000000000000000 : \load__data$96 ;
   assign _10_ = rst ? 64'h0000000000000000 : _21_;
-  assign _22_ = clear ? 16'h0000 : \load__beat$95 ;
+  assign _22_ = _clear ? 16'h0000 : \load__beat$95 ;
   assign _09_ = rst ? 16'h0000 : _22_;
-  assign _23_ = clear ? 16'h0000 : \load__word$94 ;
+  assign _23_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _08_ = rst ? 16'h0000 : _23_;
-  assign _24_ = clear ? 1'h0 : \port$2278$1 [0];
+  assign _24_ = _clear ? 1'h0 : \port$3505$1 [0];
   assign _07_ = rst ? 1'h0 : _24_;
-  assign _25_ = clear ? 1'h0 : \load__valid$91 ;
+  assign _25_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _06_ = rst ? 1'h0 : _25_;
-  tiny_w4a4_front_201_accumulators accumulators (
-    .bias(scales_0[41:0]),
-    .clear(clear),
+  tiny_w4a4_front_240_accumulators accumulators (
+    ._clear(_clear),
+    .bias(\word$82 [41:0]),
     .clk(clk),
     .last(tag_4[2]),
     .o(i_acc),
@@ -657,16 +1892,16 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .sums(sums),
     .valid(tag_4[0])
   );
-  tiny_w4a4_front_201_array array (
-    .clear(clear),
+  tiny_w4a4_front_240_array array (
+    ._clear(_clear),
     .clk(clk),
     .rst(rst),
     .sums(sums),
     .weights(weights),
     .window(window)
   );
-  tiny_w4a4_front_201_fifo fifo (
-    .clear(clear),
+  tiny_w4a4_front_240_fifo fifo (
+    ._clear(_clear),
     .clk(clk),
     .i__payload(\i__payload$87 ),
     .i__valid(\i__valid$85 ),
@@ -675,23 +1910,23 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .o__valid(\o__valid$47 ),
     .rst(rst)
   );
-  tiny_w4a4_front_201_issue issue (
-    .clear(clear),
+  tiny_w4a4_front_240_issue issue (
+    ._clear(_clear),
     .clk(clk),
     .count(\config [49:48]),
     .\count$18 (\config [32]),
     .done(done),
     .fire(fire),
-    .first(\first$104 ),
-    .group(\group$101 ),
+    .first(\first$103 ),
+    .group(\group$100 ),
     .returned(taken),
     .rst(rst),
     .start(start),
     .valid(\o__valid$53 ),
     .word(address)
   );
-  tiny_w4a4_front_201_lines lines (
-    .clear(clear),
+  tiny_w4a4_front_240_lines lines (
+    ._clear(_clear),
     .clk(clk),
     .height(\config [31:16]),
     .i__payload(i__payload),
@@ -704,8 +1939,8 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .rst(rst),
     .start(start)
   );
-  tiny_w4a4_front_201_requantizer requantizer (
-    .clear(clear),
+  tiny_w4a4_front_240_requantizer requantizer (
+    ._clear(_clear),
     .clk(clk),
     .i_acc(i_acc),
     .i_shift(i_shift),
@@ -714,33 +1949,33 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .o_valid(\i__valid$85 ),
     .rst(rst)
   );
-  tiny_w4a4_front_201_scales scales (
-    .clear(clear),
+  tiny_w4a4_front_240_scales scales (
+    ._clear(_clear),
+    .address(\address$67 ),
     .clk(clk),
     .enable(beat__second),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .read__addr(\address$67 ),
     .rst(rst),
-    .word(\word$110 )
+    .word(\word$82 )
   );
-  tiny_w4a4_front_201_weights_114 \weights$114  (
-    .clear(clear),
+  tiny_w4a4_front_240_weights_112 \weights$112  (
+    ._clear(_clear),
+    .address(address),
     .clk(clk),
     .enable(enable),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .read__addr(address),
     .rst(rst),
-    .word(\word$99 )
+    .word(weights)
   );
-  tiny_w4a4_front_201_window_113 \window$113  (
+  tiny_w4a4_front_240_window_111 \window$111  (
+    ._clear(_clear),
     .busy(busy),
-    .clear(clear),
     .clk(clk),
     .count(\config [32]),
     .i__payload(\i__payload$13 ),
@@ -754,11 +1989,11 @@ module tiny_w4a4_front_201(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   );
 endmodule
 
-module tiny_w4a4_front_201_accumulators(rst, clear, valid, last, bias, sums, o_valid, o, clk);
+module tiny_w4a4_front_240_accumulators(rst, _clear, valid, last, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input valid;
   wire valid;
   input last;
@@ -787,17 +2022,17 @@ module tiny_w4a4_front_201_accumulators(rst, clear, valid, last, bias, sums, o_v
   assign { _00_[22], lane_0_0 } = { sums[19], sums[19], sums[19:0] } + { bias[20], bias[20:0] };
   assign { _01_[22], lane_1_0 } = { sums[39], sums[39], sums[39:20] } + { bias[41], bias[41:21] };
   assign _02_ = valid & last;
-  assign _04_ = clear ? 1'h0 : _02_;
+  assign _04_ = _clear ? 1'h0 : _02_;
   assign _03_ = rst ? 1'h0 : _04_;
   assign _01_[21:0] = lane_1_0;
   assign _00_[21:0] = lane_0_0;
 endmodule
 
-module tiny_w4a4_front_201_array(rst, clear, window, weights, sums, clk);
+module tiny_w4a4_front_240_array(rst, _clear, window, weights, sums, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input [71:0] window;
   wire [71:0] window;
   input [143:0] weights;
@@ -971,13 +2206,13 @@ module tiny_w4a4_front_201_array(rst, clear, window, weights, sums, clk);
   assign sums = { sum_1_1_0[19:0], sum_0_1_0[19:0] };
 endmodule
 
-module tiny_w4a4_front_201_fifo(rst, o__payload, clear, o__valid, i__valid, i__payload, o__ready, clk);
+module tiny_w4a4_front_240_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
   wire [7:0] o__payload;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   output o__valid;
   reg o__valid = 1'h0;
   input i__valid;
@@ -1047,31 +2282,31 @@ module tiny_w4a4_front_201_fifo(rst, o__payload, clear, o__valid, i__valid, i__p
     waiting <= _05_;
   assign _11_ = i__valid ? 1'h1 : waiting;
   assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = clear ? 1'h0 : _12_;
+  assign _13_ = _clear ? 1'h0 : _12_;
   assign _05_ = rst ? 1'h0 : _13_;
   assign _14_ = _07_ ? _08_[4:0] : following;
-  assign _15_ = clear ? 5'h01 : _14_;
+  assign _15_ = _clear ? 5'h01 : _14_;
   assign _04_ = rst ? 5'h01 : _15_;
   assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = clear ? 5'h00 : _16_;
+  assign _17_ = _clear ? 5'h00 : _16_;
   assign _03_ = rst ? 5'h00 : _17_;
   assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = clear ? 1'h0 : _18_;
+  assign _19_ = _clear ? 1'h0 : _18_;
   assign _02_ = rst ? 1'h0 : _19_;
   assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
-  assign _21_ = clear ? 5'h00 : _20_;
+  assign _21_ = _clear ? 5'h00 : _20_;
   assign _01_ = rst ? 5'h00 : _21_;
 endmodule
 
-module tiny_w4a4_front_201_issue(rst, returned, fire, clear, start, \count$18 , count, valid, done, word, first, group, clk);
+module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, group, clk);
   input rst;
   wire rst;
   input returned;
   wire returned;
   output fire;
   wire fire;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input \count$18 ;
@@ -1129,20 +2364,20 @@ module tiny_w4a4_front_201_issue(rst, returned, fire, clear, start, \count$18 , 
   assign _06_ = _00_ ? _02_ : first;
   assign _12_ = fire ? _10_[0] : word;
   assign _05_ = _09_ ? 1'h0 : _12_;
-  assign _13_ = clear ? 1'h0 : _07_;
+  assign _13_ = _clear ? 1'h0 : _07_;
   assign _04_ = rst ? 1'h0 : _13_;
-  assign _14_ = clear ? 1'h0 : room_next;
+  assign _14_ = _clear ? 1'h0 : room_next;
   assign _03_ = rst ? 1'h0 : _14_;
-  tiny_w4a4_front_201_issue_credits_0 credits_0 (
-    .clear(clear),
+  tiny_w4a4_front_240_issue_credits_0 credits_0 (
+    ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
     .room_next(room_next),
     .rst(rst),
     .sent(fire)
   );
-  tiny_w4a4_front_201_issue_group_out group_out (
-    .clear(clear),
+  tiny_w4a4_front_240_issue_group_out group_out (
+    ._clear(_clear),
     .clk(clk),
     .count(count),
     .last(\last$21 ),
@@ -1154,7 +2389,7 @@ module tiny_w4a4_front_201_issue(rst, returned, fire, clear, start, \count$18 , 
   );
 endmodule
 
-module tiny_w4a4_front_201_issue_credits_0(rst, \returned$5 , sent, room_next, clear, clk);
+module tiny_w4a4_front_240_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
   input rst;
   wire rst;
   input \returned$5 ;
@@ -1163,8 +2398,8 @@ module tiny_w4a4_front_201_issue_credits_0(rst, \returned$5 , sent, room_next, c
   wire sent;
   output room_next;
   wire room_next;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input clk;
   wire clk;
   wire _00_;
@@ -1191,23 +2426,23 @@ module tiny_w4a4_front_201_issue_credits_0(rst, \returned$5 , sent, room_next, c
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _06_ = _00_ ? _02_[5:0] : left;
-  assign _07_ = clear ? 6'h20 : _06_;
+  assign _07_ = _clear ? 6'h20 : _06_;
   assign _05_ = rst ? 6'h20 : _07_;
-  assign _08_ = clear ? 1'h0 : \returned$5 ;
+  assign _08_ = _clear ? 1'h0 : \returned$5 ;
   assign _04_ = rst ? 1'h0 : _08_;
-  assign _09_ = clear ? 1'h0 : sent;
+  assign _09_ = _clear ? 1'h0 : sent;
   assign _03_ = rst ? 1'h0 : _09_;
 endmodule
 
-module tiny_w4a4_front_201_issue_group_out(rst, step, last_next, clear, start, count, value, last, clk);
+module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
   output last_next;
   wire last_next;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [1:0] count;
@@ -1263,7 +2498,7 @@ module tiny_w4a4_front_201_issue_group_out(rst, step, last_next, clear, start, c
   assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, i__payload, clear, start, height, row_words, o__valid, clk);
+module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, i__payload, _clear, start, height, row_words, o__valid, clk);
   input rst;
   wire rst;
   input i__valid;
@@ -1276,8 +2511,8 @@ module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire o__ready;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [15:0] height;
@@ -1290,7 +2525,7 @@ module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire clk;
   wire _000_;
   wire _001_;
-  wire _002_;
+  wire [7:0] _002_;
   wire _003_;
   wire _004_;
   wire _005_;
@@ -1298,22 +2533,22 @@ module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire _007_;
   wire _008_;
   wire _009_;
-  wire [15:0] _010_;
-  wire [16:0] _011_;
+  wire [16:0] _010_;
+  wire _011_;
   wire _012_;
-  wire _013_;
+  wire [7:0] _013_;
   wire _014_;
   wire _015_;
   wire _016_;
-  wire [7:0] _017_;
-  wire [3:0] _018_;
+  wire [15:0] _017_;
+  wire _018_;
   wire _019_;
   wire _020_;
   wire _021_;
   wire _022_;
   wire _023_;
   wire [7:0] _024_;
-  wire [7:0] _025_;
+  wire [3:0] _025_;
   wire _026_;
   wire _027_;
   wire _028_;
@@ -1332,8 +2567,8 @@ module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire _041_;
   wire _042_;
   wire _043_;
-  wire [3:0] _044_;
-  wire [7:0] _045_;
+  wire _044_;
+  wire _045_;
   wire _046_;
   wire _047_;
   wire _048_;
@@ -1346,215 +2581,261 @@ module tiny_w4a4_front_201_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire _055_;
   wire _056_;
   wire _057_;
-  wire [15:0] _058_;
+  wire _058_;
   wire _059_;
-  wire _060_;
-  wire _061_;
+  wire [3:0] _060_;
+  wire [7:0] _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire [15:0] _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$35 ;
+  wire \$signal$39 ;
   reg \$signal$4  = 1'h0;
   wire \$signal$5 ;
-  wire [3:0] \$signature__addr ;
-  reg [3:0] \$signature__addr$47  = 4'h0;
-  wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$28 ;
-  reg [7:0] \$signature__data$53  = 8'h00;
   reg above_is_border_0 = 1'h0;
+  reg above_is_border_1 = 1'h0;
+  wire [3:0] address;
   reg begins = 1'h0;
+  reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
+  reg [7:0] data = 8'h00;
   reg emitted_0 = 1'h0;
   reg emitted_1 = 1'h0;
   reg ends_image_0 = 1'h0;
+  reg ends_image_1 = 1'h0;
   reg ends_row_0 = 1'h0;
+  reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  reg held_ends_image_0 = 1'h0;
-  reg held_ends_row_0 = 1'h0;
+  wire [7:0] \i__payload$60.words[0] ;
+  wire [7:0] \i__payload$60.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
   wire room;
   reg [15:0] row = 16'h0000;
-  reg [7:0] row_0 = 8'h00;
-  reg [7:0] row_1 = 8'h00;
-  reg [7:0] row_2 = 8'h00;
   wire row_ends;
   wire sent;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] above [9:0];
-  always @(posedge clk) begin
-    if (\$signal$4 )
-      above[\$signature__addr$47 ] <= \$signature__data$28 ;
-  end
-  reg [7:0] _152_;
-  always @(posedge clk) begin
-    _152_ <= above[\$signature__addr ];
-  end
-  assign \$signature__data  = _152_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] centre [9:0];
-  always @(posedge clk) begin
-    if (\$signal$4 )
-      centre[\$signature__addr$47 ] <= \$signature__data$53 ;
-  end
-  reg [7:0] _153_;
-  always @(posedge clk) begin
-    _153_ <= centre[\$signature__addr ];
-  end
-  assign \$signature__data$28  = _153_;
+  reg swapped_0 = 1'h0;
+  reg swapped_1 = 1'h0;
+  reg turn = 1'h0;
+  wire [7:0] word;
+  wire [7:0] \word$62 ;
+  reg [3:0] write_address = 4'h0;
+  reg write_enable = 1'h0;
+  reg \write_enable$58  = 1'h0;
   always @(posedge clk)
-    row_2 <= _025_;
+    data <= _024_;
   always @(posedge clk)
-    held_ends_row_0 <= _026_;
+    write_address <= _025_;
   always @(posedge clk)
-    held_ends_image_0 <= _027_;
+    turn <= _026_;
   always @(posedge clk)
-    emitted_0 <= _028_;
+    write_enable <= _027_;
   always @(posedge clk)
-    emitted_1 <= _029_;
+    \write_enable$58  <= _028_;
+  always @(posedge clk)
+    below_is_border_0 <= _029_;
+  always @(posedge clk)
+    below <= _002_;
+  always @(posedge clk)
+    above_is_border_0 <= _031_;
+  always @(posedge clk)
+    above_is_border_1 <= _032_;
+  always @(posedge clk)
+    ends_row_0 <= _033_;
+  always @(posedge clk)
+    ends_row_1 <= _034_;
+  always @(posedge clk)
+    ends_image_0 <= _035_;
+  always @(posedge clk)
+    ends_image_1 <= _036_;
+  always @(posedge clk)
+    swapped_0 <= _037_;
+  always @(posedge clk)
+    swapped_1 <= _038_;
+  always @(posedge clk)
+    emitted_0 <= _040_;
+  always @(posedge clk)
+    emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
-  assign _011_ = row + 1'h1;
-  assign _022_ = row == height;
+  assign _010_ = row + 1'h1;
+  assign _019_ = row == height;
   assign _030_ = ~ last_row;
-  assign _031_ = \$signal$14  & _030_;
-  assign _032_ = \$signal$14  & last_row;
-  assign _033_ = flushing & last;
-  assign _034_ = ~ \$signal$12 ;
-  assign _035_ = \$signal$5  & _034_;
-  assign _001_ = \$signal$4  | begins;
-  assign _002_ = \$signal  & _001_;
-  assign _003_ = ~ _002_;
-  assign \$signal$35  = room & _003_;
-  assign i__ready = \$signal$14  & \$signal$35 ;
-  assign _004_ = \$signal$14  & i__valid;
-  assign _005_ = flushing | _004_;
-  assign \$signal$5  = \$signal$35  & _005_;
+  assign _039_ = \$signal$14  & _030_;
+  assign _042_ = \$signal$14  & last_row;
+  assign _043_ = turn ^ row_ends;
+  assign _044_ = ! turn;
+  assign _045_ = \$signal$5  & _044_;
+  assign _001_ = \$signal$5  & turn;
+  assign _002_ = below_is_border_0 ? 8'h00 : data;
+  assign _003_ = flushing & last;
+  assign _004_ = ~ \$signal$12 ;
+  assign _005_ = \$signal$5  & _004_;
+  assign _006_ = \$signal$4  | begins;
+  assign _007_ = \$signal  & _006_;
+  assign _008_ = ~ _007_;
+  assign \$signal$39  = room & _008_;
+  assign i__ready = \$signal$14  & \$signal$39 ;
+  assign _009_ = \$signal$14  & i__valid;
+  assign _011_ = flushing | _009_;
+  assign \$signal$5  = \$signal$39  & _011_;
   assign row_ends = \$signal$5  & last;
-  assign _006_ = ~ \$signal$12 ;
-  assign sent = \$signal$5  & _006_;
+  assign _012_ = ~ \$signal$12 ;
+  assign sent = \$signal$5  & _012_;
   assign returned = o__valid & o__ready;
+  assign _013_ = swapped_1 ? \word$62  : word;
+  assign \i__payload$60.words[0]  = above_is_border_1 ? 8'h00 : _013_;
+  assign \i__payload$60.words[1]  = swapped_1 ? word : \word$62 ;
   always @(posedge clk)
-    \$signal  <= _007_;
+    \$signal  <= _014_;
   always @(posedge clk)
-    \$signal$4  <= _008_;
+    \$signal$4  <= _015_;
   always @(posedge clk)
-    begins <= _009_;
+    begins <= _016_;
   always @(posedge clk)
-    row <= _010_;
+    row <= _017_;
   always @(posedge clk)
-    last_row <= _012_;
+    last_row <= _018_;
   always @(posedge clk)
-    \$signal$12  <= _013_;
+    \$signal$12  <= _020_;
   always @(posedge clk)
-    \$signal$13  <= _014_;
+    \$signal$13  <= _021_;
   always @(posedge clk)
-    \$signal$14  <= _015_;
+    \$signal$14  <= _022_;
   always @(posedge clk)
-    flushing <= _016_;
-  always @(posedge clk)
-    \$signature__data$53  <= _017_;
-  always @(posedge clk)
-    \$signature__addr$47  <= _018_;
-  always @(posedge clk)
-    above_is_border_0 <= _019_;
-  always @(posedge clk)
-    below_is_border_0 <= _020_;
-  always @(posedge clk)
-    ends_row_0 <= _021_;
-  always @(posedge clk)
-    ends_image_0 <= _023_;
-  always @(posedge clk)
-    row_0 <= _024_;
-  always @(posedge clk)
-    row_1 <= \$signature__data$28 ;
-  assign _036_ = clear ? 1'h0 : emitted_0;
-  assign _029_ = rst ? 1'h0 : _036_;
-  assign _037_ = clear ? 1'h0 : _035_;
-  assign _028_ = rst ? 1'h0 : _037_;
-  assign _038_ = clear ? 1'h0 : ends_image_0;
-  assign _027_ = rst ? 1'h0 : _038_;
-  assign _039_ = clear ? 1'h0 : ends_row_0;
-  assign _026_ = rst ? 1'h0 : _039_;
-  assign _025_ = below_is_border_0 ? 8'h00 : \$signature__data$53 ;
-  assign _024_ = above_is_border_0 ? 8'h00 : \$signature__data ;
-  assign _040_ = clear ? 1'h0 : _033_;
-  assign _023_ = rst ? 1'h0 : _040_;
-  assign _041_ = clear ? 1'h0 : last;
-  assign _021_ = rst ? 1'h0 : _041_;
-  assign _042_ = clear ? 1'h0 : flushing;
-  assign _020_ = rst ? 1'h0 : _042_;
-  assign _043_ = clear ? 1'h0 : \$signal$13 ;
-  assign _019_ = rst ? 1'h0 : _043_;
-  assign _044_ = clear ? 4'h0 : \$signature__addr ;
-  assign _018_ = rst ? 4'h0 : _044_;
-  assign _045_ = clear ? 8'h00 : i__payload;
-  assign _017_ = rst ? 8'h00 : _045_;
-  assign _046_ = row_ends ? _032_ : flushing;
-  assign _047_ = clear ? 1'h0 : _046_;
-  assign _016_ = rst ? 1'h0 : _047_;
-  assign _048_ = row_ends ? _031_ : \$signal$14 ;
-  assign _049_ = start ? 1'h1 : _048_;
-  assign _050_ = clear ? 1'h0 : _049_;
-  assign _015_ = rst ? 1'h0 : _050_;
-  assign _051_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _052_ = start ? 1'h0 : _051_;
-  assign _053_ = clear ? 1'h0 : _052_;
-  assign _014_ = rst ? 1'h0 : _053_;
-  assign _054_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _055_ = start ? 1'h1 : _054_;
-  assign _056_ = clear ? 1'h0 : _055_;
-  assign _013_ = rst ? 1'h0 : _056_;
-  assign _057_ = clear ? 1'h0 : _022_;
-  assign _012_ = rst ? 1'h0 : _057_;
-  assign _058_ = row_ends ? _011_[15:0] : row;
-  assign _010_ = start ? 16'h0001 : _058_;
-  assign _059_ = clear ? 1'h0 : start;
-  assign _009_ = rst ? 1'h0 : _059_;
-  assign _060_ = clear ? 1'h0 : \$signal$5 ;
-  assign _008_ = rst ? 1'h0 : _060_;
-  assign _061_ = clear ? 1'h0 : _000_;
-  assign _007_ = rst ? 1'h0 : _061_;
-  tiny_w4a4_front_201_lines_credits credits (
-    .clear(clear),
+    flushing <= _023_;
+  assign _046_ = _clear ? 1'h0 : emitted_0;
+  assign _041_ = rst ? 1'h0 : _046_;
+  assign _047_ = _clear ? 1'h0 : _005_;
+  assign _040_ = rst ? 1'h0 : _047_;
+  assign _048_ = _clear ? 1'h0 : swapped_0;
+  assign _038_ = rst ? 1'h0 : _048_;
+  assign _049_ = _clear ? 1'h0 : turn;
+  assign _037_ = rst ? 1'h0 : _049_;
+  assign _050_ = _clear ? 1'h0 : ends_image_0;
+  assign _036_ = rst ? 1'h0 : _050_;
+  assign _051_ = _clear ? 1'h0 : _003_;
+  assign _035_ = rst ? 1'h0 : _051_;
+  assign _052_ = _clear ? 1'h0 : ends_row_0;
+  assign _034_ = rst ? 1'h0 : _052_;
+  assign _053_ = _clear ? 1'h0 : last;
+  assign _033_ = rst ? 1'h0 : _053_;
+  assign _054_ = _clear ? 1'h0 : above_is_border_0;
+  assign _032_ = rst ? 1'h0 : _054_;
+  assign _055_ = _clear ? 1'h0 : \$signal$13 ;
+  assign _031_ = rst ? 1'h0 : _055_;
+  assign _056_ = _clear ? 1'h0 : flushing;
+  assign _029_ = rst ? 1'h0 : _056_;
+  assign _057_ = _clear ? 1'h0 : _001_;
+  assign _028_ = rst ? 1'h0 : _057_;
+  assign _058_ = _clear ? 1'h0 : _045_;
+  assign _027_ = rst ? 1'h0 : _058_;
+  assign _059_ = _clear ? 1'h0 : _043_;
+  assign _026_ = rst ? 1'h0 : _059_;
+  assign _060_ = _clear ? 4'h0 : address;
+  assign _025_ = rst ? 4'h0 : _060_;
+  assign _061_ = _clear ? 8'h00 : i__payload;
+  assign _024_ = rst ? 8'h00 : _061_;
+  assign _062_ = row_ends ? _042_ : flushing;
+  assign _063_ = _clear ? 1'h0 : _062_;
+  assign _023_ = rst ? 1'h0 : _063_;
+  assign _064_ = row_ends ? _039_ : \$signal$14 ;
+  assign _065_ = start ? 1'h1 : _064_;
+  assign _066_ = _clear ? 1'h0 : _065_;
+  assign _022_ = rst ? 1'h0 : _066_;
+  assign _067_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _068_ = start ? 1'h0 : _067_;
+  assign _069_ = _clear ? 1'h0 : _068_;
+  assign _021_ = rst ? 1'h0 : _069_;
+  assign _070_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _071_ = start ? 1'h1 : _070_;
+  assign _072_ = _clear ? 1'h0 : _071_;
+  assign _020_ = rst ? 1'h0 : _072_;
+  assign _073_ = _clear ? 1'h0 : _019_;
+  assign _018_ = rst ? 1'h0 : _073_;
+  assign _074_ = row_ends ? _010_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _074_;
+  assign _075_ = _clear ? 1'h0 : start;
+  assign _016_ = rst ? 1'h0 : _075_;
+  assign _076_ = _clear ? 1'h0 : \$signal$5 ;
+  assign _015_ = rst ? 1'h0 : _076_;
+  assign _077_ = _clear ? 1'h0 : _000_;
+  assign _014_ = rst ? 1'h0 : _077_;
+  tiny_w4a4_front_240_lines_credits credits (
+    ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
     .room(room),
     .rst(rst),
     .sent(sent)
   );
-  tiny_w4a4_front_201_lines_position position (
-    .clear(clear),
+  tiny_w4a4_front_240_lines_position position (
+    ._clear(_clear),
     .clk(clk),
     .count(row_words),
     .last(last),
     .rst(rst),
     .start(start),
     .step(\$signal$5 ),
-    .value(\$signature__addr )
+    .value(address)
   );
-  tiny_w4a4_front_201_lines_queue queue (
-    .clear(clear),
+  tiny_w4a4_front_240_lines_queue queue (
+    ._clear(_clear),
     .clk(clk),
-    .i__payload({ held_ends_image_0, held_ends_row_0, row_2, row_1, row_0 }),
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$60.words[1] , \i__payload$60.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
     .rst(rst)
   );
+  tiny_w4a4_front_240_lines_row_0 row_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .read__addr(address),
+    .rst(rst),
+    .word(word),
+    .write_address(write_address),
+    .write_enable(write_enable)
+  );
+  tiny_w4a4_front_240_lines_row_1 row_1 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .read__addr(address),
+    .rst(rst),
+    .word(\word$62 ),
+    .write_address(write_address),
+    .write_enable(\write_enable$58 )
+  );
 endmodule
 
-module tiny_w4a4_front_201_lines_credits(rst, sent, \returned$5 , clear, room, clk);
+module tiny_w4a4_front_240_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
   input rst;
   wire rst;
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   output room;
   reg room = 1'h1;
   input clk;
@@ -1588,23 +2869,23 @@ module tiny_w4a4_front_201_lines_credits(rst, sent, \returned$5 , clear, room, c
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _08_ = clear ? 5'h10 : _07_;
+  assign _08_ = _clear ? 5'h10 : _07_;
   assign _06_ = rst ? 5'h10 : _08_;
-  assign _09_ = clear ? 1'h1 : room_next;
+  assign _09_ = _clear ? 1'h1 : room_next;
   assign _05_ = rst ? 1'h1 : _09_;
-  assign _10_ = clear ? 1'h0 : \returned$5 ;
+  assign _10_ = _clear ? 1'h0 : \returned$5 ;
   assign _04_ = rst ? 1'h0 : _10_;
-  assign _11_ = clear ? 1'h0 : sent;
+  assign _11_ = _clear ? 1'h0 : sent;
   assign _03_ = rst ? 1'h0 : _11_;
 endmodule
 
-module tiny_w4a4_front_201_lines_position(rst, step, clear, start, count, value, last, clk);
+module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [3:0] count;
@@ -1657,15 +2938,15 @@ module tiny_w4a4_front_201_lines_position(rst, step, clear, start, count, value,
   assign _10_ = _07_ ? 4'h0 : _13_;
 endmodule
 
-module tiny_w4a4_front_201_lines_queue(rst, o__payload, o__ready, clear, i__valid, i__payload, o__valid, clk);
+module tiny_w4a4_front_240_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
   input rst;
   wire rst;
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input i__valid;
   wire i__valid;
   input [25:0] i__payload;
@@ -1733,27 +3014,93 @@ module tiny_w4a4_front_201_lines_queue(rst, o__payload, o__ready, clear, i__vali
     waiting <= _05_;
   assign _11_ = i__valid ? 1'h1 : waiting;
   assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = clear ? 1'h0 : _12_;
+  assign _13_ = _clear ? 1'h0 : _12_;
   assign _05_ = rst ? 1'h0 : _13_;
   assign _14_ = _07_ ? _08_[3:0] : following;
-  assign _15_ = clear ? 4'h1 : _14_;
+  assign _15_ = _clear ? 4'h1 : _14_;
   assign _04_ = rst ? 4'h1 : _15_;
   assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = clear ? 4'h0 : _16_;
+  assign _17_ = _clear ? 4'h0 : _16_;
   assign _03_ = rst ? 4'h0 : _17_;
   assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = clear ? 1'h0 : _18_;
+  assign _19_ = _clear ? 1'h0 : _18_;
   assign _02_ = rst ? 1'h0 : _19_;
   assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
-  assign _21_ = clear ? 4'h0 : _20_;
+  assign _21_ = _clear ? 4'h0 : _20_;
   assign _01_ = rst ? 4'h0 : _21_;
 endmodule
 
-module tiny_w4a4_front_201_requantizer(rst, clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_front_240_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input [3:0] write_address;
+  wire [3:0] write_address;
+  input write_enable;
+  wire write_enable;
+  input [3:0] read__addr;
+  wire [3:0] read__addr;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [9:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      words[write_address] <= data;
+  end
+  reg [7:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= words[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_front_240_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input [3:0] write_address;
+  wire [3:0] write_address;
+  input write_enable;
+  wire write_enable;
+  input [3:0] read__addr;
+  wire [3:0] read__addr;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [9:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      words[write_address] <= data;
+  end
+  reg [7:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= words[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_front_240_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
   input [9:0] i_shift;
   wire [9:0] i_shift;
   input i_valid;
@@ -1909,9 +3256,9 @@ module tiny_w4a4_front_201_requantizer(rst, clear, i_shift, i_valid, i_acc, o_va
   assign _046_ = _012_ ? 4'hf : _013_[3:0];
   assign _045_ = i_acc[21] ? 1'h0 : _004_;
   assign _044_ = i_acc[21] ? 7'h00 : _000_[6:0];
-  assign _054_ = clear ? 1'h0 : valid_0;
+  assign _054_ = _clear ? 1'h0 : valid_0;
   assign _043_ = rst ? 1'h0 : _054_;
-  assign _055_ = clear ? 1'h0 : i_valid;
+  assign _055_ = _clear ? 1'h0 : i_valid;
   assign _042_ = rst ? 1'h0 : _055_;
   assign _041_[4:0] = whole_fine_1_0;
   assign _040_[10:0] = whole_1_2;
@@ -1922,15 +3269,13 @@ module tiny_w4a4_front_201_requantizer(rst, clear, i_shift, i_valid, i_acc, o_va
   assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_front_201_scales(rst, enable, word, clear, load__valid, load__word, load__beat, load__data, read__addr, clk);
+module tiny_w4a4_front_240_scales(rst, enable, _clear, load__valid, load__word, load__beat, load__data, address, word, clk);
   input rst;
   wire rst;
   input enable;
   wire enable;
-  output [51:0] word;
-  wire [51:0] word;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input load__valid;
   wire load__valid;
   input [15:0] load__word;
@@ -1939,32 +3284,66 @@ module tiny_w4a4_front_201_scales(rst, enable, word, clear, load__valid, load__w
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input read__addr;
-  wire read__addr;
+  input address;
+  wire address;
+  output [51:0] word;
+  wire [51:0] word;
   input clk;
   wire clk;
-  wire \$signature__en ;
+  wire write_enable;
+  assign write_enable = load__valid & enable;
+  tiny_w4a4_front_240_scales_part_0 part_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(load__data[51:0]),
+    .read__addr(address),
+    .rst(rst),
+    .word(word),
+    .write_address(load__word[0]),
+    .write_enable(write_enable)
+  );
+endmodule
+
+module tiny_w4a4_front_240_scales_part_0(rst, write_enable, _clear, write_address, data, read__addr, word, clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input write_address;
+  wire write_address;
+  input [51:0] data;
+  wire [51:0] data;
+  input read__addr;
+  wire read__addr;
+  output [51:0] word;
+  reg [51:0] word = 52'h0000000000000;
+  input clk;
+  wire clk;
+  wire [51:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [51:0] beat_0 [1:0];
   always @(posedge clk) begin
-    if (\$signature__en )
-      beat_0[load__word[0]] <= load__data[51:0];
+    if (write_enable)
+      beat_0[write_address] <= data;
   end
   reg [51:0] _1_;
   always @(posedge clk) begin
     _1_ <= beat_0[read__addr];
   end
-  assign word = _1_;
-  assign \$signature__en  = load__valid & enable;
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
 endmodule
 
-module tiny_w4a4_front_201_weights_114(rst, enable, clear, load__valid, load__word, load__beat, load__data, word, read__addr, clk);
+module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__word, load__beat, load__data, word, address, clk);
   input rst;
   wire rst;
   input enable;
   wire enable;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input load__valid;
   wire load__valid;
   input [15:0] load__word;
@@ -1975,8 +3354,8 @@ module tiny_w4a4_front_201_weights_114(rst, enable, clear, load__valid, load__wo
   wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
-  input read__addr;
-  wire read__addr;
+  input address;
+  wire address;
   input clk;
   wire clk;
   wire _00_;
@@ -1988,64 +3367,166 @@ module tiny_w4a4_front_201_weights_114(rst, enable, clear, load__valid, load__wo
   wire [34:0] _06_;
   wire [34:0] _07_;
   wire [34:0] _08_;
-  wire \$signature__en ;
-  wire \$signature__en$18 ;
-  wire \$signature__en$23 ;
-  wire [35:0] read__data;
-  wire [71:0] \read__data$20 ;
-  wire [35:0] \read__data$25 ;
   reg [34:0] recent = 35'h000000000;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [35:0] beat_0 [1:0];
-  always @(posedge clk) begin
-    if (\$signature__en )
-      beat_0[load__word[0]] <= load__data[35:0];
-  end
-  reg [35:0] _22_;
-  always @(posedge clk) begin
-    _22_ <= beat_0[read__addr];
-  end
-  assign read__data = _22_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [71:0] beat_1 [1:0];
-  always @(posedge clk) begin
-    if (\$signature__en$18 )
-      beat_1[load__word[0]] <= { load__data[43:0], recent[34:7] };
-  end
-  reg [71:0] _23_;
-  always @(posedge clk) begin
-    _23_ <= beat_1[read__addr];
-  end
-  assign \read__data$20  = _23_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [35:0] beat_2 [1:0];
-  always @(posedge clk) begin
-    if (\$signature__en$23 )
-      beat_2[load__word[0]] <= { load__data[15:0], recent[34:15] };
-  end
-  reg [35:0] _24_;
-  always @(posedge clk) begin
-    _24_ <= beat_2[read__addr];
-  end
-  assign \read__data$25  = _24_;
-  assign \$signature__en  = _00_ & _01_;
+  wire [35:0] \word$16 ;
+  wire [71:0] \word$22 ;
+  wire [35:0] \word$28 ;
+  wire write_enable;
+  wire \write_enable$19 ;
+  wire \write_enable$25 ;
+  assign write_enable = _00_ & _01_;
   assign _02_ = load__valid & enable;
   assign _03_ = load__beat[1:0] == 1'h1;
-  assign \$signature__en$18  = _02_ & _03_;
+  assign \write_enable$19  = _02_ & _03_;
   assign _04_ = load__valid & enable;
   assign _05_ = load__beat[1:0] == 2'h2;
-  assign \$signature__en$23  = _04_ & _05_;
+  assign \write_enable$25  = _04_ & _05_;
   always @(posedge clk)
     recent <= _06_;
   assign _00_ = load__valid & enable;
   assign _01_ = ! load__beat[1:0];
   assign _07_ = load__valid ? load__data[63:29] : recent;
-  assign _08_ = clear ? 35'h000000000 : _07_;
+  assign _08_ = _clear ? 35'h000000000 : _07_;
   assign _06_ = rst ? 35'h000000000 : _08_;
-  assign word = { \read__data$25 , \read__data$20 , read__data };
+  tiny_w4a4_front_240_weights_112_part_0 part_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(load__data[35:0]),
+    .read__addr(address),
+    .rst(rst),
+    .word(\word$16 ),
+    .write_address(load__word[0]),
+    .write_enable(write_enable)
+  );
+  tiny_w4a4_front_240_weights_112_part_1 part_1 (
+    ._clear(_clear),
+    .clk(clk),
+    .\port$2572$0 (load__data[43:0]),
+    .\port$2717$7 (recent[34:7]),
+    .read__addr(address),
+    .rst(rst),
+    .word(\word$22 ),
+    .write_address(load__word[0]),
+    .write_enable(\write_enable$19 )
+  );
+  tiny_w4a4_front_240_weights_112_part_2 part_2 (
+    ._clear(_clear),
+    .clk(clk),
+    .\port$2572$0 (load__data[15:0]),
+    .\port$2717$15 (recent[34:15]),
+    .read__addr(address),
+    .rst(rst),
+    .word(\word$28 ),
+    .write_address(load__word[0]),
+    .write_enable(\write_enable$25 )
+  );
+  assign word = { \word$28 , \word$22 , \word$16  };
 endmodule
 
-module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
+module tiny_w4a4_front_240_weights_112_part_0(rst, write_enable, _clear, write_address, data, word, read__addr, clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input write_address;
+  wire write_address;
+  input [35:0] data;
+  wire [35:0] data;
+  output [35:0] word;
+  reg [35:0] word = 36'h000000000;
+  input read__addr;
+  wire read__addr;
+  input clk;
+  wire clk;
+  wire [35:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_0 [1:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_0[write_address] <= data;
+  end
+  reg [35:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_0[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_front_240_weights_112_part_1(rst, write_enable, _clear, write_address, \port$2572$0 , \port$2717$7 , word, read__addr, clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input write_address;
+  wire write_address;
+  input [43:0] \port$2572$0 ;
+  wire [43:0] \port$2572$0 ;
+  input [27:0] \port$2717$7 ;
+  wire [27:0] \port$2717$7 ;
+  output [71:0] word;
+  reg [71:0] word = 72'h000000000000000000;
+  input read__addr;
+  wire read__addr;
+  input clk;
+  wire clk;
+  wire [71:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [71:0] beat_1 [1:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_1[write_address] <= { \port$2572$0 , \port$2717$7  };
+  end
+  reg [71:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_1[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_front_240_weights_112_part_2(rst, write_enable, _clear, write_address, \port$2572$0 , \port$2717$15 , word, read__addr, clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input write_address;
+  wire write_address;
+  input [15:0] \port$2572$0 ;
+  wire [15:0] \port$2572$0 ;
+  input [19:0] \port$2717$15 ;
+  wire [19:0] \port$2717$15 ;
+  output [35:0] word;
+  reg [35:0] word = 36'h000000000;
+  input read__addr;
+  wire read__addr;
+  input clk;
+  wire clk;
+  wire [35:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_2 [1:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_2[write_address] <= { \port$2572$0 , \port$2717$15  };
+  end
+  reg [35:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_2[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
   input rst;
   wire rst;
   input [25:0] i__payload;
@@ -2054,8 +3535,8 @@ module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, st
   wire busy;
   output i__ready;
   wire i__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input count;
@@ -2078,22 +3559,22 @@ module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, st
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [23:0] _08_;
-  wire [23:0] _09_;
+  wire _08_;
+  wire _09_;
   wire _10_;
-  wire [23:0] _11_;
-  wire _12_;
-  wire _13_;
-  wire _14_;
+  wire _11_;
+  wire [23:0] _12_;
+  wire [23:0] _13_;
+  wire [23:0] _14_;
   wire _15_;
   wire _16_;
   wire _17_;
-  wire [23:0] _18_;
-  wire [23:0] _19_;
+  wire _18_;
+  wire _19_;
   wire _20_;
   wire _21_;
-  wire _22_;
-  wire _23_;
+  wire [23:0] _22_;
+  wire [23:0] _23_;
   wire _24_;
   wire _25_;
   wire _26_;
@@ -2106,8 +3587,15 @@ module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, st
   wire _33_;
   wire _34_;
   wire _35_;
+  wire _36_;
+  wire _37_;
+  wire _38_;
+  wire _39_;
+  wire _40_;
+  wire _41_;
   reg \$signal  = 1'h0;
-  wire \$signal$7 ;
+  reg \$signal$7  = 1'h1;
+  wire \$signal$9 ;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
@@ -2115,76 +3603,86 @@ module tiny_w4a4_front_201_window_113(rst, i__payload, busy, i__ready, clear, st
   reg early = 1'h0;
   reg flushing = 1'h0;
   wire moves;
+  wire opens;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
   reg [47:0] history [0:0];
   always @(posedge clk) begin
-    if (\$signal$7 )
+    if (\$signal$9 )
       history[1'h0] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[1'h0];
   assign _00_ = \$signal  | flushing;
   assign busy = _00_ | o__valid;
-  assign _10_ = ~ o__valid;
-  assign moves = _10_ | o__ready;
+  assign _09_ = ~ o__valid;
+  assign moves = _09_ | o__ready;
+  assign opens = \$signal$7  | o__ready;
   assign i__ready = \$signal  & moves;
-  assign _12_ = \$signal  & i__valid;
-  assign _13_ = flushing | _12_;
-  assign \$signal$7  = moves & _13_;
-  assign _14_ = ~ early;
-  assign _15_ = \$signal$7  & _14_;
-  assign _16_ = \$signal  & i__payload[25];
-  assign _17_ = moves & at_left;
-  assign _01_ = moves & row_begins;
+  assign _15_ = \$signal  & i__valid;
+  assign _16_ = flushing | _15_;
+  assign \$signal$9  = moves & _16_;
+  assign _17_ = ~ early;
+  assign _18_ = \$signal$9  & _17_;
+  assign _19_ = ~ early;
+  assign _20_ = \$signal$9  & _19_;
+  assign _21_ = ~ _20_;
+  assign _01_ = \$signal  & i__payload[25];
+  assign _02_ = opens & at_left;
+  assign _03_ = opens & row_begins;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _04_;
   always @(posedge clk)
-    early <= _03_;
+    \$signal$7  <= _05_;
   always @(posedge clk)
-    row_begins <= _04_;
+    early <= _06_;
   always @(posedge clk)
-    at_left <= _05_;
+    row_begins <= _07_;
   always @(posedge clk)
-    flushing <= _06_;
+    at_left <= _08_;
   always @(posedge clk)
-    \$signal  <= _07_;
+    flushing <= _10_;
   always @(posedge clk)
-    column_0 <= _08_;
+    \$signal  <= _11_;
   always @(posedge clk)
-    column_1 <= _09_;
+    column_0 <= _12_;
   always @(posedge clk)
-    column_2 <= _11_;
-  assign _18_ = moves ? i__payload[23:0] : column_2;
-  assign _11_ = _01_ ? 24'h000000 : _18_;
-  assign _09_ = moves ? recall__data[47:24] : column_1;
-  assign _19_ = moves ? recall__data[23:0] : column_0;
-  assign _08_ = _17_ ? 24'h000000 : _19_;
-  assign _20_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _21_ = \$signal$7  ? _20_ : \$signal ;
-  assign _22_ = start ? 1'h1 : _21_;
-  assign _23_ = clear ? 1'h0 : _22_;
-  assign _07_ = rst ? 1'h0 : _23_;
-  assign _24_ = \$signal$7  ? _16_ : flushing;
-  assign _25_ = clear ? 1'h0 : _24_;
-  assign _06_ = rst ? 1'h0 : _25_;
-  assign _26_ = \$signal$7  ? row_begins : at_left;
-  assign _27_ = clear ? 1'h0 : _26_;
-  assign _05_ = rst ? 1'h0 : _27_;
-  assign _28_ = \$signal$7  ? i__payload[24] : row_begins;
-  assign _29_ = start ? 1'h1 : _28_;
-  assign _30_ = clear ? 1'h0 : _29_;
-  assign _04_ = rst ? 1'h0 : _30_;
-  assign _31_ = \$signal$7  ? 1'h0 : early;
-  assign _32_ = start ? 1'h1 : _31_;
-  assign _33_ = clear ? 1'h0 : _32_;
-  assign _03_ = rst ? 1'h0 : _33_;
-  assign _34_ = moves ? _15_ : o__valid;
-  assign _35_ = clear ? 1'h0 : _34_;
-  assign _02_ = rst ? 1'h0 : _35_;
+    column_1 <= _13_;
+  always @(posedge clk)
+    column_2 <= _14_;
+  assign _22_ = opens ? i__payload[23:0] : column_2;
+  assign _14_ = _03_ ? 24'h000000 : _22_;
+  assign _13_ = opens ? recall__data[47:24] : column_1;
+  assign _23_ = opens ? recall__data[23:0] : column_0;
+  assign _12_ = _02_ ? 24'h000000 : _23_;
+  assign _24_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _25_ = \$signal$9  ? _24_ : \$signal ;
+  assign _26_ = start ? 1'h1 : _25_;
+  assign _27_ = _clear ? 1'h0 : _26_;
+  assign _11_ = rst ? 1'h0 : _27_;
+  assign _28_ = \$signal$9  ? _01_ : flushing;
+  assign _29_ = _clear ? 1'h0 : _28_;
+  assign _10_ = rst ? 1'h0 : _29_;
+  assign _30_ = \$signal$9  ? row_begins : at_left;
+  assign _31_ = _clear ? 1'h0 : _30_;
+  assign _08_ = rst ? 1'h0 : _31_;
+  assign _32_ = \$signal$9  ? i__payload[24] : row_begins;
+  assign _33_ = start ? 1'h1 : _32_;
+  assign _34_ = _clear ? 1'h0 : _33_;
+  assign _07_ = rst ? 1'h0 : _34_;
+  assign _35_ = \$signal$9  ? 1'h0 : early;
+  assign _36_ = start ? 1'h1 : _35_;
+  assign _37_ = _clear ? 1'h0 : _36_;
+  assign _06_ = rst ? 1'h0 : _37_;
+  assign _38_ = moves ? _21_ : \$signal$7 ;
+  assign _39_ = _clear ? 1'h1 : _38_;
+  assign _05_ = rst ? 1'h1 : _39_;
+  assign _40_ = moves ? _18_ : o__valid;
+  assign _41_ = _clear ? 1'h0 : _40_;
+  assign _04_ = rst ? 1'h0 : _41_;
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, start, height, row, drop, cancel, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, height, row, cancel, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -2203,14 +3701,14 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire o__ready;
   input [8:0] i__payload;
   wire [8:0] i__payload;
+  input drop;
+  wire drop;
   input start;
   wire start;
   input [3:0] height;
   wire [3:0] height;
   input [3:0] row;
   wire [3:0] row;
-  input drop;
-  wire drop;
   input cancel;
   wire cancel;
   input clk;
@@ -2357,10 +3855,10 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   assign _035_ = rst ? 1'h0 : _056_;
 endmodule
 
-module tiny_w4a4_main(\o__ready$125 , rst, front__payload, running, waiting, overrun, result_valid, blocked, \i__payload$36 , fire, clear, \start$9 , layer, \port$2278$1 , \port$2280$2 , load__beat, load__word, logits, front__valid, front__ready, mask__valid
-, mask__payload, read__address, read__enable, write__payload, write__valid, load__data, memory__data, memory__valid, clk);
-  input \o__ready$125 ;
-  wire \o__ready$125 ;
+module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$22 , fire, o__0__ready, \o__ready$55 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$43 , \i__payload$28 , mask__valid
+, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3505$1 , \port$3507$2 , load__beat, load__word, clk);
+  input \o__ready$87 ;
+  wire \o__ready$87 ;
   input rst;
   wire rst;
   input [7:0] front__payload;
@@ -2369,172 +3867,92 @@ module tiny_w4a4_main(\o__ready$125 , rst, front__payload, running, waiting, ove
   wire running;
   output waiting;
   wire waiting;
-  output overrun;
-  wire overrun;
   output result_valid;
   wire result_valid;
   output blocked;
   wire blocked;
-  output [7:0] \i__payload$36 ;
-  wire [7:0] \i__payload$36 ;
+  output [7:0] \i__payload$22 ;
+  wire [7:0] \i__payload$22 ;
   output fire;
   wire fire;
-  input clear;
-  wire clear;
-  input \start$9 ;
-  wire \start$9 ;
-  input [342:0] layer;
-  wire [342:0] layer;
-  input [1:0] \port$2278$1 ;
-  wire [1:0] \port$2278$1 ;
-  input [1:0] \port$2280$2 ;
-  wire [1:0] \port$2280$2 ;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [15:0] load__word;
-  wire [15:0] load__word;
+  input o__0__ready;
+  wire o__0__ready;
+  input \o__ready$55 ;
+  wire \o__ready$55 ;
+  input _clear;
+  wire _clear;
+  input start;
+  wire start;
+  input [425:0] layer;
+  wire [425:0] layer;
   input logits;
   wire logits;
   input front__valid;
   wire front__valid;
   output front__ready;
   wire front__ready;
+  output source__ready;
+  wire source__ready;
+  output \i__valid$43 ;
+  wire \i__valid$43 ;
+  output [7:0] \i__payload$28 ;
+  wire [7:0] \i__payload$28 ;
   output mask__valid;
   wire mask__valid;
   output [8:0] mask__payload;
   wire [8:0] mask__payload;
-  output [10:0] read__address;
-  wire [10:0] read__address;
-  output read__enable;
-  wire read__enable;
-  output [18:0] write__payload;
-  wire [18:0] write__payload;
-  output write__valid;
-  wire write__valid;
+  output \i__valid$57 ;
+  wire \i__valid$57 ;
+  output [7:0] \i__payload$53 ;
+  wire [7:0] \i__payload$53 ;
+  input source__valid;
+  wire source__valid;
+  input [7:0] source__payload;
+  wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [7:0] memory__data;
-  wire [7:0] memory__data;
-  input memory__valid;
-  wire memory__valid;
+  input [1:0] \port$3505$1 ;
+  wire [1:0] \port$3505$1 ;
+  input [1:0] \port$3507$2 ;
+  wire [1:0] \port$3507$2 ;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input clk;
   wire clk;
   wire _00_;
-  wire [16:0] _01_;
-  wire [16:0] _02_;
-  wire [16:0] _03_;
-  wire [16:0] _04_;
-  wire [3:0] _05_;
-  wire [3:0] _06_;
-  wire [3:0] _07_;
-  wire _08_;
-  wire [3:0] _09_;
-  wire _10_;
-  wire _11_;
-  wire _12_;
-  wire _13_;
-  wire _14_;
-  wire _15_;
-  wire [3:0] _16_;
-  wire [3:0] _17_;
-  wire [3:0] _18_;
-  wire [3:0] _19_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
   wire busy;
-  wire \busy$140 ;
-  wire \busy$141 ;
-  wire \busy$142 ;
-  reg [3:0] \height$157  = 4'h0;
-  reg [3:0] \height$159  = 4'h0;
-  wire [18:0] i__0__payload;
-  wire i__0__ready;
-  wire i__0__valid;
-  wire [18:0] i__1__payload;
-  wire i__1__ready;
-  wire i__1__valid;
+  wire \busy$102 ;
   wire [7:0] i__payload;
-  wire [7:0] \i__payload$105 ;
-  wire [7:0] \i__payload$70 ;
   wire i__ready;
-  wire \i__ready$108 ;
-  wire \i__ready$39 ;
-  wire \i__ready$45 ;
-  wire \i__ready$55 ;
-  wire \i__ready$73 ;
+  wire \i__ready$25 ;
+  wire \i__ready$31 ;
+  wire \i__ready$70 ;
   wire i__valid;
-  wire \i__valid$109 ;
-  wire \i__valid$40 ;
-  wire \i__valid$46 ;
-  wire \i__valid$56 ;
-  wire \i__valid$74 ;
-  wire [7:0] o__payload;
-  wire o__ready;
-  wire o__valid;
-  wire \overrun$149 ;
-  wire \overrun$150 ;
-  wire \overrun$151 ;
-  wire start;
-  wire \start$132 ;
-  wire \start$66 ;
-  wire \start$84 ;
-  reg [3:0] \width$156  = 4'h0;
-  reg [3:0] \width$158  = 4'h0;
-  assign _00_ = ~ layer[243];
-  assign start = \start$9  & _00_;
-  assign \start$66  = \start$9  & layer[244];
-  assign \start$84  = \start$9  & layer[245];
-  assign \start$132  = \start$9  & layer[246];
-  assign _08_ = \start$9  | busy;
-  assign _10_ = \busy$140  | \busy$141 ;
-  assign _11_ = _10_ | \busy$142 ;
-  assign running = _08_ | _11_;
-  assign _12_ = ~ fire;
-  assign _13_ = busy & _12_;
-  assign _14_ = ~ blocked;
-  assign waiting = _13_ & _14_;
-  assign _15_ = \overrun$149  | \overrun$150 ;
-  assign overrun = _15_ | \overrun$151 ;
-  assign result_valid = \i__valid$40  & \i__ready$39 ;
-  assign _01_ = layer[15:0] + 1'h0;
-  assign _02_ = layer[31:16] + 1'h0;
-  assign _03_ = layer[15:0] + 1'h1;
-  assign _04_ = layer[31:16] + 1'h1;
-  always @(posedge clk)
-    \width$156  <= _05_;
-  always @(posedge clk)
-    \height$157  <= _06_;
-  always @(posedge clk)
-    \width$158  <= _07_;
-  always @(posedge clk)
-    \height$159  <= _09_;
-  assign _16_ = clear ? 4'h0 : _04_[4:1];
-  assign _09_ = rst ? 4'h0 : _16_;
-  assign _17_ = clear ? 4'h0 : _03_[4:1];
-  assign _07_ = rst ? 4'h0 : _17_;
-  assign _18_ = clear ? 4'h0 : _02_[3:0];
-  assign _06_ = rst ? 4'h0 : _18_;
-  assign _19_ = clear ? 4'h0 : _01_[3:0];
-  assign _05_ = rst ? 4'h0 : _19_;
-  assign o__ready = layer[243] ? 1'h0 : i__ready;
-  assign i__valid = layer[243] ? front__valid : o__valid;
+  wire \i__valid$26 ;
+  wire \i__valid$32 ;
+  wire \i__valid$71 ;
+  wire \start$94 ;
+  assign running = _00_ | \busy$102 ;
+  assign _01_ = ~ fire;
+  assign _02_ = busy & _01_;
+  assign _03_ = ~ blocked;
+  assign waiting = _02_ & _03_;
+  assign result_valid = \i__valid$26  & \i__ready$25 ;
+  assign \start$94  = start & layer[246];
+  assign _00_ = start | busy;
+  assign source__ready = layer[243] ? 1'h0 : i__ready;
+  assign i__valid = layer[243] ? front__valid : source__valid;
   assign front__ready = layer[243] ? i__ready : 1'h0;
-  assign i__payload = layer[243] ? front__payload : o__payload;
-  tiny_w4a4_main_arbiter arbiter (
-    .clear(clear),
-    .clk(clk),
-    .i__0__payload(i__0__payload),
-    .i__0__ready(i__0__ready),
-    .i__0__valid(i__0__valid),
-    .i__1__payload(i__1__payload),
-    .i__1__ready(i__1__ready),
-    .i__1__valid(i__1__valid),
-    .o__payload(write__payload),
-    .o__valid(write__valid),
-    .rst(rst)
-  );
+  assign i__payload = layer[243] ? front__payload : source__payload;
   tiny_w4a4_main_engine engine (
+    ._clear(_clear),
     .blocked(blocked),
     .busy(busy),
-    .clear(clear),
     .clk(clk),
     .\config (layer[80:0]),
     .fire(fire),
@@ -2543,166 +3961,69 @@ module tiny_w4a4_main(\o__ready$125 , rst, front__payload, running, waiting, ove
     .i__valid(i__valid),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
-    .\load__valid$91 (\port$2280$2 [1]),
+    .\load__valid$91 (\port$3507$2 [1]),
     .\load__word$94 (load__word),
-    .\o__payload$43 (\i__payload$36 ),
-    .\o__ready$45 (\i__ready$39 ),
-    .\o__valid$47 (\i__valid$40 ),
-    .\port$2278$1 (\port$2278$1 ),
+    .\o__payload$43 (\i__payload$22 ),
+    .\o__ready$45 (\i__ready$25 ),
+    .\o__valid$47 (\i__valid$26 ),
+    .\port$3505$1 (\port$3505$1 ),
     .rst(rst),
-    .start(\start$9 )
+    .start(start)
   );
   tiny_w4a4_main_fork \fork  (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .enable(layer[246:244]),
-    .i__payload(\i__payload$36 ),
-    .i__ready(\i__ready$39 ),
-    .i__valid(\i__valid$40 ),
-    .o__0__payload(\i__payload$105 ),
-    .o__0__ready(\i__ready$55 ),
-    .o__1__ready(\i__ready$45 ),
-    .o__2__ready(\i__ready$108 ),
+    .i__payload(\i__payload$22 ),
+    .i__ready(\i__ready$25 ),
+    .i__valid(\i__valid$26 ),
+    .o__0__payload(\i__payload$28 ),
+    .o__0__ready(o__0__ready),
+    .o__1__ready(\i__ready$31 ),
+    .o__2__ready(\i__ready$70 ),
     .rst(rst),
-    .waiting({ \i__valid$109 , \i__valid$46 , \i__valid$56  })
-  );
-  tiny_w4a4_main_full_writer full_writer (
-    .busy(\busy$140 ),
-    .clear(clear),
-    .clk(clk),
-    .height(\height$157 ),
-    .i__payload(\i__payload$105 ),
-    .i__ready(\i__ready$55 ),
-    .i__valid(\i__valid$56 ),
-    .o__payload(i__1__payload),
-    .o__ready(i__1__ready),
-    .o__valid(i__1__valid),
-    .overrun(\overrun$150 ),
-    .\port$2192$263 (layer[310:263]),
-    .rst(rst),
-    .start(\start$66 ),
-    .width(\width$156 ),
-    .words(layer[248:247])
+    .waiting({ \i__valid$71 , \i__valid$32 , \i__valid$43  })
   );
   tiny_w4a4_main_head head (
-    .busy(\busy$142 ),
-    .clear(clear),
+    ._clear(_clear),
+    .busy(\busy$102 ),
     .clk(clk),
     .groups(layer[49:48]),
     .height(layer[19:16]),
-    .i__payload(\i__payload$105 ),
-    .i__ready(\i__ready$108 ),
-    .i__valid(\i__valid$109 ),
+    .i__payload(\i__payload$28 ),
+    .i__ready(\i__ready$70 ),
+    .i__valid(\i__valid$71 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$2278$1 [0]),
-    .load__valid(\port$2280$2 [0]),
+    .load__second(\port$3505$1 [0]),
+    .load__valid(\port$3507$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$125 ),
+    .o__ready(\o__ready$87 ),
     .o__valid(mask__valid),
     .rst(rst),
-    .start(\start$132 ),
+    .start(\start$94 ),
     .width(layer[3:0])
   );
   tiny_w4a4_main_pool pool (
-    .advance(\i__ready$45 ),
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
-    .groups(layer[49:48]),
-    .height(layer[19:16]),
-    .i__valid(\i__valid$46 ),
-    .o__payload(\i__payload$70 ),
-    .o__ready(\i__ready$73 ),
-    .o__valid(\i__valid$74 ),
-    .rst(rst),
-    .start(\start$9 ),
-    .store__data(\i__payload$105 ),
-    .width(layer[3:0])
-  );
-  tiny_w4a4_main_pooled_writer pooled_writer (
-    .base(layer[342:311]),
-    .busy(\busy$141 ),
-    .clear(clear),
-    .clk(clk),
-    .height(\height$159 ),
-    .i__payload(\i__payload$70 ),
-    .i__ready(\i__ready$73 ),
-    .i__valid(\i__valid$74 ),
-    .o__payload(i__0__payload),
-    .o__ready(i__0__ready),
-    .o__valid(i__0__valid),
-    .overrun(\overrun$151 ),
-    .rst(rst),
-    .start(\start$84 ),
-    .stride(layer[278:263]),
-    .width(\width$158 ),
-    .words(layer[248:247])
-  );
-  tiny_w4a4_main_reader reader (
-    .address(read__address),
-    .clear(clear),
-    .clk(clk),
-    .height(layer[19:16]),
-    .memory__enable(read__enable),
-    .o__payload(o__payload),
-    .o__ready(o__ready),
-    .o__valid(o__valid),
-    .overrun(\overrun$149 ),
-    .\port$2192$81 (layer[242:81]),
+    .count(layer[49:48]),
+    .\count$13 (layer[3:0]),
+    .\count$18 (layer[19:16]),
+    .i__ready(\i__ready$31 ),
+    .i__valid(\i__valid$32 ),
+    .o__payload(\i__payload$53 ),
+    .o__ready(\o__ready$55 ),
+    .o__valid(\i__valid$57 ),
     .rst(rst),
     .start(start),
-    .width(layer[3:0]),
-    .write__data(memory__data),
-    .write__en(memory__valid)
+    .store__data(\i__payload$28 )
   );
 endmodule
 
-module tiny_w4a4_main_arbiter(rst, clear, o__payload, i__1__ready, o__valid, i__0__ready, i__1__valid, i__1__payload, i__0__valid, i__0__payload, clk);
-  input rst;
-  wire rst;
-  input clear;
-  wire clear;
-  output [18:0] o__payload;
-  wire [18:0] o__payload;
-  output i__1__ready;
-  wire i__1__ready;
-  output o__valid;
-  wire o__valid;
-  output i__0__ready;
-  wire i__0__ready;
-  input i__1__valid;
-  wire i__1__valid;
-  input [18:0] i__1__payload;
-  wire [18:0] i__1__payload;
-  input i__0__valid;
-  wire i__0__valid;
-  input [18:0] i__0__payload;
-  wire [18:0] i__0__payload;
-  input clk;
-  wire clk;
-  wire _00_;
-  wire _01_;
-  wire _02_;
-  wire choice;
-  reg kept = 1'h0;
-  reg waiting = 1'h0;
-  always @(posedge clk)
-    waiting <= 1'h0;
-  always @(posedge clk)
-    kept <= _01_;
-  assign _00_ = ~ i__0__valid;
-  assign choice = waiting ? kept : _00_;
-  assign _02_ = clear ? 1'h0 : choice;
-  assign _01_ = rst ? 1'h0 : _02_;
-  assign i__0__ready = choice ? 1'h0 : 1'h1;
-  assign o__valid = choice ? i__1__valid : i__0__valid;
-  assign i__1__ready = choice ? 1'h1 : 1'h0;
-  assign o__payload = choice ? i__1__payload : i__0__payload;
-endmodule
-
-module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, clear, start, \config , \port$2278$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , clk);
+module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3505$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   output blocked;
@@ -2715,20 +4036,12 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire [7:0] \o__payload$43 ;
   output fire;
   wire fire;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [80:0] \config ;
   wire [80:0] \config ;
-  input [1:0] \port$2278$1 ;
-  wire [1:0] \port$2278$1 ;
-  input \load__valid$91 ;
-  wire \load__valid$91 ;
-  input [15:0] \load__beat$95 ;
-  wire [15:0] \load__beat$95 ;
-  input [15:0] \load__word$94 ;
-  wire [15:0] \load__word$94 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -2739,45 +4052,57 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
+  input [1:0] \port$3505$1 ;
+  wire [1:0] \port$3505$1 ;
+  input \load__valid$91 ;
+  wire \load__valid$91 ;
+  input [15:0] \load__beat$95 ;
+  wire [15:0] \load__beat$95 ;
+  input [15:0] \load__word$94 ;
+  wire [15:0] \load__word$94 ;
   input clk;
   wire clk;
-  wire _00_;
-  wire _01_;
-  wire _02_;
-  wire [2:0] _03_;
-  wire [2:0] _04_;
-  wire [2:0] _05_;
-  wire [2:0] _06_;
-  wire [2:0] _07_;
-  wire [2:0] _08_;
-  wire _09_;
-  wire _10_;
-  wire _11_;
-  wire _12_;
-  wire _13_;
-  wire [15:0] _14_;
-  wire [15:0] _15_;
-  wire [63:0] _16_;
-  wire _17_;
-  wire _18_;
-  wire _19_;
-  wire _20_;
-  wire [2:0] _21_;
-  wire [2:0] _22_;
-  wire [2:0] _23_;
-  wire [2:0] _24_;
-  wire [2:0] _25_;
-  wire [2:0] _26_;
-  wire _27_;
-  wire _28_;
-  wire _29_;
-  wire _30_;
-  wire [63:0] _31_;
-  wire [15:0] _32_;
-  wire [15:0] _33_;
-  wire _34_;
-  wire _35_;
-  wire _36_;
+  wire _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire [2:0] _004_;
+  wire [2:0] _005_;
+  wire [2:0] _006_;
+  wire [2:0] _007_;
+  wire [2:0] _008_;
+  wire [2:0] _009_;
+  wire [2:0] _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire [15:0] _016_;
+  wire [15:0] _017_;
+  wire [63:0] _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire [2:0] _023_;
+  wire [2:0] _024_;
+  wire [2:0] _025_;
+  wire [2:0] _026_;
+  wire [2:0] _027_;
+  wire [2:0] _028_;
+  wire [2:0] _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire [63:0] _035_;
+  wire [15:0] _036_;
+  wire [15:0] _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
   wire [2:0] address;
   reg \address$67  = 1'h0;
   reg beat__bank = 1'h0;
@@ -2790,10 +4115,11 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   reg early_group_0 = 1'h0;
   reg early_group_1 = 1'h0;
   reg early_group_2 = 1'h0;
+  reg early_group_3 = 1'h0;
   wire enable;
-  wire \first$105 ;
+  wire \first$107 ;
   reg group = 1'h0;
-  wire \group$101 ;
+  wire \group$102 ;
   reg group_0 = 1'h0;
   wire [25:0] \i__payload$13 ;
   wire [7:0] \i__payload$87 ;
@@ -2803,10 +4129,9 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire [33:0] i_acc;
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
-  wire \last$106 ;
+  wire \last$108 ;
   wire [71:0] \o__payload$98 ;
   wire \o__valid$53 ;
-  reg [41:0] scales_0 = 42'h00000000000;
   wire [25:0] sums;
   reg [2:0] tag_0 = 3'h0;
   reg [2:0] tag_1 = 3'h0;
@@ -2814,111 +4139,121 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   reg [2:0] tag_3 = 3'h0;
   reg [2:0] tag_4 = 3'h0;
   reg [2:0] tag_5 = 3'h0;
+  reg [2:0] tag_6 = 3'h0;
   wire taken;
   reg [143:0] weights = 144'h000000000000000000000000000000000000;
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
-  wire [41:0] \word$112 ;
-  wire [143:0] \word$99 ;
+  reg [71:0] window_1 = 72'h000000000000000000;
+  wire [143:0] \word$100 ;
+  wire [41:0] \word$82 ;
   assign enable = ! beat__second;
   assign taken = \o__valid$47  & \o__ready$45 ;
-  assign _00_ = ~ fire;
-  assign blocked = \o__valid$53  & _00_;
+  assign _000_ = ~ fire;
+  assign blocked = \o__valid$53  & _000_;
   always @(posedge clk)
-    beat__valid <= _11_;
+    beat__valid <= _011_;
   always @(posedge clk)
-    beat__second <= _12_;
+    beat__second <= _014_;
   always @(posedge clk)
-    beat__bank <= _13_;
+    beat__bank <= _015_;
   always @(posedge clk)
-    beat__word <= _14_;
+    beat__word <= _016_;
   always @(posedge clk)
-    beat__beat <= _15_;
+    beat__beat <= _017_;
   always @(posedge clk)
-    beat__data <= _16_;
+    beat__data <= _018_;
   always @(posedge clk)
     window_0 <= \o__payload$98 ;
   always @(posedge clk)
-    window <= window_0;
+    window_1 <= window_0;
   always @(posedge clk)
-    weights <= \word$99 ;
+    window <= window_1;
   always @(posedge clk)
-    early_group_0 <= _17_;
+    weights <= \word$100 ;
   always @(posedge clk)
-    early_group_1 <= _18_;
+    early_group_0 <= _019_;
   always @(posedge clk)
-    early_group_2 <= _01_;
+    early_group_1 <= _020_;
   always @(posedge clk)
-    \address$67  <= _02_;
+    early_group_2 <= _001_;
   always @(posedge clk)
-    tag_0 <= _03_;
+    early_group_3 <= _002_;
   always @(posedge clk)
-    tag_1 <= _04_;
+    \address$67  <= _003_;
   always @(posedge clk)
-    tag_2 <= _05_;
+    tag_0 <= _004_;
   always @(posedge clk)
-    tag_3 <= _06_;
+    tag_1 <= _005_;
   always @(posedge clk)
-    tag_4 <= _07_;
+    tag_2 <= _006_;
   always @(posedge clk)
-    tag_5 <= _08_;
+    tag_3 <= _007_;
   always @(posedge clk)
-    group_0 <= _09_;
+    tag_4 <= _008_;
   always @(posedge clk)
-    group <= _10_;
+    tag_5 <= _009_;
   always @(posedge clk)
-    scales_0 <= \word$112 ;
+    tag_6 <= _010_;
   always @(posedge clk)
-    i_shift <= scales_0[41:32];
-  assign _19_ = clear ? 1'h0 : group_0;
-  assign _10_ = rst ? 1'h0 : _19_;
-  assign _20_ = clear ? 1'h0 : \address$67 ;
-  assign _09_ = rst ? 1'h0 : _20_;
-  assign _21_ = clear ? 3'h0 : tag_4;
-  assign _08_ = rst ? 3'h0 : _21_;
-  assign _22_ = clear ? 3'h0 : tag_3;
-  assign _07_ = rst ? 3'h0 : _22_;
-  assign _23_ = clear ? 3'h0 : tag_2;
-  assign _06_ = rst ? 3'h0 : _23_;
-  assign _24_ = clear ? 3'h0 : tag_1;
-  assign _05_ = rst ? 3'h0 : _24_;
-  assign _25_ = clear ? 3'h0 : tag_0;
-  assign _04_ = rst ? 3'h0 : _25_;
-  assign _26_ = clear ? 3'h0 : { \last$106 , \first$105 , fire };
-  assign _03_ = rst ? 3'h0 : _26_;
-  assign _27_ = clear ? 1'h0 : early_group_2;
-  assign _02_ = rst ? 1'h0 : _27_;
-  assign _28_ = clear ? 1'h0 : early_group_1;
-  assign _01_ = rst ? 1'h0 : _28_;
-  assign _29_ = clear ? 1'h0 : early_group_0;
-  assign _18_ = rst ? 1'h0 : _29_;
-  assign _30_ = clear ? 1'h0 : \group$101 ;
-  assign _17_ = rst ? 1'h0 : _30_;
-  assign _31_ = clear ? 64'h0000000000000000 : \load__data$96 ;
-  assign _16_ = rst ? 64'h0000000000000000 : _31_;
-  assign _32_ = clear ? 16'h0000 : \load__beat$95 ;
-  assign _15_ = rst ? 16'h0000 : _32_;
-  assign _33_ = clear ? 16'h0000 : \load__word$94 ;
-  assign _14_ = rst ? 16'h0000 : _33_;
-  assign _34_ = clear ? 1'h0 : \port$2278$1 [1];
-  assign _13_ = rst ? 1'h0 : _34_;
-  assign _35_ = clear ? 1'h0 : \port$2278$1 [0];
-  assign _12_ = rst ? 1'h0 : _35_;
-  assign _36_ = clear ? 1'h0 : \load__valid$91 ;
-  assign _11_ = rst ? 1'h0 : _36_;
+    group_0 <= _012_;
+  always @(posedge clk)
+    group <= _013_;
+  always @(posedge clk)
+    i_shift <= \word$82 [41:32];
+  assign _021_ = _clear ? 1'h0 : group_0;
+  assign _013_ = rst ? 1'h0 : _021_;
+  assign _022_ = _clear ? 1'h0 : \address$67 ;
+  assign _012_ = rst ? 1'h0 : _022_;
+  assign _023_ = _clear ? 3'h0 : tag_5;
+  assign _010_ = rst ? 3'h0 : _023_;
+  assign _024_ = _clear ? 3'h0 : tag_4;
+  assign _009_ = rst ? 3'h0 : _024_;
+  assign _025_ = _clear ? 3'h0 : tag_3;
+  assign _008_ = rst ? 3'h0 : _025_;
+  assign _026_ = _clear ? 3'h0 : tag_2;
+  assign _007_ = rst ? 3'h0 : _026_;
+  assign _027_ = _clear ? 3'h0 : tag_1;
+  assign _006_ = rst ? 3'h0 : _027_;
+  assign _028_ = _clear ? 3'h0 : tag_0;
+  assign _005_ = rst ? 3'h0 : _028_;
+  assign _029_ = _clear ? 3'h0 : { \last$108 , \first$107 , fire };
+  assign _004_ = rst ? 3'h0 : _029_;
+  assign _030_ = _clear ? 1'h0 : early_group_3;
+  assign _003_ = rst ? 1'h0 : _030_;
+  assign _031_ = _clear ? 1'h0 : early_group_2;
+  assign _002_ = rst ? 1'h0 : _031_;
+  assign _032_ = _clear ? 1'h0 : early_group_1;
+  assign _001_ = rst ? 1'h0 : _032_;
+  assign _033_ = _clear ? 1'h0 : early_group_0;
+  assign _020_ = rst ? 1'h0 : _033_;
+  assign _034_ = _clear ? 1'h0 : \group$102 ;
+  assign _019_ = rst ? 1'h0 : _034_;
+  assign _035_ = _clear ? 64'h0000000000000000 : \load__data$96 ;
+  assign _018_ = rst ? 64'h0000000000000000 : _035_;
+  assign _036_ = _clear ? 16'h0000 : \load__beat$95 ;
+  assign _017_ = rst ? 16'h0000 : _036_;
+  assign _037_ = _clear ? 16'h0000 : \load__word$94 ;
+  assign _016_ = rst ? 16'h0000 : _037_;
+  assign _038_ = _clear ? 1'h0 : \port$3505$1 [1];
+  assign _015_ = rst ? 1'h0 : _038_;
+  assign _039_ = _clear ? 1'h0 : \port$3505$1 [0];
+  assign _014_ = rst ? 1'h0 : _039_;
+  assign _040_ = _clear ? 1'h0 : \load__valid$91 ;
+  assign _011_ = rst ? 1'h0 : _040_;
   tiny_w4a4_main_engine_accumulators accumulators (
-    .bias(scales_0[31:0]),
-    .clear(clear),
+    ._clear(_clear),
+    .bias(\word$82 [31:0]),
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2690$0 (tag_5),
+    .\port$2874$0 (tag_6),
     .recall__addr(group),
     .rst(rst),
     .sums(sums)
   );
   tiny_w4a4_main_engine_array array (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .rst(rst),
     .sums(sums),
@@ -2926,7 +4261,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .window(window)
   );
   tiny_w4a4_main_engine_fifo fifo (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .i__payload(\i__payload$87 ),
     .i__valid(\i__valid$85 ),
@@ -2936,15 +4271,15 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .rst(rst)
   );
   tiny_w4a4_main_engine_issue issue (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .count(\config [49:48]),
     .\count$18 (\config [34:32]),
     .done(done),
     .fire(fire),
-    .first(\first$105 ),
-    .group(\group$101 ),
-    .last(\last$106 ),
+    .first(\first$107 ),
+    .group(\group$102 ),
+    .last(\last$108 ),
     .returned(taken),
     .rst(rst),
     .start(start),
@@ -2952,7 +4287,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .word(address)
   );
   tiny_w4a4_main_engine_lines lines (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .height(\config [31:16]),
     .i__payload(i__payload),
@@ -2966,7 +4301,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .start(start)
   );
   tiny_w4a4_main_engine_requantizer requantizer (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .i_acc(i_acc),
     .i_shift(i_shift),
@@ -2976,9 +4311,9 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .rst(rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    .address(\address$67 ),
+    ._clear(_clear),
+    .\address$15 (\address$67 ),
     .bank(\config [80]),
-    .clear(clear),
     .clk(clk),
     .enable(beat__second),
     .load__bank(beat__bank),
@@ -2987,12 +4322,12 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .load__valid(beat__valid),
     .load__word(beat__word),
     .rst(rst),
-    .word(\word$112 )
+    .word(\word$82 )
   );
-  tiny_w4a4_main_engine_weights_116 \weights$116  (
-    .address(address),
+  tiny_w4a4_main_engine_weights_118 \weights$118  (
+    ._clear(_clear),
+    .\address$15 (address),
     .bank(\config [80]),
-    .clear(clear),
     .clk(clk),
     .enable(enable),
     .load__bank(beat__bank),
@@ -3001,11 +4336,11 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .load__valid(beat__valid),
     .load__word(beat__word),
     .rst(rst),
-    .word(\word$99 )
+    .word(\word$100 )
   );
-  tiny_w4a4_main_engine_window_115 \window$115  (
+  tiny_w4a4_main_engine_window_117 \window$117  (
+    ._clear(_clear),
     .busy(busy),
-    .clear(clear),
     .clk(clk),
     .count(\config [34:32]),
     .i__payload(\i__payload$13 ),
@@ -3019,13 +4354,13 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, clear, \port$2690$0 , recall__addr, bias, sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2874$0 , recall__addr, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
-  input [2:0] \port$2690$0 ;
-  wire [2:0] \port$2690$0 ;
+  input _clear;
+  wire _clear;
+  input [2:0] \port$2874$0 ;
+  wire [2:0] \port$2874$0 ;
   input recall__addr;
   wire recall__addr;
   input [31:0] bias;
@@ -3150,130 +4485,130 @@ module tiny_w4a4_main_engine_accumulators(rst, clear, \port$2690$0 , recall__add
   wire [16:0] lane_1_0;
   reg [33:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$2690$0 [0])
+    if (\port$2874$0 [0])
       partials[recall__addr] <= { lane_1_0, lane_0_0 };
   end
   assign \before  = partials[recall__addr];
-  assign _000_ = \port$2690$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2690$0 [1];
+  assign _000_ = \port$2874$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2874$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2690$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2690$0 [1];
+  assign _040_ = \port$2874$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2874$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2690$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2690$0 [1];
+  assign _073_ = \port$2874$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2874$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2690$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2690$0 [1];
+  assign _001_ = \port$2874$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2874$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2690$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2690$0 [1];
+  assign _011_ = \port$2874$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2874$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2690$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2690$0 [1];
+  assign _014_ = \port$2874$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2874$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2690$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2690$0 [1];
+  assign _017_ = \port$2874$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2874$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2690$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2690$0 [1];
+  assign _021_ = \port$2874$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2874$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2690$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2690$0 [1];
+  assign _024_ = \port$2874$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2874$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2690$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2690$0 [1];
+  assign _027_ = \port$2874$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2874$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2690$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2690$0 [1];
+  assign _031_ = \port$2874$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2874$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2690$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2690$0 [1];
+  assign _034_ = \port$2874$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2874$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2690$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2690$0 [1];
+  assign _037_ = \port$2874$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2874$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2690$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2690$0 [1];
+  assign _041_ = \port$2874$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2874$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2690$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2690$0 [1];
+  assign _044_ = \port$2874$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2874$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2690$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2690$0 [1];
+  assign _047_ = \port$2874$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2874$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2690$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2690$0 [1];
+  assign _050_ = \port$2874$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2874$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2690$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2690$0 [1];
+  assign _055_ = \port$2874$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2874$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2690$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2690$0 [1];
+  assign _058_ = \port$2874$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2874$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2690$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2690$0 [1];
+  assign _061_ = \port$2874$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2874$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2690$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2690$0 [1];
+  assign _065_ = \port$2874$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2874$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2690$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2690$0 [1];
+  assign _068_ = \port$2874$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2874$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2690$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2690$0 [1];
+  assign _071_ = \port$2874$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2874$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2690$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2690$0 [1];
+  assign _075_ = \port$2874$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2874$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2690$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2690$0 [1];
+  assign _078_ = \port$2874$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2874$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2690$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2690$0 [1];
+  assign _081_ = \port$2874$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2874$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2690$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2690$0 [1];
+  assign _085_ = \port$2874$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2874$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2690$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2690$0 [1];
+  assign _088_ = \port$2874$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2874$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2690$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2690$0 [1];
+  assign _091_ = \port$2874$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2874$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2690$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2690$0 [1];
+  assign _094_ = \port$2874$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2874$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2690$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2690$0 [1];
+  assign _098_ = \port$2874$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2874$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2690$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2690$0 [1];
+  assign _101_ = \port$2874$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2874$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2690$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2690$0 [1];
+  assign _104_ = \port$2874$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2874$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2690$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2690$0 [1];
+  assign _003_ = \port$2874$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2874$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2690$0 [0] & \port$2690$0 [2];
+  assign _007_ = \port$2874$0 [0] & \port$2874$0 [2];
   always @(posedge clk)
     o_valid <= _008_;
   always @(posedge clk)
     o <= { lane_1_0, lane_0_0 };
-  assign _106_ = clear ? 1'h0 : _007_;
+  assign _106_ = _clear ? 1'h0 : _007_;
   assign _008_ = rst ? 1'h0 : _106_;
   assign _054_[16:0] = lane_0_0;
   assign _006_[16:0] = lane_1_0;
 endmodule
 
-module tiny_w4a4_main_engine_array(rst, clear, window, weights, sums, clk);
+module tiny_w4a4_main_engine_array(rst, _clear, window, weights, sums, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input [71:0] window;
   wire [71:0] window;
   input [143:0] weights;
@@ -3613,13 +4948,13 @@ module tiny_w4a4_main_engine_array(rst, clear, window, weights, sums, clk);
   assign sums = { sum_1_2_0[12:0], sum_0_2_0[12:0] };
 endmodule
 
-module tiny_w4a4_main_engine_fifo(rst, o__payload, clear, o__valid, i__valid, i__payload, o__ready, clk);
+module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
   wire [7:0] o__payload;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   output o__valid;
   reg o__valid = 1'h0;
   input i__valid;
@@ -3689,31 +5024,31 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, clear, o__valid, i__valid, i_
     waiting <= _05_;
   assign _11_ = i__valid ? 1'h1 : waiting;
   assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = clear ? 1'h0 : _12_;
+  assign _13_ = _clear ? 1'h0 : _12_;
   assign _05_ = rst ? 1'h0 : _13_;
   assign _14_ = _07_ ? _08_[4:0] : following;
-  assign _15_ = clear ? 5'h01 : _14_;
+  assign _15_ = _clear ? 5'h01 : _14_;
   assign _04_ = rst ? 5'h01 : _15_;
   assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = clear ? 5'h00 : _16_;
+  assign _17_ = _clear ? 5'h00 : _16_;
   assign _03_ = rst ? 5'h00 : _17_;
   assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = clear ? 1'h0 : _18_;
+  assign _19_ = _clear ? 1'h0 : _18_;
   assign _02_ = rst ? 1'h0 : _19_;
   assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
-  assign _21_ = clear ? 5'h00 : _20_;
+  assign _21_ = _clear ? 5'h00 : _20_;
   assign _01_ = rst ? 5'h00 : _21_;
 endmodule
 
-module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 , count, valid, done, word, first, last, group, clk);
+module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, last, group, clk);
   input rst;
   wire rst;
   input returned;
   wire returned;
   output fire;
   wire fire;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [2:0] \count$18 ;
@@ -3781,12 +5116,12 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 
   assign _07_ = _00_ ? _03_ : first;
   assign _14_ = fire ? _12_[2:0] : word;
   assign _06_ = _11_ ? 3'h0 : _14_;
-  assign _15_ = clear ? 1'h0 : _08_;
+  assign _15_ = _clear ? 1'h0 : _08_;
   assign _05_ = rst ? 1'h0 : _15_;
-  assign _16_ = clear ? 1'h0 : room_next;
+  assign _16_ = _clear ? 1'h0 : room_next;
   assign _04_ = rst ? 1'h0 : _16_;
   tiny_w4a4_main_engine_issue_credits_0 credits_0 (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
     .room_next(room_next),
@@ -3794,7 +5129,7 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 
     .sent(sent)
   );
   tiny_w4a4_main_engine_issue_group_in group_in (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .count(\count$18 ),
     .last(last),
@@ -3803,7 +5138,7 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 
     .step(\step$20 )
   );
   tiny_w4a4_main_engine_issue_group_out group_out (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .count(count),
     .last(\last$21 ),
@@ -3815,7 +5150,7 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, clear, start, \count$18 
   );
 endmodule
 
-module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next, clear, clk);
+module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
   input rst;
   wire rst;
   input \returned$5 ;
@@ -3824,8 +5159,8 @@ module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next,
   wire sent;
   output room_next;
   wire room_next;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input clk;
   wire clk;
   wire _00_;
@@ -3852,21 +5187,21 @@ module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next,
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _06_ = _00_ ? _02_[5:0] : left;
-  assign _07_ = clear ? 6'h20 : _06_;
+  assign _07_ = _clear ? 6'h20 : _06_;
   assign _05_ = rst ? 6'h20 : _07_;
-  assign _08_ = clear ? 1'h0 : \returned$5 ;
+  assign _08_ = _clear ? 1'h0 : \returned$5 ;
   assign _04_ = rst ? 1'h0 : _08_;
-  assign _09_ = clear ? 1'h0 : sent;
+  assign _09_ = _clear ? 1'h0 : sent;
   assign _03_ = rst ? 1'h0 : _09_;
 endmodule
 
-module tiny_w4a4_main_engine_issue_group_in(rst, step, clear, start, count, last, clk);
+module tiny_w4a4_main_engine_issue_group_in(rst, step, _clear, start, count, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [2:0] count;
@@ -3905,15 +5240,15 @@ module tiny_w4a4_main_engine_issue_group_in(rst, step, clear, start, count, last
   assign _01_ = _06_ ? 3'h2 : _09_;
 endmodule
 
-module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, clear, start, count, value, last, clk);
+module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
   output last_next;
   wire last_next;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [1:0] count;
@@ -3969,7 +5304,7 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, clear, start,
   assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, start, height, row_words, i__payload, i__valid, o__valid, clk);
+module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, start, height, row_words, i__payload, i__valid, o__valid, clk);
   input rst;
   wire rst;
   output i__ready;
@@ -3978,8 +5313,8 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [15:0] height;
@@ -3996,7 +5331,7 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire clk;
   wire _000_;
   wire _001_;
-  wire _002_;
+  wire [7:0] _002_;
   wire _003_;
   wire _004_;
   wire _005_;
@@ -4004,22 +5339,22 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire _007_;
   wire _008_;
   wire _009_;
-  wire [15:0] _010_;
-  wire [16:0] _011_;
+  wire [16:0] _010_;
+  wire _011_;
   wire _012_;
-  wire _013_;
+  wire [7:0] _013_;
   wire _014_;
   wire _015_;
   wire _016_;
-  wire [7:0] _017_;
-  wire [5:0] _018_;
+  wire [15:0] _017_;
+  wire _018_;
   wire _019_;
   wire _020_;
   wire _021_;
   wire _022_;
   wire _023_;
   wire [7:0] _024_;
-  wire [7:0] _025_;
+  wire [5:0] _025_;
   wire _026_;
   wire _027_;
   wire _028_;
@@ -4030,7 +5365,7 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire _033_;
   wire _034_;
   wire _035_;
-  wire [15:0] _036_;
+  wire _036_;
   wire _037_;
   wire _038_;
   wire _039_;
@@ -4042,8 +5377,8 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire _045_;
   wire _046_;
   wire _047_;
-  wire [5:0] _048_;
-  wire [7:0] _049_;
+  wire _048_;
+  wire _049_;
   wire _050_;
   wire _051_;
   wire _052_;
@@ -4054,176 +5389,202 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
   wire _057_;
   wire _058_;
   wire _059_;
-  wire _060_;
-  wire _061_;
+  wire [5:0] _060_;
+  wire [7:0] _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire [15:0] _074_;
+  wire _075_;
+  wire _076_;
+  wire _077_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$35 ;
+  wire \$signal$39 ;
   reg \$signal$4  = 1'h0;
   wire \$signal$5 ;
-  wire [5:0] \$signature__addr ;
-  reg [5:0] \$signature__addr$47  = 6'h00;
-  wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$28 ;
-  reg [7:0] \$signature__data$53  = 8'h00;
   reg above_is_border_0 = 1'h0;
+  reg above_is_border_1 = 1'h0;
+  wire [5:0] address;
   reg begins = 1'h0;
+  reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
+  reg [7:0] data = 8'h00;
   reg emitted_0 = 1'h0;
   reg emitted_1 = 1'h0;
   reg ends_image_0 = 1'h0;
+  reg ends_image_1 = 1'h0;
   reg ends_row_0 = 1'h0;
+  reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  reg held_ends_image_0 = 1'h0;
-  reg held_ends_row_0 = 1'h0;
+  wire [7:0] \i__payload$60.words[0] ;
+  wire [7:0] \i__payload$60.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
   wire room;
   reg [15:0] row = 16'h0000;
-  reg [7:0] row_0 = 8'h00;
-  reg [7:0] row_1 = 8'h00;
-  reg [7:0] row_2 = 8'h00;
   wire row_ends;
   wire sent;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] above [39:0];
-  always @(posedge clk) begin
-    if (\$signal$4 )
-      above[\$signature__addr$47 ] <= \$signature__data$28 ;
-  end
-  reg [7:0] _152_;
-  always @(posedge clk) begin
-    _152_ <= above[\$signature__addr ];
-  end
-  assign \$signature__data  = _152_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] centre [39:0];
-  always @(posedge clk) begin
-    if (\$signal$4 )
-      centre[\$signature__addr$47 ] <= \$signature__data$53 ;
-  end
-  reg [7:0] _153_;
-  always @(posedge clk) begin
-    _153_ <= centre[\$signature__addr ];
-  end
-  assign \$signature__data$28  = _153_;
+  reg swapped_0 = 1'h0;
+  reg swapped_1 = 1'h0;
+  reg turn = 1'h0;
+  wire [7:0] word;
+  wire [7:0] \word$62 ;
+  reg [5:0] write_address = 6'h00;
+  reg write_enable = 1'h0;
+  reg \write_enable$58  = 1'h0;
   always @(posedge clk)
-    row_2 <= _025_;
+    data <= _024_;
   always @(posedge clk)
-    held_ends_row_0 <= _026_;
+    write_address <= _025_;
   always @(posedge clk)
-    held_ends_image_0 <= _027_;
+    turn <= _026_;
   always @(posedge clk)
-    emitted_0 <= _028_;
+    write_enable <= _027_;
   always @(posedge clk)
-    emitted_1 <= _029_;
+    \write_enable$58  <= _028_;
+  always @(posedge clk)
+    below_is_border_0 <= _029_;
+  always @(posedge clk)
+    below <= _002_;
+  always @(posedge clk)
+    above_is_border_0 <= _031_;
+  always @(posedge clk)
+    above_is_border_1 <= _032_;
+  always @(posedge clk)
+    ends_row_0 <= _033_;
+  always @(posedge clk)
+    ends_row_1 <= _034_;
+  always @(posedge clk)
+    ends_image_0 <= _035_;
+  always @(posedge clk)
+    ends_image_1 <= _036_;
+  always @(posedge clk)
+    swapped_0 <= _037_;
+  always @(posedge clk)
+    swapped_1 <= _038_;
+  always @(posedge clk)
+    emitted_0 <= _040_;
+  always @(posedge clk)
+    emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
-  assign _011_ = row + 1'h1;
-  assign _022_ = row == height;
+  assign _010_ = row + 1'h1;
+  assign _019_ = row == height;
   assign _030_ = ~ last_row;
-  assign _031_ = \$signal$14  & _030_;
-  assign _032_ = \$signal$14  & last_row;
-  assign _033_ = flushing & last;
-  assign _034_ = ~ \$signal$12 ;
-  assign _035_ = \$signal$5  & _034_;
-  assign _001_ = \$signal$4  | begins;
-  assign _002_ = \$signal  & _001_;
-  assign _003_ = ~ _002_;
-  assign \$signal$35  = room & _003_;
-  assign i__ready = \$signal$14  & \$signal$35 ;
-  assign _004_ = \$signal$14  & i__valid;
-  assign _005_ = flushing | _004_;
-  assign \$signal$5  = \$signal$35  & _005_;
+  assign _039_ = \$signal$14  & _030_;
+  assign _042_ = \$signal$14  & last_row;
+  assign _043_ = turn ^ row_ends;
+  assign _044_ = ! turn;
+  assign _045_ = \$signal$5  & _044_;
+  assign _001_ = \$signal$5  & turn;
+  assign _002_ = below_is_border_0 ? 8'h00 : data;
+  assign _003_ = flushing & last;
+  assign _004_ = ~ \$signal$12 ;
+  assign _005_ = \$signal$5  & _004_;
+  assign _006_ = \$signal$4  | begins;
+  assign _007_ = \$signal  & _006_;
+  assign _008_ = ~ _007_;
+  assign \$signal$39  = room & _008_;
+  assign i__ready = \$signal$14  & \$signal$39 ;
+  assign _009_ = \$signal$14  & i__valid;
+  assign _011_ = flushing | _009_;
+  assign \$signal$5  = \$signal$39  & _011_;
   assign row_ends = \$signal$5  & last;
-  assign _006_ = ~ \$signal$12 ;
-  assign sent = \$signal$5  & _006_;
+  assign _012_ = ~ \$signal$12 ;
+  assign sent = \$signal$5  & _012_;
   assign returned = o__valid & o__ready;
+  assign _013_ = swapped_1 ? \word$62  : word;
+  assign \i__payload$60.words[0]  = above_is_border_1 ? 8'h00 : _013_;
+  assign \i__payload$60.words[1]  = swapped_1 ? word : \word$62 ;
   always @(posedge clk)
-    \$signal  <= _007_;
+    \$signal  <= _014_;
   always @(posedge clk)
-    \$signal$4  <= _008_;
+    \$signal$4  <= _015_;
   always @(posedge clk)
-    begins <= _009_;
+    begins <= _016_;
   always @(posedge clk)
-    row <= _010_;
+    row <= _017_;
   always @(posedge clk)
-    last_row <= _012_;
+    last_row <= _018_;
   always @(posedge clk)
-    \$signal$12  <= _013_;
+    \$signal$12  <= _020_;
   always @(posedge clk)
-    \$signal$13  <= _014_;
+    \$signal$13  <= _021_;
   always @(posedge clk)
-    \$signal$14  <= _015_;
+    \$signal$14  <= _022_;
   always @(posedge clk)
-    flushing <= _016_;
-  always @(posedge clk)
-    \$signature__data$53  <= _017_;
-  always @(posedge clk)
-    \$signature__addr$47  <= _018_;
-  always @(posedge clk)
-    above_is_border_0 <= _019_;
-  always @(posedge clk)
-    below_is_border_0 <= _020_;
-  always @(posedge clk)
-    ends_row_0 <= _021_;
-  always @(posedge clk)
-    ends_image_0 <= _023_;
-  always @(posedge clk)
-    row_0 <= _024_;
-  always @(posedge clk)
-    row_1 <= \$signature__data$28 ;
-  assign _036_ = row_ends ? _011_[15:0] : row;
-  assign _010_ = start ? 16'h0001 : _036_;
-  assign _037_ = clear ? 1'h0 : start;
-  assign _009_ = rst ? 1'h0 : _037_;
-  assign _038_ = clear ? 1'h0 : \$signal$5 ;
-  assign _008_ = rst ? 1'h0 : _038_;
-  assign _039_ = clear ? 1'h0 : _000_;
-  assign _007_ = rst ? 1'h0 : _039_;
-  assign _040_ = clear ? 1'h0 : emitted_0;
-  assign _029_ = rst ? 1'h0 : _040_;
-  assign _041_ = clear ? 1'h0 : _035_;
-  assign _028_ = rst ? 1'h0 : _041_;
-  assign _042_ = clear ? 1'h0 : ends_image_0;
-  assign _027_ = rst ? 1'h0 : _042_;
-  assign _043_ = clear ? 1'h0 : ends_row_0;
-  assign _026_ = rst ? 1'h0 : _043_;
-  assign _025_ = below_is_border_0 ? 8'h00 : \$signature__data$53 ;
-  assign _024_ = above_is_border_0 ? 8'h00 : \$signature__data ;
-  assign _044_ = clear ? 1'h0 : _033_;
-  assign _023_ = rst ? 1'h0 : _044_;
-  assign _045_ = clear ? 1'h0 : last;
-  assign _021_ = rst ? 1'h0 : _045_;
-  assign _046_ = clear ? 1'h0 : flushing;
-  assign _020_ = rst ? 1'h0 : _046_;
-  assign _047_ = clear ? 1'h0 : \$signal$13 ;
-  assign _019_ = rst ? 1'h0 : _047_;
-  assign _048_ = clear ? 6'h00 : \$signature__addr ;
-  assign _018_ = rst ? 6'h00 : _048_;
-  assign _049_ = clear ? 8'h00 : i__payload;
-  assign _017_ = rst ? 8'h00 : _049_;
-  assign _050_ = row_ends ? _032_ : flushing;
-  assign _051_ = clear ? 1'h0 : _050_;
-  assign _016_ = rst ? 1'h0 : _051_;
-  assign _052_ = row_ends ? _031_ : \$signal$14 ;
-  assign _053_ = start ? 1'h1 : _052_;
-  assign _054_ = clear ? 1'h0 : _053_;
-  assign _015_ = rst ? 1'h0 : _054_;
-  assign _055_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _056_ = start ? 1'h0 : _055_;
-  assign _057_ = clear ? 1'h0 : _056_;
-  assign _014_ = rst ? 1'h0 : _057_;
-  assign _058_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _059_ = start ? 1'h1 : _058_;
-  assign _060_ = clear ? 1'h0 : _059_;
-  assign _013_ = rst ? 1'h0 : _060_;
-  assign _061_ = clear ? 1'h0 : _022_;
-  assign _012_ = rst ? 1'h0 : _061_;
+    flushing <= _023_;
+  assign _046_ = _clear ? 1'h0 : emitted_0;
+  assign _041_ = rst ? 1'h0 : _046_;
+  assign _047_ = _clear ? 1'h0 : _005_;
+  assign _040_ = rst ? 1'h0 : _047_;
+  assign _048_ = _clear ? 1'h0 : swapped_0;
+  assign _038_ = rst ? 1'h0 : _048_;
+  assign _049_ = _clear ? 1'h0 : turn;
+  assign _037_ = rst ? 1'h0 : _049_;
+  assign _050_ = _clear ? 1'h0 : ends_image_0;
+  assign _036_ = rst ? 1'h0 : _050_;
+  assign _051_ = _clear ? 1'h0 : _003_;
+  assign _035_ = rst ? 1'h0 : _051_;
+  assign _052_ = _clear ? 1'h0 : ends_row_0;
+  assign _034_ = rst ? 1'h0 : _052_;
+  assign _053_ = _clear ? 1'h0 : last;
+  assign _033_ = rst ? 1'h0 : _053_;
+  assign _054_ = _clear ? 1'h0 : above_is_border_0;
+  assign _032_ = rst ? 1'h0 : _054_;
+  assign _055_ = _clear ? 1'h0 : \$signal$13 ;
+  assign _031_ = rst ? 1'h0 : _055_;
+  assign _056_ = _clear ? 1'h0 : flushing;
+  assign _029_ = rst ? 1'h0 : _056_;
+  assign _057_ = _clear ? 1'h0 : _001_;
+  assign _028_ = rst ? 1'h0 : _057_;
+  assign _058_ = _clear ? 1'h0 : _045_;
+  assign _027_ = rst ? 1'h0 : _058_;
+  assign _059_ = _clear ? 1'h0 : _043_;
+  assign _026_ = rst ? 1'h0 : _059_;
+  assign _060_ = _clear ? 6'h00 : address;
+  assign _025_ = rst ? 6'h00 : _060_;
+  assign _061_ = _clear ? 8'h00 : i__payload;
+  assign _024_ = rst ? 8'h00 : _061_;
+  assign _062_ = row_ends ? _042_ : flushing;
+  assign _063_ = _clear ? 1'h0 : _062_;
+  assign _023_ = rst ? 1'h0 : _063_;
+  assign _064_ = row_ends ? _039_ : \$signal$14 ;
+  assign _065_ = start ? 1'h1 : _064_;
+  assign _066_ = _clear ? 1'h0 : _065_;
+  assign _022_ = rst ? 1'h0 : _066_;
+  assign _067_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _068_ = start ? 1'h0 : _067_;
+  assign _069_ = _clear ? 1'h0 : _068_;
+  assign _021_ = rst ? 1'h0 : _069_;
+  assign _070_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _071_ = start ? 1'h1 : _070_;
+  assign _072_ = _clear ? 1'h0 : _071_;
+  assign _020_ = rst ? 1'h0 : _072_;
+  assign _073_ = _clear ? 1'h0 : _019_;
+  assign _018_ = rst ? 1'h0 : _073_;
+  assign _074_ = row_ends ? _010_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _074_;
+  assign _075_ = _clear ? 1'h0 : start;
+  assign _016_ = rst ? 1'h0 : _075_;
+  assign _076_ = _clear ? 1'h0 : \$signal$5 ;
+  assign _015_ = rst ? 1'h0 : _076_;
+  assign _077_ = _clear ? 1'h0 : _000_;
+  assign _014_ = rst ? 1'h0 : _077_;
   tiny_w4a4_main_engine_lines_credits credits (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
     .room(room),
@@ -4231,36 +5592,56 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, clear, s
     .sent(sent)
   );
   tiny_w4a4_main_engine_lines_position position (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
     .count(row_words),
     .last(last),
     .rst(rst),
     .start(start),
     .step(\$signal$5 ),
-    .value(\$signature__addr )
+    .value(address)
   );
   tiny_w4a4_main_engine_lines_queue queue (
-    .clear(clear),
+    ._clear(_clear),
     .clk(clk),
-    .i__payload({ held_ends_image_0, held_ends_row_0, row_2, row_1, row_0 }),
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$60.words[1] , \i__payload$60.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
     .rst(rst)
   );
+  tiny_w4a4_main_engine_lines_row_0 row_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .read__addr(address),
+    .rst(rst),
+    .word(word),
+    .write_address(write_address),
+    .write_enable(write_enable)
+  );
+  tiny_w4a4_main_engine_lines_row_1 row_1 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .read__addr(address),
+    .rst(rst),
+    .word(\word$62 ),
+    .write_address(write_address),
+    .write_enable(\write_enable$58 )
+  );
 endmodule
 
-module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , clear, room, clk);
+module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
   input rst;
   wire rst;
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   output room;
   reg room = 1'h1;
   input clk;
@@ -4294,23 +5675,23 @@ module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , clear, room,
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _08_ = clear ? 5'h10 : _07_;
+  assign _08_ = _clear ? 5'h10 : _07_;
   assign _06_ = rst ? 5'h10 : _08_;
-  assign _09_ = clear ? 1'h1 : room_next;
+  assign _09_ = _clear ? 1'h1 : room_next;
   assign _05_ = rst ? 1'h1 : _09_;
-  assign _10_ = clear ? 1'h0 : \returned$5 ;
+  assign _10_ = _clear ? 1'h0 : \returned$5 ;
   assign _04_ = rst ? 1'h0 : _10_;
-  assign _11_ = clear ? 1'h0 : sent;
+  assign _11_ = _clear ? 1'h0 : sent;
   assign _03_ = rst ? 1'h0 : _11_;
 endmodule
 
-module tiny_w4a4_main_engine_lines_position(rst, step, clear, start, count, value, last, clk);
+module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [5:0] count;
@@ -4363,15 +5744,15 @@ module tiny_w4a4_main_engine_lines_position(rst, step, clear, start, count, valu
   assign _10_ = _07_ ? 6'h00 : _13_;
 endmodule
 
-module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, clear, i__valid, i__payload, o__valid, clk);
+module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
   input rst;
   wire rst;
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input i__valid;
   wire i__valid;
   input [25:0] i__payload;
@@ -4439,27 +5820,93 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, clear, i__va
     waiting <= _05_;
   assign _11_ = i__valid ? 1'h1 : waiting;
   assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = clear ? 1'h0 : _12_;
+  assign _13_ = _clear ? 1'h0 : _12_;
   assign _05_ = rst ? 1'h0 : _13_;
   assign _14_ = _07_ ? _08_[3:0] : following;
-  assign _15_ = clear ? 4'h1 : _14_;
+  assign _15_ = _clear ? 4'h1 : _14_;
   assign _04_ = rst ? 4'h1 : _15_;
   assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = clear ? 4'h0 : _16_;
+  assign _17_ = _clear ? 4'h0 : _16_;
   assign _03_ = rst ? 4'h0 : _17_;
   assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = clear ? 1'h0 : _18_;
+  assign _19_ = _clear ? 1'h0 : _18_;
   assign _02_ = rst ? 1'h0 : _19_;
   assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
-  assign _21_ = clear ? 4'h0 : _20_;
+  assign _21_ = _clear ? 4'h0 : _20_;
   assign _01_ = rst ? 4'h0 : _21_;
 endmodule
 
-module tiny_w4a4_main_engine_requantizer(rst, clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_main_engine_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
   input rst;
   wire rst;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input [5:0] write_address;
+  wire [5:0] write_address;
+  input write_enable;
+  wire write_enable;
+  input [5:0] read__addr;
+  wire [5:0] read__addr;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [39:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      words[write_address] <= data;
+  end
+  reg [7:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= words[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_main_engine_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input [5:0] write_address;
+  wire [5:0] write_address;
+  input write_enable;
+  wire write_enable;
+  input [5:0] read__addr;
+  wire [5:0] read__addr;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] words [39:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      words[write_address] <= data;
+  end
+  reg [7:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= words[read__addr];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_main_engine_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+  input rst;
+  wire rst;
+  input _clear;
+  wire _clear;
   input [9:0] i_shift;
   wire [9:0] i_shift;
   input i_valid;
@@ -4597,9 +6044,9 @@ module tiny_w4a4_main_engine_requantizer(rst, clear, i_shift, i_valid, i_acc, o_
   assign _037_ = _011_ ? 4'hf : _012_[3:0];
   assign _036_ = i_acc[16] ? 1'h0 : _004_;
   assign _035_ = i_acc[16] ? 7'h00 : _000_[6:0];
-  assign _044_ = clear ? 1'h0 : valid_0;
+  assign _044_ = _clear ? 1'h0 : valid_0;
   assign _034_ = rst ? 1'h0 : _044_;
-  assign _045_ = clear ? 1'h0 : i_valid;
+  assign _045_ = _clear ? 1'h0 : i_valid;
   assign _033_ = rst ? 1'h0 : _045_;
   assign _032_[4:0] = whole_fine_1_0;
   assign _031_[10:0] = whole_1_2;
@@ -4608,15 +6055,13 @@ module tiny_w4a4_main_engine_requantizer(rst, clear, i_shift, i_valid, i_acc, o_
   assign _029_[10:0] = whole_0_2;
 endmodule
 
-module tiny_w4a4_main_engine_scales(rst, enable, word, clear, bank, load__valid, load__bank, load__word, load__beat, load__data, address, clk);
+module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$15 , word, clk);
   input rst;
   wire rst;
   input enable;
   wire enable;
-  output [41:0] word;
-  wire [41:0] word;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input bank;
   wire bank;
   input load__valid;
@@ -4629,32 +6074,72 @@ module tiny_w4a4_main_engine_scales(rst, enable, word, clear, bank, load__valid,
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input address;
-  wire address;
+  input \address$15 ;
+  wire \address$15 ;
+  output [41:0] word;
+  wire [41:0] word;
   input clk;
   wire clk;
-  wire \$signature__en ;
+  wire write_enable;
+  assign write_enable = load__valid & enable;
+  tiny_w4a4_main_engine_scales_part_0 part_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(load__data[41:0]),
+    .\port$2387$80 (bank),
+    .\port$2840$0 (load__bank),
+    .\port$2842$0 (load__word[0]),
+    .\port$2860$0 (\address$15 ),
+    .rst(rst),
+    .word(word),
+    .write_enable(write_enable)
+  );
+endmodule
+
+module tiny_w4a4_main_engine_scales_part_0(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , data, \port$2860$0 , word, clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input \port$2387$80 ;
+  wire \port$2387$80 ;
+  input \port$2840$0 ;
+  wire \port$2840$0 ;
+  input \port$2842$0 ;
+  wire \port$2842$0 ;
+  input [41:0] data;
+  wire [41:0] data;
+  input \port$2860$0 ;
+  wire \port$2860$0 ;
+  output [41:0] word;
+  reg [41:0] word = 42'h00000000000;
+  input clk;
+  wire clk;
+  wire [41:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [41:0] beat_0 [3:0];
   always @(posedge clk) begin
-    if (\$signature__en )
-      beat_0[{ load__bank, load__word[0] }] <= load__data[41:0];
+    if (write_enable)
+      beat_0[{ \port$2840$0 , \port$2842$0  }] <= data;
   end
   reg [41:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ bank, address }];
+    _1_ <= beat_0[{ \port$2387$80 , \port$2860$0  }];
   end
-  assign word = _1_;
-  assign \$signature__en  = load__valid & enable;
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_116(rst, enable, clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, address, clk);
+module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$15 , clk);
   input rst;
   wire rst;
   input enable;
   wire enable;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input bank;
   wire bank;
   input load__valid;
@@ -4669,8 +6154,8 @@ module tiny_w4a4_main_engine_weights_116(rst, enable, clear, bank, load__valid, 
   wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
-  input [2:0] address;
-  wire [2:0] address;
+  input [2:0] \address$15 ;
+  wire [2:0] \address$15 ;
   input clk;
   wire clk;
   wire _00_;
@@ -4682,64 +6167,184 @@ module tiny_w4a4_main_engine_weights_116(rst, enable, clear, bank, load__valid, 
   wire [34:0] _06_;
   wire [34:0] _07_;
   wire [34:0] _08_;
-  wire \$signature__en ;
-  wire \$signature__en$20 ;
-  wire \$signature__en$25 ;
-  wire [35:0] read__data;
-  wire [71:0] \read__data$22 ;
-  wire [35:0] \read__data$27 ;
   reg [34:0] recent = 35'h000000000;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [35:0] beat_0 [15:0];
-  always @(posedge clk) begin
-    if (\$signature__en )
-      beat_0[{ load__bank, load__word[2:0] }] <= load__data[35:0];
-  end
-  reg [35:0] _22_;
-  always @(posedge clk) begin
-    _22_ <= beat_0[{ bank, address }];
-  end
-  assign read__data = _22_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [71:0] beat_1 [15:0];
-  always @(posedge clk) begin
-    if (\$signature__en$20 )
-      beat_1[{ load__bank, load__word[2:0] }] <= { load__data[43:0], recent[34:7] };
-  end
-  reg [71:0] _23_;
-  always @(posedge clk) begin
-    _23_ <= beat_1[{ bank, address }];
-  end
-  assign \read__data$22  = _23_;
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [35:0] beat_2 [15:0];
-  always @(posedge clk) begin
-    if (\$signature__en$25 )
-      beat_2[{ load__bank, load__word[2:0] }] <= { load__data[15:0], recent[34:15] };
-  end
-  reg [35:0] _24_;
-  always @(posedge clk) begin
-    _24_ <= beat_2[{ bank, address }];
-  end
-  assign \read__data$27  = _24_;
-  assign \$signature__en  = _00_ & _01_;
+  wire [35:0] \word$18 ;
+  wire [71:0] \word$24 ;
+  wire [35:0] \word$30 ;
+  wire write_enable;
+  wire \write_enable$21 ;
+  wire \write_enable$27 ;
+  assign write_enable = _00_ & _01_;
   assign _02_ = load__valid & enable;
   assign _03_ = load__beat[1:0] == 1'h1;
-  assign \$signature__en$20  = _02_ & _03_;
+  assign \write_enable$21  = _02_ & _03_;
   assign _04_ = load__valid & enable;
   assign _05_ = load__beat[1:0] == 2'h2;
-  assign \$signature__en$25  = _04_ & _05_;
+  assign \write_enable$27  = _04_ & _05_;
   always @(posedge clk)
     recent <= _06_;
   assign _00_ = load__valid & enable;
   assign _01_ = ! load__beat[1:0];
   assign _07_ = load__valid ? load__data[63:29] : recent;
-  assign _08_ = clear ? 35'h000000000 : _07_;
+  assign _08_ = _clear ? 35'h000000000 : _07_;
   assign _06_ = rst ? 35'h000000000 : _08_;
-  assign word = { \read__data$27 , \read__data$22 , read__data };
+  tiny_w4a4_main_engine_weights_118_part_0 part_0 (
+    ._clear(_clear),
+    .clk(clk),
+    .data(load__data[35:0]),
+    .\port$2387$80 (bank),
+    .\port$2840$0 (load__bank),
+    .\port$2842$0 (load__word[2:0]),
+    .\port$3044$0 (\address$15 ),
+    .rst(rst),
+    .word(\word$18 ),
+    .write_enable(write_enable)
+  );
+  tiny_w4a4_main_engine_weights_118_part_1 part_1 (
+    ._clear(_clear),
+    .clk(clk),
+    .\port$2387$80 (bank),
+    .\port$2840$0 (load__bank),
+    .\port$2842$0 (load__word[2:0]),
+    .\port$2846$0 (load__data[43:0]),
+    .\port$3009$7 (recent[34:7]),
+    .\port$3044$0 (\address$15 ),
+    .rst(rst),
+    .word(\word$24 ),
+    .write_enable(\write_enable$21 )
+  );
+  tiny_w4a4_main_engine_weights_118_part_2 part_2 (
+    ._clear(_clear),
+    .clk(clk),
+    .\port$2387$80 (bank),
+    .\port$2840$0 (load__bank),
+    .\port$2842$0 (load__word[2:0]),
+    .\port$2846$0 (load__data[15:0]),
+    .\port$3009$15 (recent[34:15]),
+    .\port$3044$0 (\address$15 ),
+    .rst(rst),
+    .word(\word$30 ),
+    .write_enable(\write_enable$27 )
+  );
+  assign word = { \word$30 , \word$24 , \word$18  };
 endmodule
 
-module tiny_w4a4_main_engine_window_115(rst, i__payload, busy, i__ready, clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
+module tiny_w4a4_main_engine_weights_118_part_0(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , data, word, \port$3044$0 , clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input \port$2387$80 ;
+  wire \port$2387$80 ;
+  input \port$2840$0 ;
+  wire \port$2840$0 ;
+  input [2:0] \port$2842$0 ;
+  wire [2:0] \port$2842$0 ;
+  input [35:0] data;
+  wire [35:0] data;
+  output [35:0] word;
+  reg [35:0] word = 36'h000000000;
+  input [2:0] \port$3044$0 ;
+  wire [2:0] \port$3044$0 ;
+  input clk;
+  wire clk;
+  wire [35:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_0 [15:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_0[{ \port$2840$0 , \port$2842$0  }] <= data;
+  end
+  reg [35:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_0[{ \port$2387$80 , \port$3044$0  }];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_main_engine_weights_118_part_1(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , \port$2846$0 , \port$3009$7 , word, \port$3044$0 , clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input \port$2387$80 ;
+  wire \port$2387$80 ;
+  input \port$2840$0 ;
+  wire \port$2840$0 ;
+  input [2:0] \port$2842$0 ;
+  wire [2:0] \port$2842$0 ;
+  input [43:0] \port$2846$0 ;
+  wire [43:0] \port$2846$0 ;
+  input [27:0] \port$3009$7 ;
+  wire [27:0] \port$3009$7 ;
+  output [71:0] word;
+  reg [71:0] word = 72'h000000000000000000;
+  input [2:0] \port$3044$0 ;
+  wire [2:0] \port$3044$0 ;
+  input clk;
+  wire clk;
+  wire [71:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [71:0] beat_1 [15:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_1[{ \port$2840$0 , \port$2842$0  }] <= { \port$2846$0 , \port$3009$7  };
+  end
+  reg [71:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_1[{ \port$2387$80 , \port$3044$0  }];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_main_engine_weights_118_part_2(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , \port$2846$0 , \port$3009$15 , word, \port$3044$0 , clk);
+  input rst;
+  wire rst;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input \port$2387$80 ;
+  wire \port$2387$80 ;
+  input \port$2840$0 ;
+  wire \port$2840$0 ;
+  input [2:0] \port$2842$0 ;
+  wire [2:0] \port$2842$0 ;
+  input [15:0] \port$2846$0 ;
+  wire [15:0] \port$2846$0 ;
+  input [19:0] \port$3009$15 ;
+  wire [19:0] \port$3009$15 ;
+  output [35:0] word;
+  reg [35:0] word = 36'h000000000;
+  input [2:0] \port$3044$0 ;
+  wire [2:0] \port$3044$0 ;
+  input clk;
+  wire clk;
+  wire [35:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [35:0] beat_2 [15:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      beat_2[{ \port$2840$0 , \port$2842$0  }] <= { \port$2846$0 , \port$3009$15  };
+  end
+  reg [35:0] _1_;
+  always @(posedge clk) begin
+    _1_ <= beat_2[{ \port$2387$80 , \port$3044$0  }];
+  end
+  assign read__data = _1_;
+  always @(posedge clk)
+    word <= read__data;
+endmodule
+
+module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
   input rst;
   wire rst;
   input [25:0] i__payload;
@@ -4748,8 +6353,8 @@ module tiny_w4a4_main_engine_window_115(rst, i__payload, busy, i__ready, clear, 
   wire busy;
   output i__ready;
   wire i__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [2:0] count;
@@ -4764,45 +6369,52 @@ module tiny_w4a4_main_engine_window_115(rst, i__payload, busy, i__ready, clear, 
   wire o__ready;
   input clk;
   wire clk;
-  wire _00_;
-  wire _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [23:0] _08_;
-  wire [23:0] _09_;
-  wire _10_;
-  wire [23:0] _11_;
-  wire _12_;
-  wire _13_;
-  wire _14_;
-  wire _15_;
-  wire _16_;
-  wire _17_;
-  wire _18_;
-  wire [23:0] _19_;
-  wire [23:0] _20_;
-  wire _21_;
-  wire _22_;
-  wire _23_;
-  wire _24_;
-  wire _25_;
-  wire _26_;
-  wire _27_;
-  wire _28_;
-  wire _29_;
-  wire _30_;
-  wire _31_;
-  wire _32_;
-  wire _33_;
-  wire _34_;
-  wire _35_;
-  wire _36_;
+  wire _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire [23:0] _013_;
+  wire [23:0] _014_;
+  wire [23:0] _015_;
+  wire _016_;
+  wire _017_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire _027_;
+  wire [23:0] _028_;
+  wire [23:0] _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
   reg \$signal  = 1'h0;
-  wire \$signal$7 ;
+  reg \$signal$7  = 1'h1;
+  wire \$signal$9 ;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
@@ -4811,94 +6423,104 @@ module tiny_w4a4_main_engine_window_115(rst, i__payload, busy, i__ready, clear, 
   reg flushing = 1'h0;
   wire last;
   wire moves;
+  wire opens;
   wire [1:0] recall__addr;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
   reg [47:0] history [3:0];
   always @(posedge clk) begin
-    if (\$signal$7 )
+    if (\$signal$9 )
       history[recall__addr] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[recall__addr];
-  assign _00_ = \$signal  | flushing;
-  assign busy = _00_ | o__valid;
-  assign _10_ = ~ o__valid;
-  assign moves = _10_ | o__ready;
+  assign _000_ = \$signal  | flushing;
+  assign busy = _000_ | o__valid;
+  assign _010_ = ~ o__valid;
+  assign moves = _010_ | o__ready;
+  assign opens = \$signal$7  | o__ready;
   assign i__ready = \$signal  & moves;
-  assign _12_ = \$signal  & i__valid;
-  assign _13_ = flushing | _12_;
-  assign \$signal$7  = moves & _13_;
-  assign _14_ = ~ early;
-  assign _15_ = \$signal$7  & _14_;
-  assign _16_ = \$signal$7  & last;
-  assign _17_ = \$signal  & i__payload[25];
-  assign _18_ = moves & at_left;
-  assign _01_ = moves & row_begins;
+  assign _016_ = \$signal  & i__valid;
+  assign _017_ = flushing | _016_;
+  assign \$signal$9  = moves & _017_;
+  assign _018_ = ~ early;
+  assign _019_ = \$signal$9  & _018_;
+  assign _020_ = ~ early;
+  assign _021_ = \$signal$9  & _020_;
+  assign _022_ = ~ _021_;
+  assign _001_ = \$signal$9  & last;
+  assign _002_ = \$signal  & i__payload[25];
+  assign _003_ = opens & at_left;
+  assign _004_ = opens & row_begins;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _005_;
   always @(posedge clk)
-    early <= _03_;
+    \$signal$7  <= _006_;
   always @(posedge clk)
-    row_begins <= _04_;
+    early <= _007_;
   always @(posedge clk)
-    at_left <= _05_;
+    row_begins <= _008_;
   always @(posedge clk)
-    flushing <= _06_;
+    at_left <= _009_;
   always @(posedge clk)
-    \$signal  <= _07_;
+    flushing <= _011_;
   always @(posedge clk)
-    column_0 <= _08_;
+    \$signal  <= _012_;
   always @(posedge clk)
-    column_1 <= _09_;
+    column_0 <= _013_;
   always @(posedge clk)
-    column_2 <= _11_;
-  assign _19_ = moves ? i__payload[23:0] : column_2;
-  assign _11_ = _01_ ? 24'h000000 : _19_;
-  assign _09_ = moves ? recall__data[47:24] : column_1;
-  assign _20_ = moves ? recall__data[23:0] : column_0;
-  assign _08_ = _18_ ? 24'h000000 : _20_;
-  assign _21_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _22_ = _16_ ? _21_ : \$signal ;
-  assign _23_ = start ? 1'h1 : _22_;
-  assign _24_ = clear ? 1'h0 : _23_;
-  assign _07_ = rst ? 1'h0 : _24_;
-  assign _25_ = _16_ ? _17_ : flushing;
-  assign _26_ = clear ? 1'h0 : _25_;
-  assign _06_ = rst ? 1'h0 : _26_;
-  assign _27_ = _16_ ? row_begins : at_left;
-  assign _28_ = clear ? 1'h0 : _27_;
-  assign _05_ = rst ? 1'h0 : _28_;
-  assign _29_ = _16_ ? i__payload[24] : row_begins;
-  assign _30_ = start ? 1'h1 : _29_;
-  assign _31_ = clear ? 1'h0 : _30_;
-  assign _04_ = rst ? 1'h0 : _31_;
-  assign _32_ = _16_ ? 1'h0 : early;
-  assign _33_ = start ? 1'h1 : _32_;
-  assign _34_ = clear ? 1'h0 : _33_;
-  assign _03_ = rst ? 1'h0 : _34_;
-  assign _35_ = moves ? _15_ : o__valid;
-  assign _36_ = clear ? 1'h0 : _35_;
-  assign _02_ = rst ? 1'h0 : _36_;
-  tiny_w4a4_main_engine_window_115_group group (
-    .clear(clear),
+    column_1 <= _014_;
+  always @(posedge clk)
+    column_2 <= _015_;
+  assign _023_ = _clear ? 1'h0 : _042_;
+  assign _007_ = rst ? 1'h0 : _023_;
+  assign _024_ = moves ? _022_ : \$signal$7 ;
+  assign _025_ = _clear ? 1'h1 : _024_;
+  assign _006_ = rst ? 1'h1 : _025_;
+  assign _026_ = moves ? _019_ : o__valid;
+  assign _027_ = _clear ? 1'h0 : _026_;
+  assign _005_ = rst ? 1'h0 : _027_;
+  assign _028_ = opens ? i__payload[23:0] : column_2;
+  assign _015_ = _004_ ? 24'h000000 : _028_;
+  assign _014_ = opens ? recall__data[47:24] : column_1;
+  assign _029_ = opens ? recall__data[23:0] : column_0;
+  assign _013_ = _003_ ? 24'h000000 : _029_;
+  assign _030_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _031_ = _001_ ? _030_ : \$signal ;
+  assign _032_ = start ? 1'h1 : _031_;
+  assign _033_ = _clear ? 1'h0 : _032_;
+  assign _012_ = rst ? 1'h0 : _033_;
+  assign _034_ = _001_ ? _002_ : flushing;
+  assign _035_ = _clear ? 1'h0 : _034_;
+  assign _011_ = rst ? 1'h0 : _035_;
+  assign _036_ = _001_ ? row_begins : at_left;
+  assign _037_ = _clear ? 1'h0 : _036_;
+  assign _009_ = rst ? 1'h0 : _037_;
+  assign _038_ = _001_ ? i__payload[24] : row_begins;
+  assign _039_ = start ? 1'h1 : _038_;
+  assign _040_ = _clear ? 1'h0 : _039_;
+  assign _008_ = rst ? 1'h0 : _040_;
+  assign _041_ = _001_ ? 1'h0 : early;
+  assign _042_ = start ? 1'h1 : _041_;
+  tiny_w4a4_main_engine_window_117_group group (
+    ._clear(_clear),
     .clk(clk),
     .count(count),
     .last(last),
     .rst(rst),
     .start(start),
-    .step(\$signal$7 ),
+    .step(\$signal$9 ),
     .value(recall__addr)
   );
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_main_engine_window_115_group(rst, step, clear, start, count, value, last, clk);
+module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
   wire step;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
   input [2:0] count;
@@ -4951,7 +6573,7 @@ module tiny_w4a4_main_engine_window_115_group(rst, step, clear, start, count, va
   assign _10_ = _07_ ? 2'h0 : _13_;
 endmodule
 
-module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__ready, clear, enable, i__valid, i__ready, waiting, o__0__payload, clk);
+module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__ready, _clear, enable, i__valid, i__ready, waiting, o__0__payload, clk);
   input rst;
   wire rst;
   input [7:0] i__payload;
@@ -4962,8 +6584,8 @@ module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__read
   wire o__1__ready;
   input o__0__ready;
   wire o__0__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input [2:0] enable;
   wire [2:0] enable;
   input i__valid;
@@ -5038,214 +6660,20 @@ module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__read
     o__0__payload <= _15_;
   assign _15_ = moves ? _04_ : o__0__payload;
   assign _23_ = moves ? _03_[2] : _10_;
-  assign _24_ = clear ? 1'h0 : _23_;
+  assign _24_ = _clear ? 1'h0 : _23_;
   assign _14_[2] = rst ? 1'h0 : _24_;
   assign _25_ = moves ? _03_[1] : _08_;
-  assign _26_ = clear ? 1'h0 : _25_;
+  assign _26_ = _clear ? 1'h0 : _25_;
   assign _14_[1] = rst ? 1'h0 : _26_;
   assign _27_ = moves ? _03_[0] : _06_;
-  assign _28_ = clear ? 1'h0 : _27_;
+  assign _28_ = _clear ? 1'h0 : _27_;
   assign _14_[0] = rst ? 1'h0 : _28_;
   assign _13_ = i__ready ? i__payload : second;
-  assign _29_ = clear ? 1'h1 : _22_;
+  assign _29_ = _clear ? 1'h1 : _22_;
   assign _12_ = rst ? 1'h1 : _29_;
 endmodule
 
-module tiny_w4a4_main_full_writer(rst, start, busy, i__ready, clear, words, \port$2192$263 , width, height, i__valid, i__payload, o__ready, overrun, o__valid, o__payload, clk);
-  input rst;
-  wire rst;
-  input start;
-  wire start;
-  output busy;
-  wire busy;
-  output i__ready;
-  wire i__ready;
-  input clear;
-  wire clear;
-  input [1:0] words;
-  wire [1:0] words;
-  input [47:0] \port$2192$263 ;
-  wire [47:0] \port$2192$263 ;
-  input [3:0] width;
-  wire [3:0] width;
-  input [3:0] height;
-  wire [3:0] height;
-  input i__valid;
-  wire i__valid;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input o__ready;
-  wire o__ready;
-  output overrun;
-  reg overrun = 1'h0;
-  output o__valid;
-  reg o__valid = 1'h0;
-  output [18:0] o__payload;
-  reg [18:0] o__payload = 19'h00000;
-  input clk;
-  wire clk;
-  wire [16:0] _000_;
-  wire [2:0] _001_;
-  wire [4:0] _002_;
-  wire _003_;
-  wire [4:0] _004_;
-  wire _005_;
-  wire [10:0] _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire _015_;
-  wire [18:0] _016_;
-  wire [10:0] _017_;
-  wire [10:0] _018_;
-  wire _019_;
-  wire [1:0] _020_;
-  wire [3:0] _021_;
-  wire _022_;
-  wire [3:0] _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire [12:0] _028_;
-  wire [10:0] _029_;
-  wire [2:0] _030_;
-  wire _031_;
-  wire _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire _036_;
-  wire [3:0] _037_;
-  wire [3:0] _038_;
-  wire [3:0] _039_;
-  wire [3:0] _040_;
-  wire [3:0] _041_;
-  wire [3:0] _042_;
-  wire [1:0] _043_;
-  wire _044_;
-  wire _045_;
-  wire _046_;
-  wire [10:0] _047_;
-  wire [10:0] _048_;
-  wire [7:0] _049_;
-  wire [7:0] _050_;
-  wire [10:0] _051_;
-  wire [10:0] _052_;
-  wire _053_;
-  wire _054_;
-  wire _055_;
-  wire _056_;
-  wire _057_;
-  reg \$signal  = 1'h0;
-  reg \$signal$17  = 1'h0;
-  reg \$signal$23  = 1'h0;
-  reg \$signal$7  = 1'h0;
-  reg [10:0] address = 11'h000;
-  reg [1:0] follower = 2'h0;
-  reg [10:0] gap = 11'h000;
-  wire next_last;
-  reg [10:0] skipped = 11'h000;
-  wire taken;
-  reg [3:0] x = 4'h1;
-  reg [3:0] y = 4'h1;
-  assign _000_ = \port$2192$263 [15:0] - words;
-  assign _011_ = words == 1'h1;
-  assign _022_ = address >= 10'h21c;
-  assign _025_ = taken & _022_;
-  assign _026_ = ~ o__valid;
-  assign _027_ = _026_ | o__ready;
-  assign _028_ = { address, 1'h1 } + { skipped, 1'h1 };
-  assign _029_ = next_last ? gap : 11'h000;
-  assign _030_ = follower + 1'h1;
-  assign _001_ = \$signal$17  ? 3'h2 : _030_;
-  assign _002_ = x + 1'h1;
-  assign _003_ = x == width;
-  assign _004_ = y + 1'h1;
-  assign _005_ = y == height;
-  assign _006_ = \$signal$7  ? gap : 11'h000;
-  assign _007_ = \$signal  | \$signal$23 ;
-  assign busy = _007_ | o__valid;
-  assign _008_ = ~ o__valid;
-  assign _009_ = _008_ | o__ready;
-  assign i__ready = \$signal$23  & _009_;
-  assign taken = i__valid & i__ready;
-  assign _010_ = follower == words;
-  assign next_last = \$signal$17  ? \$signal$7  : _010_;
-  always @(posedge clk)
-    \$signal  <= _012_;
-  always @(posedge clk)
-    gap <= _000_[10:0];
-  always @(posedge clk)
-    \$signal$7  <= _013_;
-  always @(posedge clk)
-    overrun <= _014_;
-  always @(posedge clk)
-    o__valid <= _015_;
-  always @(posedge clk)
-    o__payload <= _016_;
-  always @(posedge clk)
-    address <= _017_;
-  always @(posedge clk)
-    skipped <= _018_;
-  always @(posedge clk)
-    \$signal$17  <= _019_;
-  always @(posedge clk)
-    follower <= _020_;
-  always @(posedge clk)
-    x <= _021_;
-  always @(posedge clk)
-    y <= _023_;
-  always @(posedge clk)
-    \$signal$23  <= _024_;
-  assign _031_ = _005_ ? 1'h0 : \$signal$23 ;
-  assign _032_ = _003_ ? _031_ : \$signal$23 ;
-  assign _033_ = \$signal$17  ? _032_ : \$signal$23 ;
-  assign _034_ = taken ? _033_ : \$signal$23 ;
-  assign _035_ = \$signal  ? 1'h1 : _034_;
-  assign _036_ = clear ? 1'h0 : _035_;
-  assign _024_ = rst ? 1'h0 : _036_;
-  assign _037_ = _003_ ? _004_[3:0] : y;
-  assign _038_ = \$signal$17  ? _037_ : y;
-  assign _039_ = taken ? _038_ : y;
-  assign _023_ = \$signal  ? 4'h1 : _039_;
-  assign _040_ = _003_ ? 4'h1 : _002_[3:0];
-  assign _041_ = \$signal$17  ? _040_ : x;
-  assign _042_ = taken ? _041_ : x;
-  assign _021_ = \$signal  ? 4'h1 : _042_;
-  assign _043_ = taken ? _001_[1:0] : follower;
-  assign _020_ = \$signal  ? 2'h2 : _043_;
-  assign _044_ = taken ? next_last : \$signal$17 ;
-  assign _045_ = \$signal  ? \$signal$7  : _044_;
-  assign _046_ = clear ? 1'h0 : _045_;
-  assign _019_ = rst ? 1'h0 : _046_;
-  assign _047_ = taken ? _029_ : skipped;
-  assign _018_ = \$signal  ? _006_ : _047_;
-  assign _048_ = taken ? _028_[11:1] : address;
-  assign _017_ = \$signal  ? \port$2192$263 [26:16] : _048_;
-  assign _049_ = taken ? i__payload : o__payload[18:11];
-  assign _050_ = clear ? 8'h00 : _049_;
-  assign _016_[18:11] = rst ? 8'h00 : _050_;
-  assign _051_ = taken ? address : o__payload[10:0];
-  assign _052_ = clear ? 11'h000 : _051_;
-  assign _016_[10:0] = rst ? 11'h000 : _052_;
-  assign _053_ = _027_ ? taken : o__valid;
-  assign _054_ = clear ? 1'h0 : _053_;
-  assign _015_ = rst ? 1'h0 : _054_;
-  assign _055_ = clear ? 1'h0 : _025_;
-  assign _014_ = rst ? 1'h0 : _055_;
-  assign _056_ = clear ? 1'h0 : _011_;
-  assign _013_ = rst ? 1'h0 : _056_;
-  assign _057_ = clear ? 1'h0 : start;
-  assign _012_ = rst ? 1'h0 : _057_;
-endmodule
-
-module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height, groups, load__second, load__valid, load__beat, load__word, logits, i__valid, i__payload, o__valid, o__payload, busy, load__data, clk);
+module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height, groups, logits, i__valid, i__payload, o__valid, o__payload, busy, load__data, load__second, load__valid, load__beat, load__word, clk);
   input o__ready;
   wire o__ready;
   input rst;
@@ -5254,22 +6682,14 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height,
   wire start;
   output i__ready;
   wire i__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input [3:0] width;
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
   input [1:0] groups;
   wire [1:0] groups;
-  input load__second;
-  wire load__second;
-  input load__valid;
-  wire load__valid;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [15:0] load__word;
-  wire [15:0] load__word;
   input logits;
   wire logits;
   input i__valid;
@@ -5284,117 +6704,132 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height,
   reg busy = 1'h0;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input load__second;
+  wire load__second;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input clk;
   wire clk;
   wire _000_;
   wire _001_;
-  wire [4:0] _002_;
-  wire _003_;
-  wire [1:0] _004_;
+  wire _002_;
+  wire [4:0] _003_;
+  wire _004_;
   wire [1:0] _005_;
-  wire [11:0] _006_;
-  wire [12:0] _007_;
-  wire [11:0] _008_;
-  wire [13:0] _009_;
-  wire _010_;
+  wire [1:0] _006_;
+  wire [11:0] _007_;
+  wire [12:0] _008_;
+  wire [11:0] _009_;
+  wire [13:0] _010_;
   wire _011_;
   wire _012_;
-  wire [14:0] _013_;
-  wire _014_;
+  wire _013_;
+  wire [14:0] _014_;
   wire _015_;
-  wire [1:0] _016_;
-  wire [1:0] _017_;
+  wire _016_;
+  wire _017_;
   wire _018_;
   wire [1:0] _019_;
   wire [1:0] _020_;
   wire _021_;
-  wire _022_;
-  wire [7:0] _023_;
+  wire [1:0] _022_;
+  wire [1:0] _023_;
   wire _024_;
   wire _025_;
-  wire _026_;
+  wire [7:0] _026_;
   wire _027_;
   wire _028_;
   wire _029_;
   wire [1:0] _030_;
   wire _031_;
   wire _032_;
-  wire [7:0] _033_;
+  wire _033_;
   wire _034_;
-  wire [4:0] _035_;
-  wire [4:0] _036_;
+  wire _035_;
+  wire [7:0] _036_;
   wire _037_;
-  wire _038_;
-  wire _039_;
-  wire [15:0] _040_;
-  wire [13:0] _041_;
+  wire [4:0] _038_;
+  wire [4:0] _039_;
+  wire _040_;
+  wire [15:0] _041_;
   wire _042_;
-  wire [13:0] _043_;
-  wire [14:0] _044_;
-  wire [1:0] _045_;
-  wire [1:0] _046_;
-  wire [7:0] _047_;
-  wire [15:0] _048_;
-  wire _049_;
-  wire [14:0] _050_;
+  wire _043_;
+  wire [13:0] _044_;
+  wire _045_;
+  wire [13:0] _046_;
+  wire [14:0] _047_;
+  wire [1:0] _048_;
+  wire [1:0] _049_;
+  wire [7:0] _050_;
   wire _051_;
-  wire _052_;
+  wire [15:0] _052_;
   wire _053_;
   wire _054_;
-  wire [8:0] _055_;
-  wire [3:0] _056_;
-  wire [3:0] _057_;
+  wire [14:0] _055_;
+  wire _056_;
+  wire _057_;
   wire _058_;
-  wire _059_;
-  wire _060_;
-  wire _061_;
+  wire [8:0] _059_;
+  wire [3:0] _060_;
+  wire [3:0] _061_;
   wire _062_;
   wire _063_;
   wire _064_;
-  wire [3:0] _065_;
-  wire [3:0] _066_;
-  wire [3:0] _067_;
-  wire [3:0] _068_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
   wire [3:0] _069_;
   wire [3:0] _070_;
-  wire _071_;
-  wire _072_;
-  wire [7:0] _073_;
-  wire [7:0] _074_;
+  wire [3:0] _071_;
+  wire [3:0] _072_;
+  wire [3:0] _073_;
+  wire [3:0] _074_;
   wire _075_;
   wire _076_;
-  wire _077_;
-  wire _078_;
+  wire [7:0] _077_;
+  wire [7:0] _078_;
   wire _079_;
   wire _080_;
   wire _081_;
   wire _082_;
-  wire [14:0] _083_;
-  wire [14:0] _084_;
+  wire _083_;
+  wire _084_;
   wire _085_;
   wire _086_;
-  wire [15:0] _087_;
-  wire [15:0] _088_;
-  wire [7:0] _089_;
-  wire [7:0] _090_;
-  wire [1:0] _091_;
-  wire [1:0] _092_;
-  wire [1:0] _093_;
-  wire [1:0] _094_;
-  wire [14:0] _095_;
-  wire [14:0] _096_;
-  wire [13:0] _097_;
-  wire [13:0] _098_;
-  wire _099_;
-  wire _100_;
-  wire [13:0] _101_;
-  wire [13:0] _102_;
+  wire [14:0] _087_;
+  wire [14:0] _088_;
+  wire _089_;
+  wire _090_;
+  wire _091_;
+  wire _092_;
+  wire [15:0] _093_;
+  wire [15:0] _094_;
+  wire [7:0] _095_;
+  wire [7:0] _096_;
+  wire [1:0] _097_;
+  wire [1:0] _098_;
+  wire [1:0] _099_;
+  wire [1:0] _100_;
+  wire [14:0] _101_;
+  wire [14:0] _102_;
+  wire [13:0] _103_;
+  wire [13:0] _104_;
+  wire _105_;
+  wire _106_;
+  wire [13:0] _107_;
+  wire [13:0] _108_;
   wire \$signal ;
+  wire \$signal$21 ;
   wire \$signal$27 ;
-  reg [1:0] \$signal$40  = 2'h0;
+  reg \$signal$31  = 1'h0;
+  reg [1:0] \$signal$42  = 2'h0;
   reg \$signature__addr  = 1'h0;
   wire [15:0] \$signature__data ;
-  wire advance;
   reg signed [13:0] bias = 14'h0000;
   reg \byte  = 1'h0;
   reg [7:0] codes = 8'h00;
@@ -5404,11 +6839,12 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height,
   reg last_byte = 1'h0;
   wire last_pixel;
   reg signed [14:0] logit = 15'h0000;
-  reg ready = 1'h0;
+  wire opens;
   reg [15:0] row = 16'h0000;
   wire signed [14:0] summed;
   wire takes;
   reg signed [14:0] total = 15'h0000;
+  reg unready = 1'h1;
   wire write__en;
   reg [3:0] x = 4'h1;
   reg [3:0] y = 4'h1;
@@ -5418,172 +6854,181 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, clear, width, height,
       weights[load__word[0]] <= load__data[15:0];
   end
   assign \$signature__data  = weights[\$signature__addr ];
-  assign _016_ = \byte  + 1'h1;
-  assign _017_ = last_byte ? 2'h0 : _016_;
-  assign _018_ = ~ logits;
+  assign _011_ = opens & \$signal$42 [1];
+  assign _012_ = start | _011_;
+  assign _013_ = start | \final [1];
+  assign _014_ = _013_ ? { bias[13], bias } : summed;
+  assign _015_ = i__valid & i__ready;
+  assign _016_ = \$signal$42 [1] & \final [1];
+  assign _017_ = \$signal$42 [1] & \final [1];
+  assign _018_ = ~ _017_;
   assign _019_ = \byte  + 1'h1;
   assign _020_ = last_byte ? 2'h0 : _019_;
-  assign _021_ = _020_ == 1'h1;
-  assign _022_ = _018_ | _021_;
-  assign _002_ = \byte  * 4'h8;
-  assign _023_ = { logit[14], logit } >> _002_;
-  assign _024_ = $signed(logit) >= $signed(1'h0);
-  assign _025_ = $signed(logit) >= $signed(1'h0);
-  assign _026_ = $signed(logit) >= $signed(1'h0);
+  assign _021_ = ~ logits;
+  assign _022_ = \byte  + 1'h1;
+  assign _023_ = last_byte ? 2'h0 : _022_;
+  assign _024_ = _023_ == 1'h1;
+  assign _025_ = _021_ | _024_;
+  assign _003_ = \byte  * 4'h8;
+  assign _026_ = { logit[14], logit } >> _003_;
   assign _027_ = $signed(logit) >= $signed(1'h0);
   assign _028_ = $signed(logit) >= $signed(1'h0);
   assign _029_ = $signed(logit) >= $signed(1'h0);
   assign _031_ = $signed(logit) >= $signed(1'h0);
   assign _032_ = $signed(logit) >= $signed(1'h0);
-  assign _033_ = logits ? _023_ : { _032_, _031_, _029_, _028_, _027_, _026_, _025_, _024_ };
-  assign _034_ = last_byte & last_pixel;
-  assign _035_ = x + 1'h1;
-  assign _036_ = y + 1'h1;
-  assign _037_ = o__valid & o__ready;
-  assign _038_ = _037_ & o__payload[8];
-  assign _039_ = ~ logits;
+  assign _033_ = $signed(logit) >= $signed(1'h0);
+  assign _034_ = $signed(logit) >= $signed(1'h0);
+  assign _035_ = $signed(logit) >= $signed(1'h0);
+  assign _036_ = logits ? _026_ : { _035_, _034_, _033_, _032_, _031_, _029_, _028_, _027_ };
+  assign _037_ = last_byte & last_pixel;
+  assign _038_ = x + 1'h1;
+  assign _039_ = y + 1'h1;
+  assign _040_ = o__valid & o__ready;
+  assign _042_ = _040_ & o__payload[8];
+  assign _043_ = ~ logits;
   always @(posedge clk)
-    bias <= _041_;
+    bias <= _044_;
   always @(posedge clk)
-    \$signature__addr  <= _042_;
+    \$signature__addr  <= _045_;
   always @(posedge clk)
-    dot <= _043_;
+    dot <= _046_;
   always @(posedge clk)
-    total <= _044_;
+    total <= _047_;
   always @(posedge clk)
-    \$signal$40  <= _045_;
+    \$signal$42  <= _048_;
   always @(posedge clk)
-    \final  <= _046_;
+    \final  <= _049_;
   always @(posedge clk)
-    codes <= _047_;
+    codes <= _050_;
   always @(posedge clk)
-    row <= _048_;
+    row <= _052_;
   always @(posedge clk)
-    ready <= _049_;
+    \$signal$31  <= _053_;
   always @(posedge clk)
-    logit <= _050_;
+    unready <= _054_;
   always @(posedge clk)
-    o__valid <= _052_;
+    logit <= _055_;
   always @(posedge clk)
-    \byte  <= _053_;
+    o__valid <= _056_;
   always @(posedge clk)
-    last_byte <= _054_;
+    \byte  <= _057_;
   always @(posedge clk)
-    o__payload <= _055_;
+    last_byte <= _058_;
   always @(posedge clk)
-    x <= _056_;
+    o__payload <= _059_;
   always @(posedge clk)
-    y <= _057_;
+    x <= _060_;
   always @(posedge clk)
-    busy <= _058_;
+    y <= _061_;
+  always @(posedge clk)
+    busy <= _063_;
   assign _000_ = ~ load__second;
   assign write__en = load__valid & _000_;
-  assign i__ready = busy & advance;
+  assign i__ready = busy & \$signal ;
   assign _030_ = \$signature__addr  + 1'h1;
   assign last = _030_ == groups;
-  assign { _040_[15], summed } = $signed(total) + $signed(dot);
-  assign \$signal  = x == width;
+  assign { _041_[15], summed } = $signed(total) + $signed(dot);
+  assign \$signal$21  = x == width;
   assign _051_ = y == height;
-  assign last_pixel = \$signal  & _051_;
-  assign _059_ = ~ o__valid;
-  assign \$signal$27  = _059_ | o__ready;
-  assign takes = ready & \$signal$27 ;
-  assign _060_ = ~ ready;
-  assign _061_ = \$signal$27  & last_byte;
-  assign advance = _060_ | _061_;
-  assign _001_ = load__valid & load__second;
-  assign _003_ = i__valid & i__ready;
-  assign _004_ = \$signature__addr  + 1'h1;
-  assign _005_ = last ? 2'h0 : _004_;
-  assign _006_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
-  assign _007_ = $signed(1'h0) + $signed(_006_);
-  assign _008_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
-  assign _009_ = $signed(_007_) + $signed(_008_);
-  assign _010_ = advance & \$signal$40 [1];
-  assign _011_ = start | _010_;
-  assign _012_ = start | \final [1];
-  assign _013_ = _012_ ? { bias[13], bias } : summed;
-  assign _014_ = i__valid & i__ready;
-  assign _015_ = \$signal$40 [1] & \final [1];
-  assign _062_ = _038_ ? 1'h0 : busy;
-  assign _063_ = start ? 1'h1 : _062_;
-  assign _064_ = clear ? 1'h0 : _063_;
-  assign _058_ = rst ? 1'h0 : _064_;
-  assign _065_ = \$signal  ? _036_[3:0] : y;
-  assign _066_ = last_byte ? _065_ : y;
-  assign _067_ = takes ? _066_ : y;
-  assign _057_ = start ? 4'h1 : _067_;
-  assign _068_ = \$signal  ? 4'h1 : _035_[3:0];
-  assign _069_ = last_byte ? _068_ : x;
-  assign _070_ = takes ? _069_ : x;
-  assign _056_ = start ? 4'h1 : _070_;
-  assign _071_ = takes ? _034_ : o__payload[8];
-  assign _072_ = clear ? 1'h0 : _071_;
-  assign _055_[8] = rst ? 1'h0 : _072_;
-  assign _073_ = takes ? _033_ : o__payload[7:0];
-  assign _074_ = clear ? 8'h00 : _073_;
-  assign _055_[7:0] = rst ? 8'h00 : _074_;
-  assign _075_ = takes ? _022_ : last_byte;
-  assign _076_ = start ? _039_ : _075_;
-  assign _077_ = clear ? 1'h0 : _076_;
-  assign _054_ = rst ? 1'h0 : _077_;
-  assign _078_ = takes ? _017_[0] : \byte ;
-  assign _079_ = start ? 1'h0 : _078_;
-  assign _080_ = clear ? 1'h0 : _079_;
-  assign _053_ = rst ? 1'h0 : _080_;
-  assign _081_ = \$signal$27  ? ready : o__valid;
-  assign _082_ = clear ? 1'h0 : _081_;
-  assign _052_ = rst ? 1'h0 : _082_;
-  assign _083_ = advance ? summed : logit;
-  assign _084_ = clear ? 15'h0000 : _083_;
-  assign _050_ = rst ? 15'h0000 : _084_;
-  assign _085_ = advance ? _015_ : ready;
-  assign _086_ = clear ? 1'h0 : _085_;
-  assign _049_ = rst ? 1'h0 : _086_;
-  assign _087_ = advance ? \$signature__data  : row;
-  assign _088_ = clear ? 16'h0000 : _087_;
-  assign _048_ = rst ? 16'h0000 : _088_;
-  assign _089_ = advance ? i__payload : codes;
-  assign _090_ = clear ? 8'h00 : _089_;
-  assign _047_ = rst ? 8'h00 : _090_;
-  assign _091_ = advance ? { \final [0], last } : \final ;
-  assign _092_ = clear ? 2'h0 : _091_;
-  assign _046_ = rst ? 2'h0 : _092_;
-  assign _093_ = advance ? { \$signal$40 [0], _014_ } : \$signal$40 ;
-  assign _094_ = clear ? 2'h0 : _093_;
-  assign _045_ = rst ? 2'h0 : _094_;
-  assign _095_ = _011_ ? _013_ : total;
-  assign _096_ = clear ? 15'h0000 : _095_;
-  assign _044_ = rst ? 15'h0000 : _096_;
-  assign _097_ = advance ? _009_ : dot;
-  assign _098_ = clear ? 14'h0000 : _097_;
-  assign _043_ = rst ? 14'h0000 : _098_;
-  assign _099_ = _003_ ? _005_[0] : \$signature__addr ;
-  assign _100_ = clear ? 1'h0 : _099_;
-  assign _042_ = rst ? 1'h0 : _100_;
-  assign _101_ = _001_ ? load__data[13:0] : bias;
-  assign _102_ = clear ? 14'h0000 : _101_;
-  assign _041_ = rst ? 14'h0000 : _102_;
-  assign _040_[14:0] = summed;
+  assign last_pixel = \$signal$21  & _051_;
+  assign _062_ = ~ o__valid;
+  assign \$signal$27  = _062_ | o__ready;
+  assign takes = \$signal$31  & \$signal$27 ;
+  assign _064_ = ~ \$signal$31 ;
+  assign _065_ = \$signal$27  & last_byte;
+  assign \$signal  = _064_ | _065_;
+  assign _001_ = \$signal$27  & last_byte;
+  assign opens = unready | _001_;
+  assign _002_ = load__valid & load__second;
+  assign _004_ = i__valid & i__ready;
+  assign _005_ = \$signature__addr  + 1'h1;
+  assign _006_ = last ? 2'h0 : _005_;
+  assign _007_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
+  assign _008_ = $signed(1'h0) + $signed(_007_);
+  assign _009_ = $signed({ 1'h0, codes[7:4] }) * $signed(row[15:8]);
+  assign _010_ = $signed(_008_) + $signed(_009_);
+  assign _066_ = _042_ ? 1'h0 : busy;
+  assign _067_ = start ? 1'h1 : _066_;
+  assign _068_ = _clear ? 1'h0 : _067_;
+  assign _063_ = rst ? 1'h0 : _068_;
+  assign _069_ = \$signal$21  ? _039_[3:0] : y;
+  assign _070_ = last_byte ? _069_ : y;
+  assign _071_ = takes ? _070_ : y;
+  assign _061_ = start ? 4'h1 : _071_;
+  assign _072_ = \$signal$21  ? 4'h1 : _038_[3:0];
+  assign _073_ = last_byte ? _072_ : x;
+  assign _074_ = takes ? _073_ : x;
+  assign _060_ = start ? 4'h1 : _074_;
+  assign _075_ = takes ? _037_ : o__payload[8];
+  assign _076_ = _clear ? 1'h0 : _075_;
+  assign _059_[8] = rst ? 1'h0 : _076_;
+  assign _077_ = takes ? _036_ : o__payload[7:0];
+  assign _078_ = _clear ? 8'h00 : _077_;
+  assign _059_[7:0] = rst ? 8'h00 : _078_;
+  assign _079_ = takes ? _025_ : last_byte;
+  assign _080_ = start ? _043_ : _079_;
+  assign _081_ = _clear ? 1'h0 : _080_;
+  assign _058_ = rst ? 1'h0 : _081_;
+  assign _082_ = takes ? _020_[0] : \byte ;
+  assign _083_ = start ? 1'h0 : _082_;
+  assign _084_ = _clear ? 1'h0 : _083_;
+  assign _057_ = rst ? 1'h0 : _084_;
+  assign _085_ = \$signal$27  ? \$signal$31  : o__valid;
+  assign _086_ = _clear ? 1'h0 : _085_;
+  assign _056_ = rst ? 1'h0 : _086_;
+  assign _087_ = opens ? summed : logit;
+  assign _088_ = _clear ? 15'h0000 : _087_;
+  assign _055_ = rst ? 15'h0000 : _088_;
+  assign _089_ = opens ? _018_ : unready;
+  assign _090_ = _clear ? 1'h1 : _089_;
+  assign _054_ = rst ? 1'h1 : _090_;
+  assign _091_ = opens ? _016_ : \$signal$31 ;
+  assign _092_ = _clear ? 1'h0 : _091_;
+  assign _053_ = rst ? 1'h0 : _092_;
+  assign _093_ = opens ? \$signature__data  : row;
+  assign _094_ = _clear ? 16'h0000 : _093_;
+  assign _052_ = rst ? 16'h0000 : _094_;
+  assign _095_ = opens ? i__payload : codes;
+  assign _096_ = _clear ? 8'h00 : _095_;
+  assign _050_ = rst ? 8'h00 : _096_;
+  assign _097_ = opens ? { \final [0], last } : \final ;
+  assign _098_ = _clear ? 2'h0 : _097_;
+  assign _049_ = rst ? 2'h0 : _098_;
+  assign _099_ = opens ? { \$signal$42 [0], _015_ } : \$signal$42 ;
+  assign _100_ = _clear ? 2'h0 : _099_;
+  assign _048_ = rst ? 2'h0 : _100_;
+  assign _101_ = _012_ ? _014_ : total;
+  assign _102_ = _clear ? 15'h0000 : _101_;
+  assign _047_ = rst ? 15'h0000 : _102_;
+  assign _103_ = opens ? _010_ : dot;
+  assign _104_ = _clear ? 14'h0000 : _103_;
+  assign _046_ = rst ? 14'h0000 : _104_;
+  assign _105_ = _004_ ? _006_[0] : \$signature__addr ;
+  assign _106_ = _clear ? 1'h0 : _105_;
+  assign _045_ = rst ? 1'h0 : _106_;
+  assign _107_ = _002_ ? load__data[13:0] : bias;
+  assign _108_ = _clear ? 14'h0000 : _107_;
+  assign _044_ = rst ? 14'h0000 : _108_;
+  assign _041_[14:0] = summed;
 endmodule
 
-module tiny_w4a4_main_pool(rst, advance, o__ready, clear, start, width, height, groups, i__valid, store__data, o__valid, o__payload, clk);
+module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \count$18 , count, i__valid, store__data, o__valid, o__payload, clk);
   input rst;
   wire rst;
-  output advance;
-  wire advance;
+  output i__ready;
+  wire i__ready;
   input o__ready;
   wire o__ready;
-  input clear;
-  wire clear;
+  input _clear;
+  wire _clear;
   input start;
   wire start;
-  input [3:0] width;
-  wire [3:0] width;
-  input [3:0] height;
-  wire [3:0] height;
-  input [1:0] groups;
-  wire [1:0] groups;
+  input [3:0] \count$13 ;
+  wire [3:0] \count$13 ;
+  input [3:0] \count$18 ;
+  wire [3:0] \count$18 ;
+  input [1:0] count;
+  wire [1:0] count;
   input i__valid;
   wire i__valid;
   input [7:0] store__data;
@@ -5595,20 +7040,20 @@ module tiny_w4a4_main_pool(rst, advance, o__ready, clear, start, width, height, 
   input clk;
   wire clk;
   wire _000_;
-  wire [4:0] _001_;
-  wire [4:0] _002_;
+  wire _001_;
+  wire _002_;
   wire _003_;
   wire _004_;
   wire _005_;
-  wire _006_;
-  wire [3:0] _007_;
+  wire [3:0] _006_;
+  wire _007_;
   wire _008_;
-  wire _009_;
-  wire [3:0] _010_;
+  wire [3:0] _009_;
+  wire _010_;
   wire _011_;
   wire _012_;
-  wire _013_;
-  wire [4:0] _014_;
+  wire [4:0] _013_;
+  wire _014_;
   wire _015_;
   wire _016_;
   wire _017_;
@@ -5618,874 +7063,854 @@ module tiny_w4a4_main_pool(rst, advance, o__ready, clear, start, width, height, 
   wire [3:0] _021_;
   wire _022_;
   wire _023_;
-  wire [3:0] _024_;
-  wire [1:0] _025_;
-  wire [3:0] _026_;
-  wire [3:0] _027_;
-  wire [7:0] _028_;
-  wire [7:0] _029_;
-  wire _030_;
-  wire [3:0] _031_;
-  wire _032_;
-  wire [7:0] _033_;
+  wire _024_;
+  wire [3:0] _025_;
+  wire [7:0] _026_;
+  wire [7:0] _027_;
+  wire _028_;
+  wire [3:0] _029_;
+  wire [7:0] _030_;
+  wire _031_;
+  wire [3:0] _032_;
+  wire _033_;
   wire _034_;
   wire [3:0] _035_;
-  wire _036_;
-  wire [3:0] _037_;
+  wire [3:0] _036_;
+  wire [7:0] _037_;
   wire [3:0] _038_;
-  wire [7:0] _039_;
-  wire [3:0] _040_;
-  wire _041_;
-  wire [7:0] _042_;
-  wire [3:0] _043_;
+  wire _039_;
+  wire [7:0] _040_;
+  wire [3:0] _041_;
+  wire _042_;
+  wire [7:0] _043_;
   wire _044_;
-  wire [7:0] _045_;
-  wire _046_;
-  wire [7:0] _047_;
-  wire _048_;
-  wire _049_;
-  wire _050_;
-  wire [2:0] _051_;
-  wire [7:0] _052_;
-  wire [7:0] _053_;
-  wire [7:0] _054_;
+  wire _045_;
+  wire [7:0] _046_;
+  wire _047_;
+  wire [7:0] _048_;
+  wire [7:0] _049_;
+  wire [7:0] _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire _054_;
   wire _055_;
   wire _056_;
   wire _057_;
   wire _058_;
   wire _059_;
   wire _060_;
-  wire _061_;
+  wire [3:0] _061_;
   wire _062_;
-  wire [3:0] _063_;
-  wire _064_;
-  wire _065_;
-  wire [3:0] _066_;
-  wire [3:0] _067_;
-  wire [3:0] _068_;
-  wire [3:0] _069_;
-  wire [3:0] _070_;
-  wire [3:0] _071_;
-  wire [3:0] _072_;
-  wire [1:0] _073_;
-  wire [1:0] _074_;
-  wire \$signal ;
-  wire \$signal$7 ;
-  reg [3:0] \$signature__addr$20  = 4'h0;
+  wire _063_;
+  wire \$signal$3 ;
+  reg \$signal$4  = 1'h1;
+  wire \$signature__addr ;
+  reg [3:0] \$signature__addr$34  = 4'h0;
   wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$46 ;
+  wire [7:0] \$signature__data$59 ;
   wire \$signature__en ;
   reg [3:0] address = 4'h0;
-  reg [3:0] \delayed$23  = 4'h0;
-  reg [7:0] \delayed$26  = 8'h00;
-  reg \delayed$28  = 1'h0;
-  reg [7:0] \delayed$32  = 8'h00;
-  reg [7:0] \delayed$33  = 8'h00;
-  reg \delayed$35  = 1'h0;
-  reg [3:0] \delayed$36  = 4'h0;
-  reg \delayed$37  = 1'h0;
-  reg [7:0] \delayed$39  = 8'h00;
-  reg [3:0] \delayed$40  = 4'h0;
-  reg \delayed$41  = 1'h0;
-  reg [7:0] \delayed$42  = 8'h00;
-  reg [3:0] \delayed$43  = 4'h0;
-  reg \delayed$44  = 1'h0;
+  reg [3:0] \delayed$37  = 4'h0;
+  reg [7:0] \delayed$40  = 8'h00;
+  reg \delayed$42  = 1'h0;
   reg [7:0] \delayed$45  = 8'h00;
-  reg [1:0] group = 2'h1;
-  wire last_y;
+  reg [7:0] \delayed$46  = 8'h00;
+  reg \delayed$48  = 1'h0;
+  reg [3:0] \delayed$49  = 4'h0;
+  reg \delayed$50  = 1'h0;
+  reg [7:0] \delayed$52  = 8'h00;
+  reg [3:0] \delayed$53  = 4'h0;
+  reg \delayed$54  = 1'h0;
+  reg [7:0] \delayed$55  = 8'h00;
+  reg [3:0] \delayed$56  = 4'h0;
+  reg \delayed$57  = 1'h0;
+  reg [7:0] \delayed$58  = 8'h00;
+  wire last;
+  wire \last$21 ;
+  wire \last$27 ;
+  wire \place.alone ;
+  wire \place.alone_row ;
   wire \place.ends ;
   wire \place.gives ;
+  wire step;
+  wire \step$15 ;
+  wire \step$20 ;
   wire store__en;
+  wire [3:0] value;
+  wire [3:0] \value$25 ;
   wire write__en;
-  reg [3:0] x = 4'h1;
-  reg [3:0] y = 4'h1;
   reg [7:0] pairs [1:0];
   always @(posedge clk) begin
     if (store__en)
-      pairs[group[0]] <= store__data;
+      pairs[\$signature__addr ] <= store__data;
   end
-  assign \$signature__data  = pairs[group[0]];
+  assign \$signature__data  = pairs[\$signature__addr ];
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] row [9:0];
   always @(posedge clk) begin
     if (write__en)
-      row[\$signature__addr$20 ] <= \delayed$26 ;
+      row[\$signature__addr$34 ] <= \delayed$40 ;
   end
-  reg [7:0] _181_;
+  reg [7:0] _160_;
   always @(posedge clk) begin
     if (\$signature__en ) begin
-      _181_ <= row[\$signature__addr$20 ];
+      _160_ <= row[\$signature__addr$34 ];
     end
   end
-  assign \$signature__data$46  = _181_;
+  assign \$signature__data$59  = _160_;
   always @(posedge clk)
-    group <= _025_;
+    \delayed$45  <= _026_;
   always @(posedge clk)
-    x <= _026_;
+    \delayed$46  <= _027_;
   always @(posedge clk)
-    y <= _027_;
+    \delayed$48  <= _028_;
   always @(posedge clk)
-    \delayed$32  <= _028_;
+    \delayed$49  <= _029_;
   always @(posedge clk)
-    \delayed$33  <= _029_;
+    \delayed$40  <= _030_;
   always @(posedge clk)
-    \delayed$35  <= _030_;
+    \delayed$50  <= _031_;
   always @(posedge clk)
-    \delayed$36  <= _031_;
+    address <= _032_;
   always @(posedge clk)
-    \delayed$26  <= _033_;
+    \delayed$42  <= _034_;
   always @(posedge clk)
-    \delayed$37  <= _034_;
+    \delayed$37  <= _035_;
   always @(posedge clk)
-    address <= _035_;
+    \$signature__addr$34  <= _036_;
   always @(posedge clk)
-    \delayed$28  <= _036_;
+    \delayed$52  <= _037_;
   always @(posedge clk)
-    \delayed$23  <= _037_;
+    \delayed$53  <= _038_;
   always @(posedge clk)
-    \$signature__addr$20  <= _038_;
+    \delayed$54  <= _039_;
   always @(posedge clk)
-    \delayed$39  <= _039_;
+    \delayed$55  <= _040_;
   always @(posedge clk)
-    \delayed$40  <= _040_;
+    \delayed$56  <= _041_;
   always @(posedge clk)
-    \delayed$41  <= _041_;
+    \delayed$57  <= _042_;
   always @(posedge clk)
-    \delayed$42  <= _042_;
+    \delayed$58  <= _043_;
   always @(posedge clk)
-    \delayed$43  <= _043_;
+    o__valid <= _044_;
   always @(posedge clk)
-    \delayed$44  <= _044_;
+    \$signal$4  <= _045_;
   always @(posedge clk)
-    \delayed$45  <= _045_;
-  always @(posedge clk)
-    o__valid <= _046_;
-  always @(posedge clk)
-    o__payload <= _047_;
+    o__payload <= _046_;
   assign _000_ = ~ o__valid;
-  assign advance = _000_ | o__ready;
-  assign \$signal  = group == groups;
-  assign \$signal$7  = x == width;
-  assign last_y = y == height;
-  assign _011_ = ~ x[0];
-  assign \place.ends  = \$signal$7  | _011_;
-  assign _032_ = ~ y[0];
-  assign \place.gives  = last_y | _032_;
-  assign store__en = i__valid & advance;
-  assign \$signature__en  = advance & \delayed$23 [2];
-  assign _048_ = advance & \delayed$28 ;
-  assign _049_ = ~ \delayed$23 [2];
-  assign write__en = _048_ & _049_;
-  assign _050_ = i__valid & advance;
-  assign _051_ = group + 1'h1;
-  assign _001_ = x + 1'h1;
-  assign _002_ = y + 1'h1;
-  assign _003_ = i__valid & advance;
-  assign _004_ = _003_ & \place.ends ;
-  assign _005_ = \delayed$32 [3:0] > \delayed$33 [3:0];
-  assign _006_ = \delayed$36 [1] | _005_;
-  assign _007_ = _006_ ? \delayed$32 [3:0] : \delayed$33 [3:0];
-  assign _008_ = \delayed$32 [7:4] > \delayed$33 [7:4];
-  assign _009_ = \delayed$36 [1] | _008_;
-  assign _010_ = _009_ ? \delayed$32 [7:4] : \delayed$33 [7:4];
-  assign _012_ = \$signal  & \$signal$7 ;
-  assign _013_ = advance & \delayed$35 ;
-  assign _014_ = address + 1'h1;
-  assign _015_ = advance & \delayed$35 ;
-  assign _016_ = _015_ & \delayed$37 ;
-  assign _017_ = start | _016_;
-  assign _018_ = \delayed$28  & \delayed$23 [2];
-  assign _019_ = \delayed$42 [3:0] > \delayed$45 [3:0];
-  assign _020_ = \delayed$43 [3] | _019_;
-  assign _021_ = _020_ ? \delayed$42 [3:0] : \delayed$45 [3:0];
-  assign _022_ = \delayed$42 [7:4] > \delayed$45 [7:4];
-  assign _023_ = \delayed$43 [3] | _022_;
-  assign _024_ = _023_ ? \delayed$42 [7:4] : \delayed$45 [7:4];
-  assign _052_ = \delayed$44  ? { _024_, _021_ } : o__payload;
-  assign _053_ = advance ? _052_ : o__payload;
-  assign _054_ = clear ? 8'h00 : _053_;
-  assign _047_ = rst ? 8'h00 : _054_;
-  assign _055_ = advance ? \delayed$44  : o__valid;
-  assign _056_ = clear ? 1'h0 : _055_;
-  assign _046_ = rst ? 1'h0 : _056_;
-  assign _045_ = advance ? \$signature__data$46  : \delayed$45 ;
-  assign _057_ = advance ? \delayed$41  : \delayed$44 ;
-  assign _058_ = clear ? 1'h0 : _057_;
-  assign _044_ = rst ? 1'h0 : _058_;
-  assign _043_ = advance ? \delayed$40  : \delayed$43 ;
-  assign _042_ = advance ? \delayed$39  : \delayed$42 ;
-  assign _059_ = advance ? _018_ : \delayed$41 ;
-  assign _060_ = clear ? 1'h0 : _059_;
-  assign _041_ = rst ? 1'h0 : _060_;
-  assign _040_ = advance ? \delayed$23  : \delayed$40 ;
-  assign _039_ = advance ? \delayed$26  : \delayed$39 ;
-  assign _038_ = advance ? address : \$signature__addr$20 ;
-  assign _037_ = advance ? \delayed$36  : \delayed$23 ;
-  assign _061_ = advance ? \delayed$35  : \delayed$28 ;
-  assign _062_ = clear ? 1'h0 : _061_;
-  assign _036_ = rst ? 1'h0 : _062_;
-  assign _063_ = _013_ ? _014_[3:0] : address;
-  assign _035_ = _017_ ? 4'h0 : _063_;
-  assign _034_ = advance ? _012_ : \delayed$37 ;
-  assign _033_ = advance ? { _010_, _007_ } : \delayed$26 ;
-  assign _031_ = advance ? { y[0], \place.gives , x[0], \place.ends  } : \delayed$36 ;
-  assign _064_ = advance ? _004_ : \delayed$35 ;
-  assign _065_ = clear ? 1'h0 : _064_;
-  assign _030_ = rst ? 1'h0 : _065_;
-  assign _029_ = advance ? \$signature__data  : \delayed$33 ;
-  assign _028_ = advance ? store__data : \delayed$32 ;
-  assign _066_ = last_y ? 4'h1 : _002_[3:0];
-  assign _067_ = \$signal$7  ? _066_ : y;
-  assign _068_ = \$signal  ? _067_ : y;
-  assign _069_ = _050_ ? _068_ : y;
-  assign _027_ = start ? 4'h1 : _069_;
-  assign _070_ = \$signal$7  ? 4'h1 : _001_[3:0];
-  assign _071_ = \$signal  ? _070_ : x;
-  assign _072_ = _050_ ? _071_ : x;
-  assign _026_ = start ? 4'h1 : _072_;
-  assign _073_ = \$signal  ? 2'h1 : _051_[1:0];
-  assign _074_ = _050_ ? _073_ : group;
-  assign _025_ = start ? 2'h1 : _074_;
+  assign i__ready = _000_ | o__ready;
+  assign \$signal$3  = \$signal$4  | o__ready;
+  assign step = i__valid & i__ready;
+  assign _011_ = i__valid & i__ready;
+  assign \step$15  = _011_ & last;
+  assign _022_ = i__valid & i__ready;
+  assign _033_ = _022_ & last;
+  assign \step$20  = _033_ & \last$21 ;
+  assign \place.ends  = \last$21  | value[0];
+  assign \place.alone  = ~ value[0];
+  assign \place.gives  = \last$27  | \value$25 [0];
+  assign \place.alone_row  = ~ \value$25 [0];
+  assign store__en = i__valid & i__ready;
+  assign \$signature__en  = i__ready & \delayed$37 [2];
+  assign _047_ = i__ready & \delayed$42 ;
+  assign _001_ = ~ \delayed$37 [2];
+  assign write__en = _047_ & _001_;
+  assign _002_ = i__valid & i__ready;
+  assign _003_ = _002_ & \place.ends ;
+  assign _004_ = \delayed$45 [3:0] > \delayed$46 [3:0];
+  assign _005_ = \delayed$49 [1] | _004_;
+  assign _006_ = _005_ ? \delayed$45 [3:0] : \delayed$46 [3:0];
+  assign _007_ = \delayed$45 [7:4] > \delayed$46 [7:4];
+  assign _008_ = \delayed$49 [1] | _007_;
+  assign _009_ = _008_ ? \delayed$45 [7:4] : \delayed$46 [7:4];
+  assign _010_ = last & \last$21 ;
+  assign _012_ = i__ready & \delayed$48 ;
+  assign _013_ = address + 1'h1;
+  assign _014_ = i__ready & \delayed$48 ;
+  assign _015_ = _014_ & \delayed$50 ;
+  assign _016_ = start | _015_;
+  assign _017_ = \delayed$42  & \delayed$37 [2];
+  assign _018_ = ~ \delayed$57 ;
+  assign _019_ = \delayed$55 [3:0] > \delayed$58 [3:0];
+  assign _020_ = \delayed$56 [3] | _019_;
+  assign _021_ = _020_ ? \delayed$55 [3:0] : \delayed$58 [3:0];
+  assign _023_ = \delayed$55 [7:4] > \delayed$58 [7:4];
+  assign _024_ = \delayed$56 [3] | _023_;
+  assign _025_ = _024_ ? \delayed$55 [7:4] : \delayed$58 [7:4];
+  assign _048_ = \delayed$57  ? { _025_, _021_ } : o__payload;
+  assign _049_ = \$signal$3  ? _048_ : o__payload;
+  assign _050_ = _clear ? 8'h00 : _049_;
+  assign _046_ = rst ? 8'h00 : _050_;
+  assign _051_ = \$signal$3  ? _018_ : \$signal$4 ;
+  assign _052_ = _clear ? 1'h1 : _051_;
+  assign _045_ = rst ? 1'h1 : _052_;
+  assign _053_ = \$signal$3  ? \delayed$57  : o__valid;
+  assign _054_ = _clear ? 1'h0 : _053_;
+  assign _044_ = rst ? 1'h0 : _054_;
+  assign _043_ = \$signal$3  ? \$signature__data$59  : \delayed$58 ;
+  assign _055_ = \$signal$3  ? \delayed$54  : \delayed$57 ;
+  assign _056_ = _clear ? 1'h0 : _055_;
+  assign _042_ = rst ? 1'h0 : _056_;
+  assign _041_ = \$signal$3  ? \delayed$53  : \delayed$56 ;
+  assign _040_ = \$signal$3  ? \delayed$52  : \delayed$55 ;
+  assign _057_ = \$signal$3  ? _017_ : \delayed$54 ;
+  assign _058_ = _clear ? 1'h0 : _057_;
+  assign _039_ = rst ? 1'h0 : _058_;
+  assign _038_ = \$signal$3  ? \delayed$37  : \delayed$53 ;
+  assign _037_ = \$signal$3  ? \delayed$40  : \delayed$52 ;
+  assign _036_ = \$signal$3  ? address : \$signature__addr$34 ;
+  assign _035_ = \$signal$3  ? \delayed$49  : \delayed$37 ;
+  assign _059_ = \$signal$3  ? \delayed$48  : \delayed$42 ;
+  assign _060_ = _clear ? 1'h0 : _059_;
+  assign _034_ = rst ? 1'h0 : _060_;
+  assign _061_ = _012_ ? _013_[3:0] : address;
+  assign _032_ = _016_ ? 4'h0 : _061_;
+  assign _031_ = \$signal$3  ? _010_ : \delayed$50 ;
+  assign _030_ = \$signal$3  ? { _009_, _006_ } : \delayed$40 ;
+  assign _029_ = \$signal$3  ? { \place.alone_row , \place.gives , \place.alone , \place.ends  } : \delayed$49 ;
+  assign _062_ = \$signal$3  ? _003_ : \delayed$48 ;
+  assign _063_ = _clear ? 1'h0 : _062_;
+  assign _028_ = rst ? 1'h0 : _063_;
+  assign _027_ = \$signal$3  ? \$signature__data  : \delayed$46 ;
+  assign _026_ = \$signal$3  ? store__data : \delayed$45 ;
+  tiny_w4a4_main_pool_group group (
+    ._clear(_clear),
+    .clk(clk),
+    .count(count),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(step),
+    .value(\$signature__addr )
+  );
+  tiny_w4a4_main_pool_x x (
+    ._clear(_clear),
+    .clk(clk),
+    .count(\count$13 ),
+    .last(\last$21 ),
+    .rst(rst),
+    .start(start),
+    .step(\step$15 ),
+    .value(value)
+  );
+  tiny_w4a4_main_pool_y y (
+    ._clear(_clear),
+    .clk(clk),
+    .count(\count$18 ),
+    .last(\last$27 ),
+    .rst(rst),
+    .start(start),
+    .step(\step$20 ),
+    .value(\value$25 )
+  );
 endmodule
 
-module tiny_w4a4_main_pooled_writer(rst, start, busy, i__ready, clear, words, stride, base, width, height, i__valid, i__payload, o__ready, overrun, o__valid, o__payload, clk);
+module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
-  input start;
-  wire start;
-  output busy;
-  wire busy;
-  output i__ready;
-  wire i__ready;
-  input clear;
-  wire clear;
-  input [1:0] words;
-  wire [1:0] words;
-  input [15:0] stride;
-  wire [15:0] stride;
-  input [31:0] base;
-  wire [31:0] base;
-  input [3:0] width;
-  wire [3:0] width;
-  input [3:0] height;
-  wire [3:0] height;
-  input i__valid;
-  wire i__valid;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input o__ready;
-  wire o__ready;
-  output overrun;
-  reg overrun = 1'h0;
-  output o__valid;
-  reg o__valid = 1'h0;
-  output [18:0] o__payload;
-  reg [18:0] o__payload = 19'h00000;
-  input clk;
-  wire clk;
-  wire [16:0] _000_;
-  wire [2:0] _001_;
-  wire [4:0] _002_;
-  wire _003_;
-  wire [4:0] _004_;
-  wire _005_;
-  wire [10:0] _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire _015_;
-  wire [18:0] _016_;
-  wire [10:0] _017_;
-  wire [10:0] _018_;
-  wire _019_;
-  wire [1:0] _020_;
-  wire [3:0] _021_;
-  wire _022_;
-  wire [3:0] _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire [12:0] _028_;
-  wire [10:0] _029_;
-  wire [2:0] _030_;
-  wire [3:0] _031_;
-  wire [3:0] _032_;
-  wire [1:0] _033_;
-  wire _034_;
-  wire _035_;
-  wire _036_;
-  wire [10:0] _037_;
-  wire [10:0] _038_;
-  wire [7:0] _039_;
-  wire [7:0] _040_;
-  wire [10:0] _041_;
-  wire [10:0] _042_;
-  wire _043_;
-  wire _044_;
-  wire _045_;
-  wire _046_;
-  wire _047_;
-  wire _048_;
-  wire _049_;
-  wire _050_;
-  wire _051_;
-  wire _052_;
-  wire _053_;
-  wire [3:0] _054_;
-  wire [3:0] _055_;
-  wire [3:0] _056_;
-  wire [3:0] _057_;
-  reg \$signal  = 1'h0;
-  reg \$signal$17  = 1'h0;
-  reg \$signal$23  = 1'h0;
-  reg \$signal$7  = 1'h0;
-  reg [10:0] address = 11'h000;
-  reg [1:0] follower = 2'h0;
-  reg [10:0] gap = 11'h000;
-  wire next_last;
-  reg [10:0] skipped = 11'h000;
-  wire taken;
-  reg [3:0] x = 4'h1;
-  reg [3:0] y = 4'h1;
-  assign _000_ = stride - words;
-  assign _011_ = words == 1'h1;
-  assign _022_ = address >= 10'h21c;
-  assign _025_ = taken & _022_;
-  assign _026_ = ~ o__valid;
-  assign _027_ = _026_ | o__ready;
-  assign _028_ = { address, 1'h1 } + { skipped, 1'h1 };
-  assign _029_ = next_last ? gap : 11'h000;
-  assign _030_ = follower + 1'h1;
-  assign _001_ = \$signal$17  ? 3'h2 : _030_;
-  assign _002_ = x + 1'h1;
-  assign _003_ = x == width;
-  assign _004_ = y + 1'h1;
-  assign _005_ = y == height;
-  assign _006_ = \$signal$7  ? gap : 11'h000;
-  assign _007_ = \$signal  | \$signal$23 ;
-  assign busy = _007_ | o__valid;
-  assign _008_ = ~ o__valid;
-  assign _009_ = _008_ | o__ready;
-  assign i__ready = \$signal$23  & _009_;
-  assign taken = i__valid & i__ready;
-  assign _010_ = follower == words;
-  assign next_last = \$signal$17  ? \$signal$7  : _010_;
-  always @(posedge clk)
-    \$signal  <= _012_;
-  always @(posedge clk)
-    gap <= _000_[10:0];
-  always @(posedge clk)
-    \$signal$7  <= _013_;
-  always @(posedge clk)
-    overrun <= _014_;
-  always @(posedge clk)
-    o__valid <= _015_;
-  always @(posedge clk)
-    o__payload <= _016_;
-  always @(posedge clk)
-    address <= _017_;
-  always @(posedge clk)
-    skipped <= _018_;
-  always @(posedge clk)
-    \$signal$17  <= _019_;
-  always @(posedge clk)
-    follower <= _020_;
-  always @(posedge clk)
-    x <= _021_;
-  always @(posedge clk)
-    y <= _023_;
-  always @(posedge clk)
-    \$signal$23  <= _024_;
-  assign _031_ = \$signal$17  ? _057_ : x;
-  assign _032_ = taken ? _031_ : x;
-  assign _021_ = \$signal  ? 4'h1 : _032_;
-  assign _033_ = taken ? _001_[1:0] : follower;
-  assign _020_ = \$signal  ? 2'h2 : _033_;
-  assign _034_ = taken ? next_last : \$signal$17 ;
-  assign _035_ = \$signal  ? \$signal$7  : _034_;
-  assign _036_ = clear ? 1'h0 : _035_;
-  assign _019_ = rst ? 1'h0 : _036_;
-  assign _037_ = taken ? _029_ : skipped;
-  assign _018_ = \$signal  ? _006_ : _037_;
-  assign _038_ = taken ? _028_[11:1] : address;
-  assign _017_ = \$signal  ? base[10:0] : _038_;
-  assign _039_ = taken ? i__payload : o__payload[18:11];
-  assign _040_ = clear ? 8'h00 : _039_;
-  assign _016_[18:11] = rst ? 8'h00 : _040_;
-  assign _041_ = taken ? address : o__payload[10:0];
-  assign _042_ = clear ? 11'h000 : _041_;
-  assign _016_[10:0] = rst ? 11'h000 : _042_;
-  assign _043_ = _027_ ? taken : o__valid;
-  assign _044_ = clear ? 1'h0 : _043_;
-  assign _015_ = rst ? 1'h0 : _044_;
-  assign _045_ = clear ? 1'h0 : _025_;
-  assign _014_ = rst ? 1'h0 : _045_;
-  assign _046_ = clear ? 1'h0 : _011_;
-  assign _013_ = rst ? 1'h0 : _046_;
-  assign _047_ = clear ? 1'h0 : start;
-  assign _012_ = rst ? 1'h0 : _047_;
-  assign _048_ = _005_ ? 1'h0 : \$signal$23 ;
-  assign _049_ = _003_ ? _048_ : \$signal$23 ;
-  assign _050_ = \$signal$17  ? _049_ : \$signal$23 ;
-  assign _051_ = taken ? _050_ : \$signal$23 ;
-  assign _052_ = \$signal  ? 1'h1 : _051_;
-  assign _053_ = clear ? 1'h0 : _052_;
-  assign _024_ = rst ? 1'h0 : _053_;
-  assign _054_ = _003_ ? _004_[3:0] : y;
-  assign _055_ = \$signal$17  ? _054_ : y;
-  assign _056_ = taken ? _055_ : y;
-  assign _023_ = \$signal  ? 4'h1 : _056_;
-  assign _057_ = _003_ ? 4'h1 : _002_[3:0];
-endmodule
-
-module tiny_w4a4_main_reader(rst, start, clear, width, height, \port$2192$81 , o__ready, overrun, address, memory__enable, o__valid, o__payload, write__data, write__en, clk);
-  input rst;
-  wire rst;
-  input start;
-  wire start;
-  input clear;
-  wire clear;
-  input [3:0] width;
-  wire [3:0] width;
-  input [3:0] height;
-  wire [3:0] height;
-  input [161:0] \port$2192$81 ;
-  wire [161:0] \port$2192$81 ;
-  input o__ready;
-  wire o__ready;
-  output overrun;
-  reg overrun = 1'h0;
-  output [10:0] address;
-  reg [10:0] address = 11'h000;
-  output memory__enable;
-  wire memory__enable;
-  output o__valid;
-  reg o__valid = 1'h0;
-  output [7:0] o__payload;
-  reg [7:0] o__payload = 8'h00;
-  input [7:0] write__data;
-  wire [7:0] write__data;
-  input write__en;
-  wire write__en;
-  input clk;
-  wire clk;
-  wire [11:0] _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire _005_;
-  wire _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire [15:0] _011_;
-  wire _012_;
-  wire _013_;
-  wire [31:0] _014_;
-  wire [10:0] _015_;
-  wire [31:0] _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire [3:0] _027_;
-  wire _028_;
-  wire _029_;
-  wire [4:0] _030_;
-  wire [4:0] _031_;
-  wire [4:0] _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire [4:0] _036_;
-  wire [4:0] _037_;
-  wire [5:0] _038_;
-  wire _039_;
-  wire _040_;
-  wire [10:0] _041_;
-  wire _042_;
-  wire [8:0] _043_;
-  wire _044_;
-  wire [2:0] _045_;
-  wire _046_;
-  wire [1:0] _047_;
-  wire [3:0] _048_;
-  wire [3:0] _049_;
-  wire _050_;
-  wire [3:0] _051_;
-  wire _052_;
-  wire [3:0] _053_;
-  wire [7:0] _054_;
-  wire _055_;
-  wire _056_;
-  wire [3:0] _057_;
-  wire _058_;
-  wire _059_;
-  wire _060_;
-  wire _061_;
-  wire _062_;
-  wire [3:0] _063_;
-  wire _064_;
-  wire [7:0] _065_;
-  wire [7:0] _066_;
-  wire [3:0] _067_;
-  wire [3:0] _068_;
-  wire _069_;
-  wire _070_;
-  wire [3:0] _071_;
-  wire _072_;
-  wire _073_;
-  wire _074_;
-  wire _075_;
-  wire _076_;
-  wire _077_;
-  wire [3:0] _078_;
-  wire [3:0] _079_;
-  wire [3:0] _080_;
-  wire [3:0] _081_;
-  wire [3:0] _082_;
-  wire [3:0] _083_;
-  wire _084_;
-  wire _085_;
-  wire _086_;
-  wire _087_;
-  wire _088_;
-  wire _089_;
-  wire _090_;
-  wire _091_;
-  wire _092_;
-  wire _093_;
-  wire _094_;
-  wire _095_;
-  wire _096_;
-  wire _097_;
-  wire _098_;
-  wire _099_;
-  wire [2:0] _100_;
-  wire [2:0] _101_;
-  wire [1:0] _102_;
-  wire _103_;
-  wire _104_;
-  wire _105_;
-  wire _106_;
-  wire _107_;
-  wire _108_;
-  wire _109_;
-  wire [1:0] _110_;
-  wire _111_;
-  wire _112_;
-  reg [3:0] \$like  = 4'h0;
-  reg \$signal  = 1'h0;
-  wire \$signal$12 ;
-  wire \$signal$17 ;
-  wire \$signal$20 ;
-  wire \$signal$23 ;
-  wire \$signal$25 ;
-  wire \$signal$26 ;
-  wire \$signal$27 ;
-  wire \$signal$28 ;
-  wire [10:0] \$signature__data ;
-  wire [7:0] \$signature__data$47 ;
-  wire [10:0] behind;
-  reg [3:0] \end  = 4'h0;
-  reg [8:0] following = 9'h000;
-  reg [2:0] group = 3'h1;
-  reg [3:0] held = 4'h0;
-  wire leaves;
-  reg left = 1'h0;
-  reg room = 1'h0;
-  reg second = 1'h0;
-  reg [1:0] seen = 2'h0;
+  input step;
   wire step;
-  reg two = 1'h0;
-  reg [3:0] x = 4'h1;
-  reg [3:0] y = 4'h1;
-  reg [7:0] queue [15:0];
-  always @(posedge clk) begin
-    if (write__en)
-      queue[\end ] <= write__data;
-  end
-  assign \$signature__data$47  = queue[\$like ];
-  reg [10:0] starts [3:0];
-  always @(posedge clk) begin
-    if (following[6])
-      starts[following[8:7]] <= behind;
-  end
-  assign \$signature__data  = starts[following[5:4]];
-  assign _020_ = seen >> \$signal$26 ;
-  assign _021_ = ~ _020_;
-  assign _023_ = _019_ & _021_;
-  assign _024_ = step & \$signal$12 ;
-  assign _025_ = ~ \$signal$25 ;
-  assign _026_ = _024_ & _025_;
-  assign _027_ = group + 1'h1;
-  assign _028_ = ~ \$signal$25 ;
-  assign _029_ = \$signal$17  & _028_;
-  assign _030_ = x + 1'h1;
-  assign _031_ = y + 1'h1;
-  assign _032_ = \end  + write__en;
-  assign _034_ = ~ o__valid;
-  assign _035_ = _034_ | o__ready;
-  assign _036_ = \$like  + 1'h1;
-  assign _037_ = held + step;
-  assign _038_ = _037_ - left;
-  assign _039_ = held < 4'hc;
+  input _clear;
+  wire _clear;
+  input start;
+  wire start;
+  input [1:0] count;
+  wire [1:0] count;
+  output value;
+  reg value = 1'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire _01_;
+  wire [1:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [2:0] _08_;
+  wire _09_;
+  wire _10_;
+  wire [1:0] _11_;
+  wire _12_;
+  wire _13_;
+  reg [1:0] ahead = 2'h2;
+  wire ends;
+  reg following = 1'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
   always @(posedge clk)
-    overrun <= _040_;
+    value <= _10_;
   always @(posedge clk)
-    address <= _041_;
+    following <= _01_;
   always @(posedge clk)
-    two <= _042_;
+    ahead <= _02_;
   always @(posedge clk)
-    following <= _043_;
-  always @(posedge clk)
-    group <= _045_;
-  always @(posedge clk)
-    second <= _046_;
-  always @(posedge clk)
-    seen <= _047_;
-  always @(posedge clk)
-    x <= _048_;
-  always @(posedge clk)
-    y <= _049_;
-  always @(posedge clk)
-    \$signal  <= _050_;
-  always @(posedge clk)
-    \end  <= _051_;
-  always @(posedge clk)
-    o__valid <= _052_;
-  always @(posedge clk)
-    \$like  <= _053_;
-  always @(posedge clk)
-    o__payload <= _054_;
-  always @(posedge clk)
-    left <= _056_;
-  always @(posedge clk)
-    held <= _057_;
-  always @(posedge clk)
-    room <= _058_;
-  assign { _000_[11], behind } = address + 1'h1;
-  assign step = \$signal  & room;
-  assign _011_ = second ? \port$2192$81 [160:145] : \port$2192$81 [79:64];
-  assign \$signal$12  = group == _011_[2:0];
-  assign \$signal$17  = x == width;
-  assign \$signal$20  = y == height;
-  assign _022_ = ~ two;
-  assign _033_ = second | _022_;
-  assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2192$81 [161] : \port$2192$81 [80];
-  assign _055_ = \$signal$17  ? y[0] : x[0];
-  assign \$signal$25  = _044_ & _055_;
-  assign _059_ = ~ second;
-  assign \$signal$26  = two & _059_;
-  assign _060_ = two | \$signal$25 ;
-  assign \$signal$27  = \$signal$12  & _060_;
-  assign _061_ = x == 1'h1;
-  assign _001_ = x == 2'h2;
-  assign _002_ = \port$2192$81 [161] & _001_;
-  assign _003_ = _061_ | _002_;
-  assign _004_ = x == 1'h1;
-  assign _005_ = \port$2192$81 [80] & _004_;
-  assign _006_ = \$signal$17  | _005_;
-  assign \$signal$28  = \$signal$26  ? _003_ : _006_;
-  assign _007_ = \$like  != \end ;
-  assign _008_ = ~ o__valid;
-  assign _009_ = _008_ | o__ready;
-  assign leaves = _007_ & _009_;
-  assign _010_ = address >= 10'h21c;
-  assign _012_ = following[0] & _010_;
-  assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2192$81 [112:81] : \port$2192$81 [31:0];
-  assign _015_ = following[2] ? \$signature__data  : behind;
-  assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2192$81 [160:145];
-  assign _018_ = step & \$signal$27 ;
-  assign _019_ = _018_ & \$signal$28 ;
-  assign _062_ = clear ? 1'h0 : _039_;
-  assign _058_ = rst ? 1'h0 : _062_;
-  assign _063_ = clear ? 4'h0 : _038_[3:0];
-  assign _057_ = rst ? 4'h0 : _063_;
-  assign _064_ = clear ? 1'h0 : leaves;
-  assign _056_ = rst ? 1'h0 : _064_;
-  assign _065_ = leaves ? \$signature__data$47  : o__payload;
-  assign _066_ = clear ? 8'h00 : _065_;
-  assign _054_ = rst ? 8'h00 : _066_;
-  assign _067_ = leaves ? _036_[3:0] : \$like ;
-  assign _068_ = clear ? 4'h0 : _067_;
-  assign _053_ = rst ? 4'h0 : _068_;
-  assign _069_ = _035_ ? leaves : o__valid;
-  assign _070_ = clear ? 1'h0 : _069_;
-  assign _052_ = rst ? 1'h0 : _070_;
-  assign _071_ = clear ? 4'h0 : _032_[3:0];
-  assign _051_ = rst ? 4'h0 : _071_;
-  assign _072_ = \$signal$20  ? 1'h0 : \$signal ;
-  assign _073_ = \$signal$17  ? _072_ : \$signal ;
-  assign _074_ = \$signal$23  ? _073_ : \$signal ;
-  assign _075_ = step ? _074_ : \$signal ;
-  assign _076_ = start ? 1'h1 : _075_;
-  assign _077_ = clear ? 1'h0 : _076_;
-  assign _050_ = rst ? 1'h0 : _077_;
-  assign _078_ = \$signal$17  ? _031_[3:0] : y;
-  assign _079_ = \$signal$23  ? _078_ : y;
-  assign _080_ = step ? _079_ : y;
-  assign _049_ = start ? 4'h1 : _080_;
-  assign _081_ = \$signal$17  ? 4'h1 : _030_[3:0];
-  assign _082_ = \$signal$23  ? _081_ : x;
-  assign _083_ = step ? _082_ : x;
-  assign _048_ = start ? 4'h1 : _083_;
-  assign _084_ = second ? 1'h1 : seen[1];
-  assign _085_ = _029_ ? _084_ : seen[1];
-  assign _086_ = \$signal$12  ? _085_ : seen[1];
-  assign _087_ = step ? _086_ : seen[1];
-  assign _088_ = start ? 1'h0 : _087_;
-  assign _089_ = clear ? 1'h0 : _088_;
-  assign _047_[1] = rst ? 1'h0 : _089_;
-  assign _090_ = second ? seen[0] : 1'h1;
-  assign _091_ = _029_ ? _090_ : seen[0];
-  assign _092_ = \$signal$12  ? _091_ : seen[0];
-  assign _093_ = step ? _092_ : seen[0];
-  assign _094_ = start ? 1'h0 : _093_;
-  assign _095_ = clear ? 1'h0 : _094_;
-  assign _047_[0] = rst ? 1'h0 : _095_;
-  assign _096_ = \$signal$12  ? \$signal$26  : second;
-  assign _097_ = step ? _096_ : second;
-  assign _098_ = start ? 1'h0 : _097_;
-  assign _099_ = clear ? 1'h0 : _098_;
-  assign _046_ = rst ? 1'h0 : _099_;
-  assign _100_ = \$signal$12  ? 3'h1 : _027_[2:0];
-  assign _101_ = step ? _100_ : group;
-  assign _045_ = start ? 3'h1 : _101_;
-  assign _102_ = clear ? 2'h0 : { \$signal$17 , second };
-  assign _043_[8:7] = rst ? 2'h0 : _102_;
-  assign _103_ = start ? 1'h0 : \$signal$26 ;
-  assign _104_ = clear ? 1'h0 : _103_;
-  assign _043_[3] = rst ? 1'h0 : _104_;
-  assign _105_ = clear ? 1'h0 : \$signal$27 ;
-  assign _043_[2] = rst ? 1'h0 : _105_;
-  assign _106_ = start ? 1'h1 : _023_;
-  assign _107_ = clear ? 1'h0 : _106_;
-  assign _043_[1] = rst ? 1'h0 : _107_;
-  assign _108_ = clear ? 1'h0 : step;
-  assign _043_[0] = rst ? 1'h0 : _108_;
-  assign _109_ = clear ? 1'h0 : _026_;
-  assign _043_[6] = rst ? 1'h0 : _109_;
-  assign _110_ = clear ? 2'h0 : { \$signal$28 , \$signal$26  };
-  assign _043_[5:4] = rst ? 2'h0 : _110_;
-  assign _111_ = clear ? 1'h0 : _017_;
-  assign _042_ = rst ? 1'h0 : _111_;
-  assign _041_ = _013_ ? _016_[10:0] : address;
-  assign _112_ = clear ? 1'h0 : _012_;
-  assign _040_ = rst ? 1'h0 : _112_;
-  assign _000_[10:0] = behind;
-  assign memory__enable = following[0];
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[1:0] : ahead;
+  assign _02_ = _07_ ? 2'h2 : _11_;
+  assign _12_ = step ? ahead[0] : following;
+  assign _01_ = _07_ ? 1'h1 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 1'h0 : _13_;
 endmodule
 
-module tiny_w4a4_parameter_memory(rst, read__enable, write__payload, read__address, write__valid, word_0, read__valid, clk);
+module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input start;
+  wire start;
+  input [3:0] count;
+  wire [3:0] count;
+  output [3:0] value;
+  reg [3:0] value = 4'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire [3:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
+  wire [3:0] _12_;
+  wire [3:0] _13_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  reg [3:0] following = 4'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
+  always @(posedge clk)
+    value <= _10_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _02_ = _07_ ? 4'h2 : _11_;
+  assign _12_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 4'h0 : _13_;
+endmodule
+
+module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input _clear;
+  wire _clear;
+  input start;
+  wire start;
+  input [3:0] count;
+  wire [3:0] count;
+  output [3:0] value;
+  reg [3:0] value = 4'h0;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire [3:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
+  wire [3:0] _12_;
+  wire [3:0] _13_;
+  reg [3:0] ahead = 4'h2;
+  wire ends;
+  reg [3:0] following = 4'h1;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead + 1'h1;
+  assign _09_ = start | step;
+  always @(posedge clk)
+    value <= _10_;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _02_ = _07_ ? 4'h2 : _11_;
+  assign _12_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _12_;
+  assign _13_ = step ? following : value;
+  assign _10_ = _07_ ? 4'h0 : _13_;
+endmodule
+
+module tiny_w4a4_parameter_memory(rst, read__enable, write__payload, write__valid, read__valid, read__data, read__address, clk);
   input rst;
   wire rst;
   input read__enable;
   wire read__enable;
   input [72:0] write__payload;
   wire [72:0] write__payload;
-  input [8:0] read__address;
-  wire [8:0] read__address;
   input write__valid;
   wire write__valid;
-  output [63:0] word_0;
-  reg [63:0] word_0 = 64'h0000000000000000;
   output read__valid;
   wire read__valid;
+  output [63:0] read__data;
+  wire [63:0] read__data;
+  input [8:0] read__address;
+  wire [8:0] read__address;
   input clk;
   wire clk;
   wire _00_;
-  wire [72:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [7:0] _03_;
-  wire _04_;
-  wire [7:0] _05_;
-  wire [2:0] _06_;
+  wire _03_;
+  wire [72:0] _04_;
+  wire _05_;
+  wire [7:0] _06_;
   wire _07_;
-  wire _08_;
+  wire [7:0] _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
+  wire [2:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
-  reg [7:0] \$signature__addr  = 8'h00;
-  reg [63:0] \$signature__data  = 64'h0000000000000000;
-  reg \$signature__en  = 1'h0;
-  reg [7:0] \address_0$12  = 8'h00;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  reg [7:0] address = 8'h00;
   reg [2:0] coming = 3'h0;
-  reg \enable_0$9  = 1'h0;
-  wire [63:0] read__data;
+  reg [63:0] data = 64'h0000000000000000;
+  reg enable = 1'h0;
+  reg read_0 = 1'h0;
   reg [72:0] request = 73'h0000000000000000000;
+  reg write_0 = 1'h0;
+  reg [7:0] write_address = 8'h00;
   reg writing = 1'h0;
+  assign _00_ = ! request[8];
+  assign _10_ = writing & _00_;
+  assign _12_ = ! request[8];
+  assign _13_ = writing & _12_;
+  assign _14_ = ! read__address[8];
+  assign _15_ = read__enable & _14_;
+  assign _16_ = ! read__address[8];
+  assign _17_ = read__enable & _16_;
+  assign _18_ = ! read__address[8];
+  assign _01_ = read__enable & _18_;
+  assign _02_ = _01_ | read_0;
+  always @(posedge clk)
+    writing <= _03_;
+  always @(posedge clk)
+    data <= request[72:9];
+  always @(posedge clk)
+    request <= _04_;
+  always @(posedge clk)
+    write_0 <= _05_;
+  always @(posedge clk)
+    write_address <= _06_;
+  always @(posedge clk)
+    read_0 <= _07_;
+  always @(posedge clk)
+    address <= _08_;
+  always @(posedge clk)
+    enable <= _09_;
+  always @(posedge clk)
+    coming <= _11_;
+  assign _07_ = rst ? 1'h0 : _15_;
+  assign _06_ = _13_ ? request[7:0] : write_address;
+  assign _05_ = rst ? 1'h0 : _10_;
+  assign _04_ = write__valid ? write__payload : request;
+  assign _03_ = rst ? 1'h0 : write__valid;
+  assign _11_ = rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _09_ = rst ? 1'h0 : _02_;
+  assign _08_ = _17_ ? read__address[7:0] : address;
+  tiny_w4a4_parameter_memory_bank_0 bank_0 (
+    .clk(clk),
+    .data(data),
+    .enable(enable),
+    .read__addr(address),
+    .rst(rst),
+    .word(read__data),
+    .write_address(write_address),
+    .write_enable(write_0)
+  );
+  assign read__valid = coming[2];
+endmodule
+
+module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address, read__addr, enable, word, clk);
+  input rst;
+  wire rst;
+  input [63:0] data;
+  wire [63:0] data;
+  input write_enable;
+  wire write_enable;
+  input [7:0] write_address;
+  wire [7:0] write_address;
+  input [7:0] read__addr;
+  wire [7:0] read__addr;
+  input enable;
+  wire enable;
+  output [63:0] word;
+  reg [63:0] word = 64'h0000000000000000;
+  input clk;
+  wire clk;
+  wire [63:0] _0_;
+  wire [63:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [63:0] parameters [148:0];
   initial $readmemh("parameters.mem", parameters);
   always @(posedge clk) begin
-    if (\$signature__en )
-      parameters[\$signature__addr ] <= \$signature__data ;
+    if (write_enable)
+      parameters[write_address] <= data;
   end
-  reg [63:0] _39_;
+  reg [63:0] _3_;
   always @(posedge clk) begin
-    if (\enable_0$9 ) begin
-      _39_ <= parameters[\address_0$12 ];
+    if (enable) begin
+      _3_ <= parameters[read__addr];
     end
   end
-  assign read__data = _39_;
-  assign _00_ = ! request[8];
-  assign _07_ = writing & _00_;
-  assign _08_ = ! request[8];
-  assign _09_ = writing & _08_;
-  assign _10_ = ! read__address[8];
-  assign _11_ = read__enable & _10_;
-  assign _12_ = ! read__address[8];
-  assign _13_ = read__enable & _12_;
+  assign read__data = _3_;
   always @(posedge clk)
-    writing <= _14_;
-  always @(posedge clk)
-    \$signature__data  <= request[72:9];
-  always @(posedge clk)
-    request <= _01_;
-  always @(posedge clk)
-    \$signature__en  <= _02_;
-  always @(posedge clk)
-    \$signature__addr  <= _03_;
-  always @(posedge clk)
-    \enable_0$9  <= _04_;
-  always @(posedge clk)
-    \address_0$12  <= _05_;
-  always @(posedge clk)
-    word_0 <= read__data;
-  always @(posedge clk)
-    coming <= _06_;
-  assign _06_ = rst ? 3'h0 : { coming[1:0], read__enable };
-  assign _05_ = _13_ ? read__address[7:0] : \address_0$12 ;
-  assign _04_ = rst ? 1'h0 : _11_;
-  assign _03_ = _09_ ? request[7:0] : \$signature__addr ;
-  assign _02_ = rst ? 1'h0 : _07_;
-  assign _01_ = write__valid ? write__payload : request;
-  assign _14_ = rst ? 1'h0 : write__valid;
-  assign read__valid = coming[2];
+    word <= _0_;
+  assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$35 , error_code, \port$2174$0 , busy, running_step, done, error, word, start, abort, logits, \program , load_address, lower, port__read_done, port__read_data
+module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2407$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3505$1 , targets, load__beat, load__word
+, clk);
+  input rst;
+  wire rst;
+  output port__stray;
+  wire port__stray;
+  output memory__enable;
+  wire memory__enable;
+  output load__valid;
+  wire load__valid;
+  input port__rewind;
+  wire port__rewind;
+  input port__fetch;
+  wire port__fetch;
+  input bank;
+  wire bank;
+  input port__active;
+  wire port__active;
+  input [1:0] kind;
+  wire [1:0] kind;
+  input [1:0] \port$2407$27 ;
+  wire [1:0] \port$2407$27 ;
+  input [2:0] last_word;
+  wire [2:0] last_word;
+  input [7:0] port__address;
+  wire [7:0] port__address;
+  input [31:0] port__program;
+  wire [31:0] port__program;
+  input [63:0] port__data;
+  wire [63:0] port__data;
+  output [8:0] memory__address;
+  reg [8:0] memory__address = 9'h000;
+  output port__valid;
+  wire port__valid;
+  output port__loaded;
+  wire port__loaded;
+  output [1:0] \port$3505$1 ;
+  wire [1:0] \port$3505$1 ;
+  output [3:0] targets;
+  wire [3:0] targets;
+  output [15:0] load__beat;
+  wire [15:0] load__beat;
+  output [15:0] load__word;
+  wire [15:0] load__word;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [9:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire [2:0] _05_;
+  wire [8:0] _06_;
+  wire _07_;
+  wire _08_;
+  wire [8:0] _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire [2:0] _13_;
+  wire [3:0] _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire [8:0] _19_;
+  wire [8:0] _20_;
+  wire [8:0] _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire [8:0] _25_;
+  wire [8:0] _26_;
+  wire [2:0] _27_;
+  wire [2:0] _28_;
+  wire \$signal ;
+  reg \$signal$4  = 1'h0;
+  reg \$signal$40  = 1'h0;
+  reg [2:0] arriving = 3'h0;
+  reg astray = 1'h0;
+  reg [8:0] following = 9'h000;
+  reg [2:0] left = 3'h0;
+  reg loading = 1'h0;
+  reg past = 1'h0;
+  wire read;
+  assign _00_ = | left;
+  assign \$signal  = port__fetch | _00_;
+  assign port__stray = \$signal$4  & past;
+  assign memory__enable = \$signal  | read;
+  assign load__valid = | targets;
+  assign _11_ = | left;
+  assign _14_ = left - _11_;
+  assign _15_ = ~ \$signal ;
+  assign _16_ = \$signal$40  & _15_;
+  assign _17_ = | port__program[31:9];
+  assign _18_ = loading | \port$2407$27 [0];
+  assign _01_ = memory__address + 1'h1;
+  assign _02_ = memory__address >= 8'h95;
+  assign _03_ = astray | _02_;
+  always @(posedge clk)
+    \$signal$40  <= _04_;
+  always @(posedge clk)
+    left <= _05_;
+  always @(posedge clk)
+    following <= _06_;
+  always @(posedge clk)
+    astray <= _07_;
+  always @(posedge clk)
+    loading <= _08_;
+  always @(posedge clk)
+    memory__address <= _09_;
+  always @(posedge clk)
+    \$signal$4  <= _10_;
+  always @(posedge clk)
+    past <= _12_;
+  always @(posedge clk)
+    arriving <= _13_;
+  assign _13_ = rst ? 3'h0 : { arriving[1:0], \$signal  };
+  assign _12_ = rst ? 1'h0 : _03_;
+  assign _10_ = rst ? 1'h0 : memory__enable;
+  assign _19_ = loading ? memory__address : { 1'h0, port__address };
+  assign _20_ = memory__enable ? _01_[8:0] : _19_;
+  assign _21_ = port__active ? _20_ : following;
+  assign _09_ = rst ? 9'h000 : _21_;
+  assign _22_ = port__active ? _18_ : 1'h0;
+  assign _08_ = rst ? 1'h0 : _22_;
+  assign _23_ = _16_ ? 1'h0 : astray;
+  assign _24_ = port__rewind ? _17_ : _23_;
+  assign _07_ = rst ? 1'h0 : _24_;
+  assign _25_ = _16_ ? memory__address : following;
+  assign _26_ = port__rewind ? port__program[8:0] : _25_;
+  assign _06_ = rst ? 9'h000 : _26_;
+  assign _27_ = port__fetch ? 3'h7 : _14_[2:0];
+  assign _28_ = port__active ? _27_ : 3'h0;
+  assign _05_ = rst ? 3'h0 : _28_;
+  assign _04_ = rst ? 1'h0 : \$signal ;
+  tiny_w4a4_parameters_loader loader (
+    .bank(bank),
+    .\beat$19 (load__beat),
+    .clk(clk),
+    .kind(kind),
+    .last_word(last_word),
+    .loaded(port__loaded),
+    .\port$2407$27 (\port$2407$27 ),
+    .\port$3505$1 (\port$3505$1 ),
+    .read(read),
+    .rst(rst),
+    .targets(targets),
+    .\word$20 (load__word)
+  );
+  assign port__valid = arriving[2];
+endmodule
+
+module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_word, loaded, \port$3505$1 , targets, \beat$19 , \word$20 , clk);
+  input rst;
+  wire rst;
+  output read;
+  wire read;
+  input bank;
+  wire bank;
+  input [1:0] kind;
+  wire [1:0] kind;
+  input [1:0] \port$2407$27 ;
+  wire [1:0] \port$2407$27 ;
+  input [2:0] last_word;
+  wire [2:0] last_word;
+  output loaded;
+  reg loaded = 1'h0;
+  output [1:0] \port$3505$1 ;
+  wire [1:0] \port$3505$1 ;
+  output [3:0] targets;
+  reg [3:0] targets = 4'h0;
+  output [15:0] \beat$19 ;
+  wire [15:0] \beat$19 ;
+  output [15:0] \word$20 ;
+  wire [15:0] \word$20 ;
+  input clk;
+  wire clk;
+  wire [1:0] _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire [1:0] _07_;
+  wire _08_;
+  wire [1:0] _09_;
+  wire [2:0] _10_;
+  wire _11_;
+  wire [7:0] _12_;
+  wire [7:0] _13_;
+  wire [7:0] _14_;
+  wire [3:0] _15_;
+  wire [1:0] _16_;
+  wire [2:0] _17_;
+  wire _18_;
+  wire [3:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire [2:0] _25_;
+  wire [2:0] _26_;
+  wire [1:0] _27_;
+  wire [1:0] _28_;
+  wire [1:0] _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  reg [7:0] arriving_0 = 8'h00;
+  reg [7:0] arriving_1 = 8'h00;
+  reg [7:0] arriving_2 = 8'h00;
+  reg [1:0] beat = 2'h0;
+  reg [1:0] last_beat = 2'h0;
+  reg started = 1'h0;
+  reg [2:0] word = 3'h0;
+  assign _00_ = \port$2407$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2407$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = beat + 1'h1;
+  assign _18_ = beat == last_beat;
+  assign _19_ = word + 1'h1;
+  assign _20_ = word == last_word;
+  assign _21_ = kind == 1'h1;
+  assign _22_ = arriving_1[0] & _21_;
+  assign _01_ = kind == 2'h2;
+  assign _02_ = arriving_1[0] & _01_;
+  assign _03_ = kind == 2'h3;
+  assign _04_ = arriving_1[0] & _03_;
+  assign _05_ = \port$2407$27 [0] & started;
+  assign _06_ = ~ loaded;
+  assign read = _05_ & _06_;
+  always @(posedge clk)
+    last_beat <= _07_;
+  always @(posedge clk)
+    started <= _08_;
+  always @(posedge clk)
+    beat <= _09_;
+  always @(posedge clk)
+    word <= _10_;
+  always @(posedge clk)
+    loaded <= _11_;
+  always @(posedge clk)
+    arriving_0 <= _12_;
+  always @(posedge clk)
+    arriving_1 <= _13_;
+  always @(posedge clk)
+    arriving_2 <= _14_;
+  always @(posedge clk)
+    targets <= _15_;
+  assign _15_[2] = rst ? 1'h0 : _02_;
+  assign _14_ = rst ? 8'h00 : arriving_1;
+  assign _13_ = rst ? 8'h00 : arriving_0;
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2407$27 [1], read };
+  assign _23_ = _18_ ? _20_ : loaded;
+  assign _24_ = read ? _23_ : 1'h0;
+  assign _11_ = rst ? 1'h0 : _24_;
+  assign _25_ = _18_ ? _19_[2:0] : word;
+  assign _26_ = read ? _25_ : 3'h0;
+  assign _10_ = rst ? 3'h0 : _26_;
+  assign _27_ = _18_ ? 2'h0 : _17_[1:0];
+  assign _28_ = read ? _27_ : 2'h0;
+  assign _09_ = rst ? 2'h0 : _28_;
+  assign _08_ = rst ? 1'h0 : \port$2407$27 [0];
+  function [1:0] _71_;
+    input [1:0] a;
+    input [5:0] b;
+    input [2:0] s;
+    casez (s) // synopsys parallel_case
+      3'b??1:
+        _71_ = b[1:0];
+      3'b?1?:
+        _71_ = b[3:2];
+      3'b1??:
+        _71_ = b[5:4];
+      default:
+        _71_ = a;
+    endcase
+  endfunction
+  assign _29_ = _71_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
+  assign _30_ = kind == 2'h3;
+  assign _31_ = kind == 2'h2;
+  assign _32_ = kind == 2'h1;
+  assign _07_ = rst ? 2'h0 : _29_;
+  assign _15_[3] = rst ? 1'h0 : _04_;
+  assign _15_[1] = rst ? 1'h0 : _22_;
+  assign _15_[0] = rst ? 1'h0 : targets[0];
+  assign \word$20  = { 13'h0000, arriving_2[7:5] };
+  assign \beat$19  = { 14'h0000, arriving_2[4:3] };
+  assign \port$3505$1  = arriving_2[2:1];
+endmodule
+
+module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$35 , done, error, error_step, error_code, busy, running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
 , load_enable, port__read, port__read_index, clk);
   input [5:0] port__write_index;
   wire [5:0] port__write_index;
@@ -6499,18 +7924,18 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire port__write;
   input [2:0] \cause$35 ;
   wire [2:0] \cause$35 ;
-  input [3:0] error_code;
-  wire [3:0] error_code;
-  input [4:0] \port$2174$0 ;
-  wire [4:0] \port$2174$0 ;
-  input busy;
-  wire busy;
-  input [15:0] running_step;
-  wire [15:0] running_step;
   input done;
   wire done;
   input error;
   wire error;
+  input [15:0] error_step;
+  wire [15:0] error_step;
+  input [3:0] error_code;
+  wire [3:0] error_code;
+  input busy;
+  wire busy;
+  input [15:0] running_step;
+  wire [15:0] running_step;
   output [31:0] word;
   reg [31:0] word = 32'd0;
   output start;
@@ -6521,8 +7946,8 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   reg logits = 1'h0;
   output [31:0] \program ;
   reg [31:0] \program  = 32'd0;
-  output [31:0] load_address;
-  reg [31:0] load_address = 32'd0;
+  output [31:0] load_address_at;
+  reg [31:0] load_address_at = 32'd0;
   output [31:0] lower;
   reg [31:0] lower = 32'd0;
   output port__read_done;
@@ -6784,9 +8209,9 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _028_ = written_error | starting;
   assign _039_ = ! \$like ;
   assign _046_ = \$signal  & _039_;
-  assign _054_ = load_address >= 8'h95;
+  assign _054_ = load_address_at >= 8'h95;
   assign _065_ = \word$25  + 1'h1;
-  assign _083_ = load_address[7:0] + 1'h1;
+  assign _083_ = load_address_at[7:0] + 1'h1;
   assign _085_ = written_control & word[0];
   assign _086_ = _085_ & busy;
   assign _087_ = done | error;
@@ -6892,7 +8317,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _035_ = _033_ | _034_;
   assign _036_ = selects[3] ? \program  : 32'd0;
   assign _037_ = _035_ | _036_;
-  assign _038_ = selects[4] ? load_address : 32'd0;
+  assign _038_ = selects[4] ? load_address_at : 32'd0;
   assign _040_ = _037_ | _038_;
   assign _041_ = written_control & word[0];
   assign _042_ = ~ busy;
@@ -6941,7 +8366,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   always @(posedge clk)
     outside <= _066_;
   always @(posedge clk)
-    load_address <= _067_;
+    load_address_at <= _067_;
   always @(posedge clk)
     \word$25  <= _068_;
   always @(posedge clk)
@@ -7044,9 +8469,9 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _185_ = busy ? _182_ : _184_;
   assign _186_ = written_load_data ? _185_ : _182_;
   assign _068_ = rst ? 1'h0 : _186_;
-  assign _187_ = written_load_address ? word[31:8] : load_address[31:8];
+  assign _187_ = written_load_address ? word[31:8] : load_address_at[31:8];
   assign _067_[31:8] = rst ? 24'h000000 : _187_;
-  assign _188_ = written_load_address ? word[7:0] : load_address[7:0];
+  assign _188_ = written_load_address ? word[7:0] : load_address_at[7:0];
   assign _189_ = \word$25  ? _083_[7:0] : _188_;
   assign _190_ = outside ? _188_ : _189_;
   assign _191_ = busy ? _188_ : _190_;
@@ -7059,7 +8484,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _196_ = _086_ ? 1'h1 : _195_;
   assign _197_ = error ? 1'h1 : _196_;
   assign _064_ = rst ? 1'h0 : _197_;
-  assign _198_ = _046_ ? { 11'h000, \port$2174$0  } : step;
+  assign _198_ = _046_ ? error_step : step;
   assign _199_ = _028_ ? 16'h0000 : _198_;
   assign _063_ = rst ? 16'h0000 : _199_;
   assign _200_ = _046_ ? raised_code : \$like ;
@@ -7085,7 +8510,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
     .clk(clk),
     .count({ \$signal$33 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2356$0 (value[31:4]),
+    .\port$2522$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -7094,7 +8519,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign count[7:6] = { \$signal$33 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2356$0 , low, clk);
+module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2522$0 , low, clk);
   input rst;
   wire rst;
   output settled;
@@ -7105,8 +8530,8 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2356
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2356$0 ;
-  reg [27:0] \port$2356$0  = 28'h0000000;
+  output [27:0] \port$2522$0 ;
+  reg [27:0] \port$2522$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -7279,14 +8704,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2356
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2356$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2522$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2356$0  <= _028_;
+    \port$2522$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -7406,70 +8831,76 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2356
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(rst, memory__enable, load__valid, layer_running, faults, failure, front_start, layer_start, address, step, busy, preparing, front, layer, running_step, clear, \done$73 , \error$74 , \port$2278$1 , targets, load__beat
-, load__word, start, abort, \program , load__data, clk);
+module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2407$27 
+, parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input rst;
   wire rst;
-  output memory__enable;
-  wire memory__enable;
-  output load__valid;
-  wire load__valid;
   input layer_running;
   wire layer_running;
+  input parameters__stray;
+  wire parameters__stray;
   input [13:0] faults;
   wire [13:0] faults;
-  output [3:0] failure;
-  reg [3:0] failure = 4'h0;
+  output parameters__rewind;
+  wire parameters__rewind;
+  output clear;
+  wire clear;
+  output done;
+  wire done;
+  output error;
+  wire error;
+  output [15:0] error_step;
+  reg [15:0] error_step = 16'h0000;
+  output [3:0] error_code;
+  reg [3:0] error_code = 4'h0;
   output front_start;
   reg front_start = 1'h0;
   output layer_start;
   reg layer_start = 1'h0;
-  output [8:0] address;
-  reg [8:0] address = 9'h000;
-  output [4:0] step;
-  reg [4:0] step = 5'h00;
+  output parameters__fetch;
+  reg parameters__fetch = 1'h0;
+  output parameters__bank;
+  reg parameters__bank = 1'h0;
   output busy;
   reg busy = 1'h0;
-  output preparing;
-  reg preparing = 1'h0;
-  output [80:0] front;
-  reg [80:0] front = 81'h000000000000000000000;
-  output [342:0] layer;
-  reg [342:0] layer = 343'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output [15:0] running_step;
   reg [15:0] running_step = 16'h0000;
-  output clear;
-  wire clear;
-  output \done$73 ;
-  wire \done$73 ;
-  output \error$74 ;
-  wire \error$74 ;
-  output [1:0] \port$2278$1 ;
-  wire [1:0] \port$2278$1 ;
-  output [3:0] targets;
-  wire [3:0] targets;
-  output [15:0] load__beat;
-  wire [15:0] load__beat;
-  output [15:0] load__word;
-  wire [15:0] load__word;
+  output preparing;
+  reg preparing = 1'h0;
+  output [425:0] front;
+  reg [425:0] front = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [425:0] layer;
+  reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [1:0] parameters__kind;
+  wire [1:0] parameters__kind;
+  output [1:0] \port$2407$27 ;
+  wire [1:0] \port$2407$27 ;
+  output [2:0] parameters__last_word;
+  wire [2:0] parameters__last_word;
+  output [7:0] parameters__address;
+  wire [7:0] parameters__address;
   input start;
   wire start;
   input abort;
   wire abort;
-  input [31:0] \program ;
-  wire [31:0] \program ;
-  input [63:0] load__data;
-  wire [63:0] load__data;
+  input [31:0] parameters__program;
+  wire [31:0] parameters__program;
+  input [63:0] data;
+  wire [63:0] data;
+  input valid;
+  wire valid;
+  input loaded;
+  wire loaded;
   input clk;
   wire clk;
   wire _000_;
   wire _001_;
   wire _002_;
-  wire _003_;
+  wire [15:0] _003_;
   wire _004_;
   wire _005_;
-  wire [9:0] _006_;
-  wire [3:0] _007_;
+  wire _006_;
+  wire _007_;
   wire _008_;
   wire _009_;
   wire _010_;
@@ -7481,50 +8912,780 @@ module tiny_w4a4_sequencer(rst, memory__enable, load__valid, layer_running, faul
   wire _016_;
   wire _017_;
   wire _018_;
-  wire [5:0] _019_;
+  wire _019_;
   wire _020_;
-  wire _021_;
-  wire [2:0] _022_;
-  wire _023_;
+  wire [5:0] _021_;
+  wire _022_;
+  wire [2:0] _023_;
   wire _024_;
   wire _025_;
   wire _026_;
-  wire _027_;
-  wire _028_;
+  wire [15:0] _027_;
+  wire [3:0] _028_;
   wire _029_;
   wire _030_;
   wire _031_;
   wire _032_;
   wire _033_;
   wire _034_;
-  wire [3:0] _035_;
+  wire [4:0] _035_;
+  wire [1:0] _036_;
+  wire _037_;
+  wire _038_;
+  wire [15:0] _039_;
+  wire _040_;
+  wire [2:0] _041_;
+  wire [425:0] _042_;
+  wire [425:0] _043_;
+  wire [175:0] _044_;
+  wire [175:0] _045_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
+  wire _051_;
+  wire _052_;
+  wire _053_;
+  wire _054_;
+  wire _055_;
+  wire _056_;
+  wire _057_;
+  wire _058_;
+  wire _059_;
+  wire _060_;
+  wire _061_;
+  wire _062_;
+  wire _063_;
+  wire _064_;
+  wire [79:0] _065_;
+  wire [79:0] _066_;
+  wire _067_;
+  wire _068_;
+  wire _069_;
+  wire _070_;
+  wire _071_;
+  wire _072_;
+  wire _073_;
+  wire [79:0] _074_;
+  wire [79:0] _075_;
+  wire _076_;
+  wire _077_;
+  wire _078_;
+  wire _079_;
+  wire [79:0] _080_;
+  wire [79:0] _081_;
+  wire _082_;
+  wire _083_;
+  wire _084_;
+  wire _085_;
+  wire [176:0] _086_;
+  wire [176:0] _087_;
+  wire _088_;
+  wire [246:0] _089_;
+  wire [246:0] _090_;
+  wire _091_;
+  wire _092_;
+  wire _093_;
+  wire _094_;
+  wire _095_;
+  wire _096_;
+  wire _097_;
+  wire [2:0] _098_;
+  wire [2:0] _099_;
+  wire [2:0] _100_;
+  wire [2:0] _101_;
+  wire _102_;
+  wire [2:0] _103_;
+  wire [2:0] _104_;
+  wire [2:0] _105_;
+  wire _106_;
+  wire [2:0] _107_;
+  wire [2:0] _108_;
+  wire [2:0] _109_;
+  wire _110_;
+  wire [2:0] _111_;
+  wire [2:0] _112_;
+  wire [2:0] _113_;
+  wire _114_;
+  wire [2:0] _115_;
+  wire _116_;
+  wire _117_;
+  wire _118_;
+  wire _119_;
+  wire _120_;
+  wire _121_;
+  wire _122_;
+  wire _123_;
+  wire _124_;
+  wire _125_;
+  wire _126_;
+  wire _127_;
+  wire _128_;
+  wire _129_;
+  wire _130_;
+  wire _131_;
+  wire _132_;
+  wire _133_;
+  wire _134_;
+  wire [15:0] _135_;
+  wire [15:0] _136_;
+  wire _137_;
+  wire [15:0] _138_;
+  wire _139_;
+  wire _140_;
+  wire _141_;
+  wire _142_;
+  wire _143_;
+  wire _144_;
+  wire _145_;
+  wire _146_;
+  wire _147_;
+  wire _148_;
+  wire _149_;
+  wire _150_;
+  wire _151_;
+  wire _152_;
+  wire _153_;
+  wire _154_;
+  wire _155_;
+  wire _156_;
+  wire _157_;
+  wire _158_;
+  wire _159_;
+  wire [1:0] _160_;
+  wire _161_;
+  wire _162_;
+  wire [4:0] _163_;
+  wire _164_;
+  wire _165_;
+  wire _166_;
+  wire _167_;
+  wire _168_;
+  wire _169_;
+  wire _170_;
+  wire _171_;
+  wire _172_;
+  wire _173_;
+  wire _174_;
+  wire [3:0] _175_;
+  wire [3:0] _176_;
+  wire [3:0] _177_;
+  wire [3:0] _178_;
+  wire _179_;
+  wire [15:0] _180_;
+  wire _181_;
+  wire _182_;
+  wire _183_;
+  wire _184_;
+  wire _185_;
+  wire _186_;
+  wire _187_;
+  wire _188_;
+  wire _189_;
+  wire _190_;
+  wire _191_;
+  wire _192_;
+  wire _193_;
+  wire _194_;
+  wire _195_;
+  wire _196_;
+  wire _197_;
+  wire _198_;
+  wire _199_;
+  wire _200_;
+  wire _201_;
+  wire _202_;
+  wire _203_;
+  wire _204_;
+  wire _205_;
+  wire _206_;
+  wire _207_;
+  wire _208_;
+  wire _209_;
+  wire _210_;
+  wire _211_;
+  wire _212_;
+  wire [3:0] _213_;
+  wire [3:0] _214_;
+  wire [3:0] _215_;
+  wire [3:0] _216_;
+  wire [3:0] _217_;
+  wire [3:0] _218_;
+  wire [3:0] _219_;
+  wire [3:0] _220_;
+  wire [3:0] _221_;
+  wire [3:0] _222_;
+  wire [3:0] _223_;
+  wire [3:0] _224_;
+  wire [3:0] _225_;
+  reg \$signal  = 1'h0;
+  reg conv = 1'h0;
+  wire \done$52 ;
+  wire [3:0] \error$45 ;
+  wire [3:0] fault;
+  wire [10:0] flags;
+  reg [2:0] fsm_state = 3'h0;
+  wire launching;
+  reg [1:0] place = 2'h0;
+  reg running = 1'h0;
+  reg [4:0] step = 5'h00;
+  wire [425:0] \step$55 ;
+  wire stop;
+  assign _016_ = ~ _014_;
+  assign _017_ = conv & _016_;
+  assign _018_ = ~ parameters__bank;
+  assign _019_ = conv & running;
+  assign _020_ = | error_code;
+  assign _021_ = step + 1'h1;
+  assign _022_ = place != 2'h3;
+  assign _023_ = place + _022_;
+  assign _024_ = | error_code;
+  assign _025_ = | error_code;
+  always @(posedge clk)
+    error_step <= _027_;
+  always @(posedge clk)
+    error_code <= _028_;
+  always @(posedge clk)
+    front_start <= _029_;
+  always @(posedge clk)
+    layer_start <= _030_;
+  always @(posedge clk)
+    parameters__fetch <= _031_;
+  always @(posedge clk)
+    running <= _032_;
+  always @(posedge clk)
+    \$signal  <= _033_;
+  always @(posedge clk)
+    conv <= _034_;
+  always @(posedge clk)
+    step <= _035_;
+  always @(posedge clk)
+    place <= _036_;
+  always @(posedge clk)
+    parameters__bank <= _037_;
+  always @(posedge clk)
+    busy <= _038_;
+  always @(posedge clk)
+    running_step <= _039_;
+  always @(posedge clk)
+    preparing <= _040_;
+  always @(posedge clk)
+    fsm_state <= _041_;
+  always @(posedge clk)
+    front <= _042_;
+  always @(posedge clk)
+    layer <= _043_;
+  assign stop = ~ preparing;
+  assign _000_ = | error_code;
+  assign _010_ = | error_code;
+  assign _015_ = | error_code;
+  assign _026_ = | error_code;
+  assign _001_ = ! error_code;
+  assign _002_ = | fault;
+  assign _003_ = _002_ ? running_step : { 11'h000, step };
+  assign _004_ = | fault;
+  assign _005_ = | \error$45 ;
+  assign _006_ = layer_running | launching;
+  assign _007_ = parameters__kind == 1'h1;
+  assign _008_ = parameters__kind == 2'h3;
+  assign _009_ = | error_code;
+  assign _011_ = conv & running;
+  assign _012_ = ~ _011_;
+  assign _013_ = \$signal  & _012_;
+  assign _014_ = conv & running;
+  assign _044_ = _017_ ? \step$55 [425:250] : layer[425:250];
+  assign _045_ = _046_ ? _044_ : layer[425:250];
+  assign _046_ = fsm_state == 3'h2;
+  assign _043_[425:250] = rst ? 176'h00000000000000000000000000000000000000000000 : _045_;
+  assign _047_ = _017_ ? flags[7] : layer[247];
+  assign _048_ = _049_ ? _047_ : layer[247];
+  assign _049_ = fsm_state == 3'h2;
+  assign _043_[247] = rst ? 1'h0 : _048_;
+  assign _050_ = _017_ ? flags[6] : layer[246];
+  assign _051_ = _052_ ? _050_ : layer[246];
+  assign _052_ = fsm_state == 3'h2;
+  assign _043_[246] = rst ? 1'h0 : _051_;
+  assign _053_ = _017_ ? flags[5] : layer[245];
+  assign _054_ = _055_ ? _053_ : layer[245];
+  assign _055_ = fsm_state == 3'h2;
+  assign _043_[245] = rst ? 1'h0 : _054_;
+  assign _056_ = _017_ ? flags[4] : layer[244];
+  assign _057_ = _058_ ? _056_ : layer[244];
+  assign _058_ = fsm_state == 3'h2;
+  assign _043_[244] = rst ? 1'h0 : _057_;
+  assign _059_ = _017_ ? flags[1] : layer[243];
+  assign _060_ = _061_ ? _059_ : layer[243];
+  assign _061_ = fsm_state == 3'h2;
+  assign _043_[243] = rst ? 1'h0 : _060_;
+  assign _062_ = _017_ ? flags[3] : layer[242];
+  assign _063_ = _064_ ? _062_ : layer[242];
+  assign _064_ = fsm_state == 3'h2;
+  assign _043_[242] = rst ? 1'h0 : _063_;
+  assign _065_ = _017_ ? \step$55 [241:162] : layer[241:162];
+  assign _066_ = _067_ ? _065_ : layer[241:162];
+  assign _067_ = fsm_state == 3'h2;
+  assign _043_[241:162] = rst ? 80'h00000000000000000000 : _066_;
+  assign _068_ = _017_ ? flags[9] : layer[249];
+  assign _069_ = _070_ ? _068_ : layer[249];
+  assign _070_ = fsm_state == 3'h2;
+  assign _043_[249] = rst ? 1'h0 : _069_;
+  assign _071_ = _017_ ? flags[2] : layer[161];
+  assign _072_ = _073_ ? _071_ : layer[161];
+  assign _073_ = fsm_state == 3'h2;
+  assign _043_[161] = rst ? 1'h0 : _072_;
+  assign _074_ = _017_ ? \step$55 [160:81] : layer[160:81];
+  assign _075_ = _076_ ? _074_ : layer[160:81];
+  assign _076_ = fsm_state == 3'h2;
+  assign _043_[160:81] = rst ? 80'h00000000000000000000 : _075_;
+  assign _077_ = _017_ ? parameters__bank : layer[80];
+  assign _078_ = _079_ ? _077_ : layer[80];
+  assign _079_ = fsm_state == 3'h2;
+  assign _043_[80] = rst ? 1'h0 : _078_;
+  assign _080_ = _017_ ? \step$55 [79:0] : layer[79:0];
+  assign _081_ = _082_ ? _080_ : layer[79:0];
+  assign _082_ = fsm_state == 3'h2;
+  assign _043_[79:0] = rst ? 80'h00000000000000000000 : _081_;
+  assign _083_ = _017_ ? flags[8] : layer[248];
+  assign _084_ = _085_ ? _083_ : layer[248];
+  assign _085_ = fsm_state == 3'h2;
+  assign _043_[248] = rst ? 1'h0 : _084_;
+  assign _086_ = _013_ ? \step$55 [425:249] : front[425:249];
+  assign _087_ = _088_ ? _086_ : front[425:249];
+  assign _088_ = fsm_state == 3'h2;
+  assign _042_[425:249] = rst ? 177'h000000000000000000000000000000000000000000000 : _087_;
+  assign _089_ = _013_ ? \step$55 [246:0] : front[246:0];
+  assign _090_ = _091_ ? _089_ : front[246:0];
+  assign _091_ = fsm_state == 3'h2;
+  assign _042_[246:0] = rst ? 247'h00000000000000000000000000000000000000000000000000000000000000 : _090_;
+  assign _092_ = _013_ ? flags[8] : front[248];
+  assign _093_ = _094_ ? _092_ : front[248];
+  assign _094_ = fsm_state == 3'h2;
+  assign _042_[248] = rst ? 1'h0 : _093_;
+  assign _095_ = _013_ ? flags[7] : front[247];
+  assign _096_ = _097_ ? _095_ : front[247];
+  assign _097_ = fsm_state == 3'h2;
+  assign _042_[247] = rst ? 1'h0 : _096_;
+  assign _098_ = running ? fsm_state : 3'h0;
+  assign _099_ = _025_ ? 3'h0 : _098_;
+  assign _100_ = abort ? 3'h0 : _099_;
+  function [2:0] _346_;
+    input [2:0] a;
+    input [14:0] b;
+    input [4:0] s;
+    casez (s) // synopsys parallel_case
+      5'b????1:
+        _346_ = b[2:0];
+      5'b???1?:
+        _346_ = b[5:3];
+      5'b??1??:
+        _346_ = b[8:6];
+      5'b?1???:
+        _346_ = b[11:9];
+      5'b1????:
+        _346_ = b[14:12];
+      default:
+        _346_ = a;
+    endcase
+  endfunction
+  assign _101_ = _346_(fsm_state, { _115_, _113_, _109_, _105_, _100_ }, { _116_, _114_, _110_, _106_, _102_ });
+  assign _102_ = fsm_state == 3'h4;
+  assign _103_ = flags[0] ? 3'h4 : 3'h1;
+  assign _104_ = _024_ ? 3'h0 : _103_;
+  assign _105_ = abort ? 3'h0 : _104_;
+  assign _106_ = fsm_state == 3'h3;
+  assign _107_ = _019_ ? fsm_state : 3'h3;
+  assign _108_ = _020_ ? 3'h0 : _107_;
+  assign _109_ = abort ? 3'h0 : _108_;
+  assign _110_ = fsm_state == 3'h2;
+  assign _111_ = \done$52  ? 3'h2 : fsm_state;
+  assign _112_ = _009_ ? 3'h0 : _111_;
+  assign _113_ = abort ? 3'h0 : _112_;
+  assign _114_ = fsm_state == 3'h1;
+  assign _115_ = start ? 3'h1 : fsm_state;
+  assign _116_ = ! fsm_state;
+  assign _041_ = rst ? 3'h0 : _101_;
+  assign _117_ = running ? preparing : 1'h0;
+  assign _118_ = _025_ ? 1'h0 : _117_;
+  assign _119_ = abort ? 1'h0 : _118_;
+  function [0:0] _366_;
+    input [0:0] a;
+    input [4:0] b;
+    input [4:0] s;
+    casez (s) // synopsys parallel_case
+      5'b????1:
+        _366_ = b[0:0];
+      5'b???1?:
+        _366_ = b[1:1];
+      5'b??1??:
+        _366_ = b[2:2];
+      5'b?1???:
+        _366_ = b[3:3];
+      5'b1????:
+        _366_ = b[4:4];
+      default:
+        _366_ = a;
+    endcase
+  endfunction
+  assign _120_ = _366_(preparing, { _133_, _131_, _127_, _124_, _119_ }, { _134_, _132_, _128_, _125_, _121_ });
+  assign _121_ = fsm_state == 3'h4;
+  assign _122_ = flags[0] ? preparing : 1'h1;
+  assign _123_ = _024_ ? 1'h0 : _122_;
+  assign _124_ = abort ? 1'h0 : _123_;
+  assign _125_ = fsm_state == 3'h3;
+  assign _126_ = _020_ ? 1'h0 : preparing;
+  assign _127_ = abort ? 1'h0 : _126_;
+  assign _128_ = fsm_state == 3'h2;
+  assign _129_ = \done$52  ? 1'h0 : preparing;
+  assign _130_ = _009_ ? 1'h0 : _129_;
+  assign _131_ = abort ? 1'h0 : _130_;
+  assign _132_ = fsm_state == 3'h1;
+  assign _133_ = start ? 1'h1 : preparing;
+  assign _134_ = ! fsm_state;
+  assign _040_ = rst ? 1'h0 : _120_;
+  assign _135_ = _017_ ? { 11'h000, step } : running_step;
+  function [15:0] _383_;
+    input [15:0] a;
+    input [31:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _383_ = b[15:0];
+      2'b1?:
+        _383_ = b[31:16];
+      default:
+        _383_ = a;
+    endcase
+  endfunction
+  assign _136_ = _383_(running_step, { _138_, _135_ }, { _139_, _137_ });
+  assign _137_ = fsm_state == 3'h2;
+  assign _138_ = start ? 16'h0000 : running_step;
+  assign _139_ = ! fsm_state;
+  assign _039_ = rst ? 16'h0000 : _136_;
+  assign _140_ = running ? busy : 1'h0;
+  assign _141_ = _025_ ? 1'h0 : _140_;
+  assign _142_ = abort ? 1'h0 : _141_;
+  function [0:0] _391_;
+    input [0:0] a;
+    input [4:0] b;
+    input [4:0] s;
+    casez (s) // synopsys parallel_case
+      5'b????1:
+        _391_ = b[0:0];
+      5'b???1?:
+        _391_ = b[1:1];
+      5'b??1??:
+        _391_ = b[2:2];
+      5'b?1???:
+        _391_ = b[3:3];
+      5'b1????:
+        _391_ = b[4:4];
+      default:
+        _391_ = a;
+    endcase
+  endfunction
+  assign _143_ = _391_(busy, { _154_, _152_, _149_, _146_, _142_ }, { _155_, _153_, _150_, _147_, _144_ });
+  assign _144_ = fsm_state == 3'h4;
+  assign _145_ = _024_ ? 1'h0 : busy;
+  assign _146_ = abort ? 1'h0 : _145_;
+  assign _147_ = fsm_state == 3'h3;
+  assign _148_ = _020_ ? 1'h0 : busy;
+  assign _149_ = abort ? 1'h0 : _148_;
+  assign _150_ = fsm_state == 3'h2;
+  assign _151_ = _009_ ? 1'h0 : busy;
+  assign _152_ = abort ? 1'h0 : _151_;
+  assign _153_ = fsm_state == 3'h1;
+  assign _154_ = start ? 1'h1 : busy;
+  assign _155_ = ! fsm_state;
+  assign _038_ = rst ? 1'h0 : _143_;
+  assign _156_ = _017_ ? _018_ : parameters__bank;
+  function [0:0] _406_;
+    input [0:0] a;
+    input [1:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _406_ = b[0:0];
+      2'b1?:
+        _406_ = b[1:1];
+      default:
+        _406_ = a;
+    endcase
+  endfunction
+  assign _157_ = _406_(parameters__bank, { 1'h0, _156_ }, { _159_, _158_ });
+  assign _158_ = fsm_state == 3'h2;
+  assign _159_ = ! fsm_state;
+  assign _037_ = rst ? 1'h0 : _157_;
+  function [1:0] _410_;
+    input [1:0] a;
+    input [3:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _410_ = b[1:0];
+      2'b1?:
+        _410_ = b[3:2];
+      default:
+        _410_ = a;
+    endcase
+  endfunction
+  assign _160_ = _410_(place, { 2'h0, _023_[1:0] }, { _162_, _161_ });
+  assign _161_ = fsm_state == 3'h3;
+  assign _162_ = ! fsm_state;
+  assign _036_ = rst ? 2'h0 : _160_;
+  function [4:0] _414_;
+    input [4:0] a;
+    input [9:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _414_ = b[4:0];
+      2'b1?:
+        _414_ = b[9:5];
+      default:
+        _414_ = a;
+    endcase
+  endfunction
+  assign _163_ = _414_(step, { 5'h00, _021_[4:0] }, { _165_, _164_ });
+  assign _164_ = fsm_state == 3'h3;
+  assign _165_ = ! fsm_state;
+  assign _035_ = rst ? 5'h00 : _163_;
+  assign _034_ = rst ? 1'h0 : _008_;
+  assign _033_ = rst ? 1'h0 : _007_;
+  assign _032_ = rst ? 1'h0 : _006_;
+  assign _166_ = flags[0] ? 1'h0 : 1'h1;
+  function [0:0] _422_;
+    input [0:0] a;
+    input [1:0] b;
+    input [1:0] s;
+    casez (s) // synopsys parallel_case
+      2'b?1:
+        _422_ = b[0:0];
+      2'b1?:
+        _422_ = b[1:1];
+      default:
+        _422_ = a;
+    endcase
+  endfunction
+  assign _167_ = _422_(1'h0, { _169_, _166_ }, { _170_, _168_ });
+  assign _168_ = fsm_state == 3'h3;
+  assign _169_ = start ? 1'h1 : 1'h0;
+  assign _170_ = ! fsm_state;
+  assign _031_ = rst ? 1'h0 : _167_;
+  assign _171_ = _172_ ? conv : 1'h0;
+  assign _172_ = fsm_state == 3'h3;
+  assign _030_ = rst ? 1'h0 : _171_;
+  assign _173_ = _174_ ? \$signal  : 1'h0;
+  assign _174_ = fsm_state == 3'h3;
+  assign _029_ = rst ? 1'h0 : _173_;
+  assign _175_ = _005_ ? \error$45  : error_code;
+  assign _176_ = parameters__stray ? 4'h8 : _175_;
+  assign _177_ = _004_ ? fault : _176_;
+  assign _178_ = _179_ ? 4'h0 : _177_;
+  assign _179_ = ! fsm_state;
+  assign _028_ = rst ? 4'h0 : _178_;
+  assign _180_ = _001_ ? _003_ : error_step;
+  assign _027_ = rst ? 16'h0000 : _180_;
+  assign launching = _181_ ? conv : 1'h0;
+  assign _181_ = fsm_state == 3'h3;
+  assign _182_ = _026_ ? 1'h1 : 1'h0;
+  assign _183_ = abort ? 1'h0 : _182_;
+  function [0:0] _445_;
+    input [0:0] a;
+    input [3:0] b;
+    input [3:0] s;
+    casez (s) // synopsys parallel_case
+      4'b???1:
+        _445_ = b[0:0];
+      4'b??1?:
+        _445_ = b[1:1];
+      4'b?1??:
+        _445_ = b[2:2];
+      4'b1???:
+        _445_ = b[3:3];
+      default:
+        _445_ = a;
+    endcase
+  endfunction
+  assign error = _445_(1'h0, { _192_, _189_, _186_, _183_ }, { _193_, _190_, _187_, _184_ });
+  assign _184_ = fsm_state == 3'h4;
+  assign _185_ = _015_ ? 1'h1 : 1'h0;
+  assign _186_ = abort ? 1'h0 : _185_;
+  assign _187_ = fsm_state == 3'h3;
+  assign _188_ = _010_ ? 1'h1 : 1'h0;
+  assign _189_ = abort ? 1'h0 : _188_;
+  assign _190_ = fsm_state == 3'h2;
+  assign _191_ = _000_ ? 1'h1 : 1'h0;
+  assign _192_ = abort ? 1'h0 : _191_;
+  assign _193_ = fsm_state == 3'h1;
+  assign _194_ = running ? 1'h0 : 1'h1;
+  assign _195_ = _026_ ? 1'h0 : _194_;
+  assign _196_ = abort ? 1'h0 : _195_;
+  assign done = _197_ ? _196_ : 1'h0;
+  assign _197_ = fsm_state == 3'h4;
+  assign _198_ = _026_ ? 1'h1 : 1'h0;
+  assign _199_ = abort ? 1'h1 : _198_;
+  function [0:0] _463_;
+    input [0:0] a;
+    input [4:0] b;
+    input [4:0] s;
+    casez (s) // synopsys parallel_case
+      5'b????1:
+        _463_ = b[0:0];
+      5'b???1?:
+        _463_ = b[1:1];
+      5'b??1??:
+        _463_ = b[2:2];
+      5'b?1???:
+        _463_ = b[3:3];
+      5'b1????:
+        _463_ = b[4:4];
+      default:
+        _463_ = a;
+    endcase
+  endfunction
+  assign clear = _463_(1'h0, { _210_, _208_, _205_, _202_, _199_ }, { _211_, _209_, _206_, _203_, _200_ });
+  assign _200_ = fsm_state == 3'h4;
+  assign _201_ = _015_ ? 1'h1 : 1'h0;
+  assign _202_ = abort ? 1'h1 : _201_;
+  assign _203_ = fsm_state == 3'h3;
+  assign _204_ = _010_ ? 1'h1 : 1'h0;
+  assign _205_ = abort ? 1'h1 : _204_;
+  assign _206_ = fsm_state == 3'h2;
+  assign _207_ = _000_ ? 1'h1 : 1'h0;
+  assign _208_ = abort ? 1'h1 : _207_;
+  assign _209_ = fsm_state == 3'h1;
+  assign _210_ = start ? 1'h1 : 1'h0;
+  assign _211_ = ! fsm_state;
+  assign parameters__rewind = _212_ ? 1'h1 : 1'h0;
+  assign _212_ = ! fsm_state;
+  assign _213_ = faults[13] ? 4'hd : 4'h0;
+  assign _214_ = faults[12] ? 4'hc : _213_;
+  assign _215_ = faults[11] ? 4'hb : _214_;
+  assign _216_ = faults[10] ? 4'ha : _215_;
+  assign _217_ = faults[9] ? 4'h9 : _216_;
+  assign _218_ = faults[8] ? 4'h8 : _217_;
+  assign _219_ = faults[7] ? 4'h7 : _218_;
+  assign _220_ = faults[6] ? 4'h6 : _219_;
+  assign _221_ = faults[5] ? 4'h5 : _220_;
+  assign _222_ = faults[4] ? 4'h4 : _221_;
+  assign _223_ = faults[3] ? 4'h3 : _222_;
+  assign _224_ = faults[2] ? 4'h2 : _223_;
+  assign _225_ = faults[1] ? 4'h1 : _224_;
+  assign fault = faults[0] ? 4'h0 : _225_;
+  tiny_w4a4_sequencer_check check (
+    .clk(clk),
+    .data(data),
+    .done(\done$52 ),
+    .\error$62 (\error$45 ),
+    .flags(flags),
+    .kind(parameters__kind),
+    .last_word(parameters__last_word),
+    .load_address(parameters__address),
+    .loaded(loaded),
+    .place(place),
+    .\port$2407$27 (\port$2407$27 ),
+    .rst(rst),
+    .step(\step$55 ),
+    .stop(stop),
+    .valid(valid)
+  );
+endmodule
+
+module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2407$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+  input rst;
+  wire rst;
+  input stop;
+  wire stop;
+  input [1:0] place;
+  wire [1:0] place;
+  output [1:0] kind;
+  reg [1:0] kind = 2'h0;
+  output [10:0] flags;
+  reg [10:0] flags = 11'h000;
+  output [1:0] \port$2407$27 ;
+  wire [1:0] \port$2407$27 ;
+  output [2:0] last_word;
+  wire [2:0] last_word;
+  output [425:0] step;
+  reg [425:0] step = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [7:0] load_address;
+  reg [7:0] load_address = 8'h00;
+  output done;
+  wire done;
+  output [3:0] \error$62 ;
+  wire [3:0] \error$62 ;
+  input [63:0] data;
+  wire [63:0] data;
+  input valid;
+  wire valid;
+  input loaded;
+  wire loaded;
+  input clk;
+  wire clk;
+  wire [3:0] _000_;
+  wire _001_;
+  wire [31:0] _002_;
+  wire [1:0] _003_;
+  wire [10:0] _004_;
+  wire [3:0] _005_;
+  wire _006_;
+  wire [5:0] _007_;
+  wire [39:0] _008_;
+  wire [69:0] _009_;
+  wire [12:0] _010_;
+  wire [15:0] _011_;
+  wire _012_;
+  wire [16:0] _013_;
+  wire _014_;
+  wire [2:0] _015_;
+  wire [425:0] _016_;
+  wire [7:0] _017_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
+  wire _021_;
+  wire [4:0] _022_;
+  wire _023_;
+  wire [7:0] _024_;
+  wire [7:0] _025_;
+  wire _026_;
+  wire _027_;
+  wire _028_;
+  wire _029_;
+  wire _030_;
+  wire [6:0] _031_;
+  wire _032_;
+  wire [31:0] _033_;
+  wire _034_;
+  wire _035_;
   wire _036_;
   wire _037_;
   wire _038_;
   wire _039_;
   wire _040_;
-  wire [2:0] _041_;
+  wire _041_;
   wire _042_;
-  wire [8:0] _043_;
+  wire [31:0] _043_;
   wire _044_;
   wire _045_;
-  wire [8:0] _046_;
-  wire [4:0] _047_;
-  wire [1:0] _048_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
   wire _049_;
-  wire [2:0] _050_;
+  wire _050_;
   wire _051_;
   wire _052_;
   wire _053_;
-  wire [2:0] _054_;
-  wire [80:0] _055_;
+  wire _054_;
+  wire _055_;
   wire _056_;
-  wire [342:0] _057_;
+  wire [15:0] _057_;
   wire [15:0] _058_;
-  wire _059_;
-  wire _060_;
-  wire _061_;
-  wire _062_;
+  wire [16:0] _059_;
+  wire [16:0] _060_;
+  wire [18:0] _061_;
+  wire [3:0] _062_;
   wire _063_;
   wire _064_;
   wire _065_;
@@ -7560,101 +9721,101 @@ module tiny_w4a4_sequencer(rst, memory__enable, load__valid, layer_running, faul
   wire _095_;
   wire _096_;
   wire _097_;
-  wire [3:0] _098_;
-  wire [3:0] _099_;
-  wire [3:0] _100_;
-  wire [3:0] _101_;
-  wire [3:0] _102_;
-  wire [3:0] _103_;
-  wire [3:0] _104_;
-  wire [3:0] _105_;
-  wire [3:0] _106_;
-  wire [3:0] _107_;
-  wire [3:0] _108_;
-  wire [3:0] _109_;
-  wire [3:0] _110_;
-  wire [15:0] _111_;
-  wire [15:0] _112_;
-  wire _113_;
-  wire [95:0] _114_;
-  wire [95:0] _115_;
+  wire _098_;
+  wire _099_;
+  wire [4:0] _100_;
+  wire _101_;
+  wire _102_;
+  wire [31:0] _103_;
+  wire [4:0] _104_;
+  wire _105_;
+  wire _106_;
+  wire _107_;
+  wire _108_;
+  wire _109_;
+  wire _110_;
+  wire _111_;
+  wire [2:0] _112_;
+  wire [39:0] _113_;
+  wire _114_;
+  wire _115_;
   wire _116_;
   wire _117_;
-  wire _118_;
-  wire _119_;
-  wire _120_;
+  wire [4:0] _118_;
+  wire [4:0] _119_;
+  wire [4:0] _120_;
   wire _121_;
   wire _122_;
   wire _123_;
   wire _124_;
   wire _125_;
-  wire [79:0] _126_;
-  wire [79:0] _127_;
+  wire _126_;
+  wire _127_;
   wire _128_;
   wire _129_;
-  wire _130_;
-  wire _131_;
-  wire _132_;
+  wire [22:0] _130_;
+  wire [22:0] _131_;
+  wire [16:0] _132_;
   wire _133_;
   wire _134_;
-  wire [79:0] _135_;
-  wire [79:0] _136_;
+  wire _135_;
+  wire _136_;
   wire _137_;
   wire _138_;
   wire _139_;
   wire _140_;
-  wire [79:0] _141_;
-  wire [79:0] _142_;
+  wire _141_;
+  wire _142_;
   wire _143_;
   wire _144_;
   wire _145_;
-  wire _146_;
-  wire [80:0] _147_;
-  wire [80:0] _148_;
+  wire [16:0] _146_;
+  wire _147_;
+  wire _148_;
   wire _149_;
-  wire [2:0] _150_;
-  wire [2:0] _151_;
+  wire _150_;
+  wire _151_;
   wire [2:0] _152_;
-  wire [2:0] _153_;
-  wire _154_;
-  wire [2:0] _155_;
-  wire [2:0] _156_;
-  wire [2:0] _157_;
+  wire _153_;
+  wire [3:0] _154_;
+  wire [1:0] _155_;
+  wire [3:0] _156_;
+  wire [1:0] _157_;
   wire _158_;
-  wire [2:0] _159_;
-  wire [2:0] _160_;
-  wire [2:0] _161_;
-  wire _162_;
-  wire [2:0] _163_;
-  wire [2:0] _164_;
-  wire [2:0] _165_;
+  wire _159_;
+  wire _160_;
+  wire [1:0] _161_;
+  wire [3:0] _162_;
+  wire [39:0] _163_;
+  wire [7:0] _164_;
+  wire _165_;
   wire _166_;
-  wire [2:0] _167_;
-  wire [2:0] _168_;
-  wire [2:0] _169_;
-  wire _170_;
-  wire [2:0] _171_;
-  wire _172_;
-  wire _173_;
-  wire _174_;
-  wire _175_;
-  wire _176_;
-  wire _177_;
-  wire _178_;
-  wire _179_;
-  wire _180_;
-  wire _181_;
-  wire _182_;
-  wire _183_;
-  wire _184_;
-  wire _185_;
+  wire [3:0] _167_;
+  wire [1:0] _168_;
+  wire [7:0] _169_;
+  wire [1:0] _170_;
+  wire [3:0] _171_;
+  wire [1:0] _172_;
+  wire [9:0] _173_;
+  wire [9:0] _174_;
+  wire [9:0] _175_;
+  wire [9:0] _176_;
+  wire [2:0] _177_;
+  wire [2:0] _178_;
+  wire [9:0] _179_;
+  wire [9:0] _180_;
+  wire [2:0] _181_;
+  wire [9:0] _182_;
+  wire [3:0] _183_;
+  wire [5:0] _184_;
+  wire [2:0] _185_;
   wire _186_;
-  wire _187_;
-  wire _188_;
-  wire _189_;
-  wire _190_;
-  wire _191_;
-  wire _192_;
+  wire [16:0] _187_;
+  wire [15:0] _188_;
+  wire [69:0] _189_;
+  wire [69:0] _190_;
+  wire [39:0] _191_;
+  wire [39:0] _192_;
   wire _193_;
   wire _194_;
   wire _195_;
@@ -7673,871 +9834,12 @@ module tiny_w4a4_sequencer(rst, memory__enable, load__valid, layer_running, faul
   wire _208_;
   wire _209_;
   wire _210_;
-  wire _211_;
-  wire _212_;
-  wire _213_;
-  wire _214_;
-  wire _215_;
-  wire _216_;
-  wire _217_;
-  wire _218_;
-  wire _219_;
-  wire _220_;
-  wire _221_;
-  wire _222_;
-  wire _223_;
-  wire _224_;
-  wire _225_;
-  wire _226_;
-  wire _227_;
-  wire _228_;
-  wire _229_;
-  wire _230_;
-  wire _231_;
-  wire _232_;
-  wire _233_;
-  wire [2:0] _234_;
-  wire _235_;
-  wire _236_;
-  wire _237_;
-  wire _238_;
-  wire _239_;
-  wire _240_;
-  wire [1:0] _241_;
-  wire _242_;
-  wire _243_;
-  wire [4:0] _244_;
-  wire _245_;
-  wire _246_;
-  wire [8:0] _247_;
-  wire [8:0] _248_;
-  wire [8:0] _249_;
-  wire _250_;
-  wire [8:0] _251_;
-  wire [8:0] _252_;
-  wire _253_;
-  wire _254_;
-  wire _255_;
-  wire _256_;
-  wire _257_;
-  wire [3:0] _258_;
-  wire [3:0] _259_;
-  wire [3:0] _260_;
-  wire [3:0] _261_;
-  wire _262_;
-  reg \$signal  = 1'h0;
-  wire \$signal$16 ;
-  reg \$signal$17  = 1'h0;
-  reg \$signal$21  = 1'h0;
-  reg \$signal$22  = 1'h0;
-  reg \$signal$25  = 1'h0;
-  reg [2:0] arriving = 3'h0;
-  reg astray = 1'h0;
-  reg bank = 1'h0;
-  reg [2:0] beat = 3'h0;
-  reg conv = 1'h0;
-  wire done;
-  wire [3:0] error;
-  wire [3:0] fault;
-  wire [6:0] flags;
-  reg [8:0] following = 9'h000;
-  reg [2:0] fsm_state = 3'h0;
-  wire [1:0] kind;
-  wire [2:0] last_word;
-  wire load;
-  wire [7:0] load_address;
-  wire loaded;
-  reg past = 1'h0;
-  reg [1:0] place = 2'h0;
-  wire read;
-  reg running = 1'h0;
-  wire section;
-  wire [342:0] \step$37 ;
-  wire stop;
-  assign _017_ = _015_ | _016_;
-  assign _018_ = | failure;
-  assign _019_ = step + 1'h1;
-  assign _021_ = place != 2'h3;
-  assign _022_ = place + _021_;
-  assign _023_ = | failure;
-  assign _024_ = | failure;
-  assign stop = ~ preparing;
-  assign memory__enable = \$signal$21  | read;
-  assign load__valid = | targets;
-  assign _025_ = | failure;
-  assign _026_ = | failure;
-  assign _027_ = | failure;
-  assign _028_ = | failure;
-  assign _030_ = | failure;
-  always @(posedge clk)
-    astray <= _031_;
-  always @(posedge clk)
-    \$signal  <= _032_;
-  always @(posedge clk)
-    past <= _033_;
-  always @(posedge clk)
-    failure <= _035_;
-  always @(posedge clk)
-    front_start <= _036_;
-  always @(posedge clk)
-    layer_start <= _037_;
-  always @(posedge clk)
-    running <= _038_;
-  always @(posedge clk)
-    \$signal$17  <= _039_;
-  always @(posedge clk)
-    conv <= _040_;
-  always @(posedge clk)
-    arriving <= _041_;
-  always @(posedge clk)
-    \$signal$22  <= _042_;
-  always @(posedge clk)
-    following <= _043_;
-  always @(posedge clk)
-    \$signal$25  <= _044_;
-  always @(posedge clk)
-    address <= _046_;
-  always @(posedge clk)
-    step <= _047_;
-  always @(posedge clk)
-    place <= _048_;
-  always @(posedge clk)
-    bank <= _049_;
-  always @(posedge clk)
-    beat <= _050_;
-  always @(posedge clk)
-    busy <= _051_;
-  always @(posedge clk)
-    preparing <= _052_;
-  always @(posedge clk)
-    \$signal$21  <= _053_;
-  always @(posedge clk)
-    fsm_state <= _054_;
-  always @(posedge clk)
-    front <= _055_;
-  always @(posedge clk)
-    layer <= _057_;
-  always @(posedge clk)
-    running_step <= _058_;
-  assign _000_ = | \program [31:9];
-  assign _009_ = ! place;
-  assign _020_ = astray & _009_;
-  assign _029_ = address >= 8'h95;
-  assign _034_ = _020_ | _029_;
-  assign _045_ = | fault;
-  assign _056_ = \$signal  & past;
-  assign _059_ = | error;
-  assign _060_ = layer_running | \$signal$16 ;
-  assign _001_ = kind == 1'h1;
-  assign _002_ = kind == 2'h3;
-  assign _003_ = ~ \$signal$21 ;
-  assign _004_ = \$signal$22  & _003_;
-  assign _005_ = \$signal$25  | load;
-  assign _006_ = address + 1'h1;
-  assign _007_ = beat + 1'h1;
-  assign _008_ = beat == 3'h7;
-  assign _010_ = | failure;
-  assign _011_ = | failure;
-  assign _012_ = ~ running;
-  assign _013_ = conv & _012_;
-  assign _014_ = ~ bank;
-  assign _015_ = ~ conv;
-  assign _016_ = ~ running;
-  assign \$signal$16  = _061_ ? conv : 1'h0;
-  assign _061_ = fsm_state == 3'h4;
-  assign _062_ = _030_ ? 1'h1 : 1'h0;
-  assign _063_ = abort ? 1'h0 : _062_;
-  function [0:0] _331_;
-    input [0:0] a;
-    input [4:0] b;
-    input [4:0] s;
-    casez (s) // synopsys parallel_case
-      5'b????1:
-        _331_ = b[0:0];
-      5'b???1?:
-        _331_ = b[1:1];
-      5'b??1??:
-        _331_ = b[2:2];
-      5'b?1???:
-        _331_ = b[3:3];
-      5'b1????:
-        _331_ = b[4:4];
-      default:
-        _331_ = a;
-    endcase
-  endfunction
-  assign \error$74  = _331_(1'h0, { _075_, _072_, _069_, _066_, _063_ }, { _076_, _073_, _070_, _067_, _064_ });
-  assign _064_ = fsm_state == 3'h5;
-  assign _065_ = _028_ ? 1'h1 : 1'h0;
-  assign _066_ = abort ? 1'h0 : _065_;
-  assign _067_ = fsm_state == 3'h4;
-  assign _068_ = _027_ ? 1'h1 : 1'h0;
-  assign _069_ = abort ? 1'h0 : _068_;
-  assign _070_ = fsm_state == 3'h3;
-  assign _071_ = _026_ ? 1'h1 : 1'h0;
-  assign _072_ = abort ? 1'h0 : _071_;
-  assign _073_ = fsm_state == 3'h2;
-  assign _074_ = _025_ ? 1'h1 : 1'h0;
-  assign _075_ = abort ? 1'h0 : _074_;
-  assign _076_ = fsm_state == 3'h1;
-  assign _077_ = running ? 1'h0 : 1'h1;
-  assign _078_ = _030_ ? 1'h0 : _077_;
-  assign _079_ = abort ? 1'h0 : _078_;
-  assign \done$73  = _080_ ? _079_ : 1'h0;
-  assign _080_ = fsm_state == 3'h5;
-  assign _081_ = _030_ ? 1'h1 : 1'h0;
-  assign _082_ = abort ? 1'h1 : _081_;
-  function [0:0] _352_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _352_ = b[0:0];
-      6'b????1?:
-        _352_ = b[1:1];
-      6'b???1??:
-        _352_ = b[2:2];
-      6'b??1???:
-        _352_ = b[3:3];
-      6'b?1????:
-        _352_ = b[4:4];
-      6'b1?????:
-        _352_ = b[5:5];
-      default:
-        _352_ = a;
-    endcase
-  endfunction
-  assign clear = _352_(1'h0, { _096_, _094_, _091_, _088_, _085_, _082_ }, { _097_, _095_, _092_, _089_, _086_, _083_ });
-  assign _083_ = fsm_state == 3'h5;
-  assign _084_ = _028_ ? 1'h1 : 1'h0;
-  assign _085_ = abort ? 1'h1 : _084_;
-  assign _086_ = fsm_state == 3'h4;
-  assign _087_ = _027_ ? 1'h1 : 1'h0;
-  assign _088_ = abort ? 1'h1 : _087_;
-  assign _089_ = fsm_state == 3'h3;
-  assign _090_ = _026_ ? 1'h1 : 1'h0;
-  assign _091_ = abort ? 1'h1 : _090_;
-  assign _092_ = fsm_state == 3'h2;
-  assign _093_ = _025_ ? 1'h1 : 1'h0;
-  assign _094_ = abort ? 1'h1 : _093_;
-  assign _095_ = fsm_state == 3'h1;
-  assign _096_ = start ? 1'h1 : 1'h0;
-  assign _097_ = ! fsm_state;
-  assign _098_ = faults[13] ? 4'hd : 4'h0;
-  assign _099_ = faults[12] ? 4'hc : _098_;
-  assign _100_ = faults[11] ? 4'hb : _099_;
-  assign _101_ = faults[10] ? 4'ha : _100_;
-  assign _102_ = faults[9] ? 4'h9 : _101_;
-  assign _103_ = faults[8] ? 4'h8 : _102_;
-  assign _104_ = faults[7] ? 4'h7 : _103_;
-  assign _105_ = faults[6] ? 4'h6 : _104_;
-  assign _106_ = faults[5] ? 4'h5 : _105_;
-  assign _107_ = faults[4] ? 4'h4 : _106_;
-  assign _108_ = faults[3] ? 4'h3 : _107_;
-  assign _109_ = faults[2] ? 4'h2 : _108_;
-  assign _110_ = faults[1] ? 4'h1 : _109_;
-  assign fault = faults[0] ? 4'h0 : _110_;
-  assign _111_ = _013_ ? { 11'h000, step } : running_step;
-  assign _112_ = _113_ ? _111_ : running_step;
-  assign _113_ = fsm_state == 3'h3;
-  assign _058_ = rst ? 16'h0000 : _112_;
-  assign _114_ = _013_ ? \step$37 [342:247] : layer[342:247];
-  assign _115_ = _116_ ? _114_ : layer[342:247];
-  assign _116_ = fsm_state == 3'h3;
-  assign _057_[342:247] = rst ? 96'h000000000000000000000000 : _115_;
-  assign _117_ = _013_ ? flags[4] : layer[244];
-  assign _118_ = _119_ ? _117_ : layer[244];
-  assign _119_ = fsm_state == 3'h3;
-  assign _057_[244] = rst ? 1'h0 : _118_;
-  assign _120_ = _013_ ? flags[1] : layer[243];
-  assign _121_ = _122_ ? _120_ : layer[243];
-  assign _122_ = fsm_state == 3'h3;
-  assign _057_[243] = rst ? 1'h0 : _121_;
-  assign _123_ = _013_ ? flags[3] : layer[242];
-  assign _124_ = _125_ ? _123_ : layer[242];
-  assign _125_ = fsm_state == 3'h3;
-  assign _057_[242] = rst ? 1'h0 : _124_;
-  assign _126_ = _013_ ? \step$37 [241:162] : layer[241:162];
-  assign _127_ = _128_ ? _126_ : layer[241:162];
-  assign _128_ = fsm_state == 3'h3;
-  assign _057_[241:162] = rst ? 80'h00000000000000000000 : _127_;
-  assign _129_ = _013_ ? flags[6] : layer[246];
-  assign _130_ = _131_ ? _129_ : layer[246];
-  assign _131_ = fsm_state == 3'h3;
-  assign _057_[246] = rst ? 1'h0 : _130_;
-  assign _132_ = _013_ ? flags[2] : layer[161];
-  assign _133_ = _134_ ? _132_ : layer[161];
-  assign _134_ = fsm_state == 3'h3;
-  assign _057_[161] = rst ? 1'h0 : _133_;
-  assign _135_ = _013_ ? \step$37 [160:81] : layer[160:81];
-  assign _136_ = _137_ ? _135_ : layer[160:81];
-  assign _137_ = fsm_state == 3'h3;
-  assign _057_[160:81] = rst ? 80'h00000000000000000000 : _136_;
-  assign _138_ = _013_ ? bank : layer[80];
-  assign _139_ = _140_ ? _138_ : layer[80];
-  assign _140_ = fsm_state == 3'h3;
-  assign _057_[80] = rst ? 1'h0 : _139_;
-  assign _141_ = _013_ ? \step$37 [79:0] : layer[79:0];
-  assign _142_ = _143_ ? _141_ : layer[79:0];
-  assign _143_ = fsm_state == 3'h3;
-  assign _057_[79:0] = rst ? 80'h00000000000000000000 : _142_;
-  assign _144_ = _013_ ? flags[5] : layer[245];
-  assign _145_ = _146_ ? _144_ : layer[245];
-  assign _146_ = fsm_state == 3'h3;
-  assign _057_[245] = rst ? 1'h0 : _145_;
-  assign _147_ = \$signal$17  ? \step$37 [80:0] : front;
-  assign _148_ = _149_ ? _147_ : front;
-  assign _149_ = fsm_state == 3'h3;
-  assign _055_ = rst ? 81'h000000000000000000000 : _148_;
-  assign _150_ = running ? fsm_state : 3'h0;
-  assign _151_ = _024_ ? 3'h0 : _150_;
-  assign _152_ = abort ? 3'h0 : _151_;
-  function [2:0] _437_;
-    input [2:0] a;
-    input [17:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _437_ = b[2:0];
-      6'b????1?:
-        _437_ = b[5:3];
-      6'b???1??:
-        _437_ = b[8:6];
-      6'b??1???:
-        _437_ = b[11:9];
-      6'b?1????:
-        _437_ = b[14:12];
-      6'b1?????:
-        _437_ = b[17:15];
-      default:
-        _437_ = a;
-    endcase
-  endfunction
-  assign _153_ = _437_(fsm_state, { _171_, _169_, _165_, _161_, _157_, _152_ }, { _172_, _170_, _166_, _162_, _158_, _154_ });
-  assign _154_ = fsm_state == 3'h5;
-  assign _155_ = flags[0] ? 3'h5 : 3'h1;
-  assign _156_ = _023_ ? 3'h0 : _155_;
-  assign _157_ = abort ? 3'h0 : _156_;
-  assign _158_ = fsm_state == 3'h4;
-  assign _159_ = _017_ ? 3'h4 : fsm_state;
-  assign _160_ = _018_ ? 3'h0 : _159_;
-  assign _161_ = abort ? 3'h0 : _160_;
-  assign _162_ = fsm_state == 3'h3;
-  assign _163_ = done ? 3'h3 : fsm_state;
-  assign _164_ = _011_ ? 3'h0 : _163_;
-  assign _165_ = abort ? 3'h0 : _164_;
-  assign _166_ = fsm_state == 3'h2;
-  assign _167_ = _008_ ? 3'h2 : fsm_state;
-  assign _168_ = _010_ ? 3'h0 : _167_;
-  assign _169_ = abort ? 3'h0 : _168_;
-  assign _170_ = fsm_state == 3'h1;
-  assign _171_ = start ? 3'h1 : fsm_state;
-  assign _172_ = ! fsm_state;
-  assign _054_ = rst ? 3'h0 : _153_;
-  assign _173_ = running ? \$signal$21  : 1'h0;
-  assign _174_ = _024_ ? 1'h0 : _173_;
-  assign _175_ = abort ? 1'h0 : _174_;
-  function [0:0] _461_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _461_ = b[0:0];
-      6'b????1?:
-        _461_ = b[1:1];
-      6'b???1??:
-        _461_ = b[2:2];
-      6'b??1???:
-        _461_ = b[3:3];
-      6'b?1????:
-        _461_ = b[4:4];
-      6'b1?????:
-        _461_ = b[5:5];
-      default:
-        _461_ = a;
-    endcase
-  endfunction
-  assign _176_ = _461_(\$signal$21 , { _192_, _190_, _186_, _183_, _180_, _175_ }, { _193_, _191_, _187_, _184_, _181_, _177_ });
-  assign _177_ = fsm_state == 3'h5;
-  assign _178_ = flags[0] ? \$signal$21  : 1'h1;
-  assign _179_ = _023_ ? 1'h0 : _178_;
-  assign _180_ = abort ? 1'h0 : _179_;
-  assign _181_ = fsm_state == 3'h4;
-  assign _182_ = _018_ ? 1'h0 : \$signal$21 ;
-  assign _183_ = abort ? 1'h0 : _182_;
-  assign _184_ = fsm_state == 3'h3;
-  assign _185_ = _011_ ? 1'h0 : \$signal$21 ;
-  assign _186_ = abort ? 1'h0 : _185_;
-  assign _187_ = fsm_state == 3'h2;
-  assign _188_ = _008_ ? 1'h0 : \$signal$21 ;
-  assign _189_ = _010_ ? 1'h0 : _188_;
-  assign _190_ = abort ? 1'h0 : _189_;
-  assign _191_ = fsm_state == 3'h1;
-  assign _192_ = start ? 1'h1 : \$signal$21 ;
-  assign _193_ = ! fsm_state;
-  assign _053_ = rst ? 1'h0 : _176_;
-  assign _194_ = running ? preparing : 1'h0;
-  assign _195_ = _024_ ? 1'h0 : _194_;
-  assign _196_ = abort ? 1'h0 : _195_;
-  function [0:0] _483_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _483_ = b[0:0];
-      6'b????1?:
-        _483_ = b[1:1];
-      6'b???1??:
-        _483_ = b[2:2];
-      6'b??1???:
-        _483_ = b[3:3];
-      6'b?1????:
-        _483_ = b[4:4];
-      6'b1?????:
-        _483_ = b[5:5];
-      default:
-        _483_ = a;
-    endcase
-  endfunction
-  assign _197_ = _483_(preparing, { _213_, _211_, _208_, _204_, _201_, _196_ }, { _214_, _212_, _209_, _205_, _202_, _198_ });
-  assign _198_ = fsm_state == 3'h5;
-  assign _199_ = flags[0] ? preparing : 1'h1;
-  assign _200_ = _023_ ? 1'h0 : _199_;
-  assign _201_ = abort ? 1'h0 : _200_;
-  assign _202_ = fsm_state == 3'h4;
-  assign _203_ = _018_ ? 1'h0 : preparing;
-  assign _204_ = abort ? 1'h0 : _203_;
-  assign _205_ = fsm_state == 3'h3;
-  assign _206_ = done ? 1'h0 : preparing;
-  assign _207_ = _011_ ? 1'h0 : _206_;
-  assign _208_ = abort ? 1'h0 : _207_;
-  assign _209_ = fsm_state == 3'h2;
-  assign _210_ = _010_ ? 1'h0 : preparing;
-  assign _211_ = abort ? 1'h0 : _210_;
-  assign _212_ = fsm_state == 3'h1;
-  assign _213_ = start ? 1'h1 : preparing;
-  assign _214_ = ! fsm_state;
-  assign _052_ = rst ? 1'h0 : _197_;
-  assign _215_ = running ? busy : 1'h0;
-  assign _216_ = _024_ ? 1'h0 : _215_;
-  assign _217_ = abort ? 1'h0 : _216_;
-  function [0:0] _505_;
-    input [0:0] a;
-    input [5:0] b;
-    input [5:0] s;
-    casez (s) // synopsys parallel_case
-      6'b?????1:
-        _505_ = b[0:0];
-      6'b????1?:
-        _505_ = b[1:1];
-      6'b???1??:
-        _505_ = b[2:2];
-      6'b??1???:
-        _505_ = b[3:3];
-      6'b?1????:
-        _505_ = b[4:4];
-      6'b1?????:
-        _505_ = b[5:5];
-      default:
-        _505_ = a;
-    endcase
-  endfunction
-  assign _218_ = _505_(busy, { _232_, _230_, _227_, _224_, _221_, _217_ }, { _233_, _231_, _228_, _225_, _222_, _219_ });
-  assign _219_ = fsm_state == 3'h5;
-  assign _220_ = _023_ ? 1'h0 : busy;
-  assign _221_ = abort ? 1'h0 : _220_;
-  assign _222_ = fsm_state == 3'h4;
-  assign _223_ = _018_ ? 1'h0 : busy;
-  assign _224_ = abort ? 1'h0 : _223_;
-  assign _225_ = fsm_state == 3'h3;
-  assign _226_ = _011_ ? 1'h0 : busy;
-  assign _227_ = abort ? 1'h0 : _226_;
-  assign _228_ = fsm_state == 3'h2;
-  assign _229_ = _010_ ? 1'h0 : busy;
-  assign _230_ = abort ? 1'h0 : _229_;
-  assign _231_ = fsm_state == 3'h1;
-  assign _232_ = start ? 1'h1 : busy;
-  assign _233_ = ! fsm_state;
-  assign _051_ = rst ? 1'h0 : _218_;
-  function [2:0] _522_;
-    input [2:0] a;
-    input [5:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _522_ = b[2:0];
-      2'b1?:
-        _522_ = b[5:3];
-      default:
-        _522_ = a;
-    endcase
-  endfunction
-  assign _234_ = _522_(beat, { 3'h0, _007_[2:0] }, { _236_, _235_ });
-  assign _235_ = fsm_state == 3'h1;
-  assign _236_ = ! fsm_state;
-  assign _050_ = rst ? 3'h0 : _234_;
-  assign _237_ = _013_ ? _014_ : bank;
-  function [0:0] _527_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _527_ = b[0:0];
-      2'b1?:
-        _527_ = b[1:1];
-      default:
-        _527_ = a;
-    endcase
-  endfunction
-  assign _238_ = _527_(bank, { 1'h0, _237_ }, { _240_, _239_ });
-  assign _239_ = fsm_state == 3'h3;
-  assign _240_ = ! fsm_state;
-  assign _049_ = rst ? 1'h0 : _238_;
-  function [1:0] _531_;
-    input [1:0] a;
-    input [3:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _531_ = b[1:0];
-      2'b1?:
-        _531_ = b[3:2];
-      default:
-        _531_ = a;
-    endcase
-  endfunction
-  assign _241_ = _531_(place, { 2'h0, _022_[1:0] }, { _243_, _242_ });
-  assign _242_ = fsm_state == 3'h4;
-  assign _243_ = ! fsm_state;
-  assign _048_ = rst ? 2'h0 : _241_;
-  function [4:0] _535_;
-    input [4:0] a;
-    input [9:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _535_ = b[4:0];
-      2'b1?:
-        _535_ = b[9:5];
-      default:
-        _535_ = a;
-    endcase
-  endfunction
-  assign _244_ = _535_(step, { 5'h00, _019_[4:0] }, { _246_, _245_ });
-  assign _245_ = fsm_state == 3'h4;
-  assign _246_ = ! fsm_state;
-  assign _047_ = rst ? 5'h00 : _244_;
-  assign _247_ = \$signal$25  ? address : { 1'h0, load_address };
-  assign _248_ = memory__enable ? _006_[8:0] : _247_;
-  assign _249_ = preparing ? _248_ : following;
-  assign _046_ = rst ? 9'h000 : _249_;
-  assign _250_ = preparing ? _005_ : 1'h0;
-  assign _044_ = rst ? 1'h0 : _250_;
-  assign _251_ = _004_ ? address : following;
-  assign _252_ = _253_ ? \program [8:0] : _251_;
-  assign _253_ = ! fsm_state;
-  assign _043_ = rst ? 9'h000 : _252_;
-  assign _042_ = rst ? 1'h0 : \$signal$21 ;
-  assign _041_ = rst ? 3'h0 : { arriving[1:0], \$signal$21  };
-  assign _040_ = rst ? 1'h0 : _002_;
-  assign _039_ = rst ? 1'h0 : _001_;
-  assign _038_ = rst ? 1'h0 : _060_;
-  assign _254_ = _255_ ? conv : 1'h0;
-  assign _255_ = fsm_state == 3'h4;
-  assign _037_ = rst ? 1'h0 : _254_;
-  assign _256_ = _257_ ? \$signal$17  : 1'h0;
-  assign _257_ = fsm_state == 3'h4;
-  assign _036_ = rst ? 1'h0 : _256_;
-  assign _258_ = _059_ ? error : failure;
-  assign _259_ = _056_ ? 4'h8 : _258_;
-  assign _260_ = _045_ ? fault : _259_;
-  assign _261_ = _262_ ? 4'h0 : _260_;
-  assign _262_ = ! fsm_state;
-  assign _035_ = rst ? 4'h0 : _261_;
-  assign _033_ = rst ? 1'h0 : _034_;
-  assign _032_ = rst ? 1'h0 : memory__enable;
-  assign _031_ = rst ? 1'h0 : _000_;
-  tiny_w4a4_sequencer_check check (
-    .clk(clk),
-    .data(load__data),
-    .done(done),
-    .\error$62 (error),
-    .flags(flags),
-    .kind(kind),
-    .last_word(last_word),
-    .load_address(load_address),
-    .loaded(loaded),
-    .place(place),
-    .\port$2219$27 ({ section, load }),
-    .rst(rst),
-    .step(\step$37 ),
-    .stop(stop),
-    .valid(arriving[2])
-  );
-  tiny_w4a4_sequencer_loader loader (
-    .bank(bank),
-    .\beat$19 (load__beat),
-    .clk(clk),
-    .kind(kind),
-    .last_word(last_word),
-    .loaded(loaded),
-    .\port$2219$27 ({ section, load }),
-    .\port$2278$1 (\port$2278$1 ),
-    .read(read),
-    .rst(rst),
-    .targets(targets),
-    .\word$20 (load__word)
-  );
-endmodule
-
-module tiny_w4a4_sequencer_check(rst, stop, valid, place, kind, flags, \port$2219$27 , last_word, step, load_address, done, \error$62 , loaded, data, clk);
-  input rst;
-  wire rst;
-  input stop;
-  wire stop;
-  input valid;
-  wire valid;
-  input [1:0] place;
-  wire [1:0] place;
-  output [1:0] kind;
-  reg [1:0] kind = 2'h0;
-  output [6:0] flags;
-  reg [6:0] flags = 7'h00;
-  output [1:0] \port$2219$27 ;
-  wire [1:0] \port$2219$27 ;
-  output [2:0] last_word;
-  wire [2:0] last_word;
-  output [342:0] step;
-  reg [342:0] step = 343'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
-  output [7:0] load_address;
-  reg [7:0] load_address = 8'h00;
-  output done;
-  wire done;
-  output [3:0] \error$62 ;
-  wire [3:0] \error$62 ;
-  input loaded;
-  wire loaded;
-  input [63:0] data;
-  wire [63:0] data;
-  input clk;
-  wire clk;
-  wire [3:0] _000_;
-  wire _001_;
-  wire [39:0] _002_;
-  wire [69:0] _003_;
-  wire [12:0] _004_;
-  wire [15:0] _005_;
-  wire [16:0] _006_;
-  wire _007_;
-  wire [2:0] _008_;
-  wire [342:0] _009_;
-  wire [7:0] _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire _015_;
-  wire [4:0] _016_;
-  wire [7:0] _017_;
-  wire [7:0] _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire [6:0] _025_;
-  wire _026_;
-  wire [31:0] _027_;
-  wire _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire _036_;
-  wire [31:0] _037_;
-  wire _038_;
-  wire _039_;
-  wire _040_;
-  wire _041_;
-  wire _042_;
-  wire _043_;
-  wire _044_;
-  wire _045_;
-  wire _046_;
-  wire _047_;
-  wire _048_;
-  wire _049_;
-  wire _050_;
-  wire [15:0] _051_;
-  wire [15:0] _052_;
-  wire [16:0] _053_;
-  wire [16:0] _054_;
-  wire [18:0] _055_;
-  wire [3:0] _056_;
-  wire _057_;
-  wire _058_;
-  wire _059_;
-  wire _060_;
-  wire _061_;
-  wire _062_;
-  wire _063_;
-  wire _064_;
-  wire _065_;
-  wire _066_;
-  wire _067_;
-  wire _068_;
-  wire _069_;
-  wire _070_;
-  wire _071_;
-  wire _072_;
-  wire _073_;
-  wire _074_;
-  wire _075_;
-  wire _076_;
-  wire _077_;
-  wire _078_;
-  wire _079_;
-  wire _080_;
-  wire _081_;
-  wire _082_;
-  wire _083_;
-  wire _084_;
-  wire _085_;
-  wire _086_;
-  wire _087_;
-  wire _088_;
-  wire [4:0] _089_;
-  wire _090_;
-  wire _091_;
-  wire [31:0] _092_;
-  wire [4:0] _093_;
-  wire _094_;
-  wire _095_;
-  wire _096_;
-  wire _097_;
-  wire _098_;
-  wire _099_;
-  wire _100_;
-  wire _101_;
-  wire [2:0] _102_;
-  wire [31:0] _103_;
-  wire [1:0] _104_;
-  wire [6:0] _105_;
-  wire [3:0] _106_;
-  wire _107_;
-  wire [5:0] _108_;
-  wire [39:0] _109_;
-  wire _110_;
-  wire _111_;
-  wire _112_;
-  wire _113_;
-  wire [4:0] _114_;
-  wire [4:0] _115_;
-  wire [4:0] _116_;
-  wire _117_;
-  wire _118_;
-  wire _119_;
-  wire _120_;
-  wire _121_;
-  wire _122_;
-  wire _123_;
-  wire _124_;
-  wire _125_;
-  wire [22:0] _126_;
-  wire [22:0] _127_;
-  wire [16:0] _128_;
-  wire _129_;
-  wire _130_;
-  wire _131_;
-  wire _132_;
-  wire _133_;
-  wire _134_;
-  wire _135_;
-  wire _136_;
-  wire _137_;
-  wire _138_;
-  wire _139_;
-  wire _140_;
-  wire _141_;
-  wire [16:0] _142_;
-  wire _143_;
-  wire _144_;
-  wire _145_;
-  wire _146_;
-  wire _147_;
-  wire [2:0] _148_;
-  wire _149_;
-  wire [3:0] _150_;
-  wire [1:0] _151_;
-  wire [3:0] _152_;
-  wire [1:0] _153_;
-  wire _154_;
-  wire _155_;
-  wire _156_;
-  wire [1:0] _157_;
-  wire [3:0] _158_;
-  wire [39:0] _159_;
-  wire [7:0] _160_;
-  wire _161_;
-  wire _162_;
-  wire [3:0] _163_;
-  wire [1:0] _164_;
-  wire [7:0] _165_;
-  wire [1:0] _166_;
-  wire [3:0] _167_;
-  wire [1:0] _168_;
-  wire [9:0] _169_;
-  wire [9:0] _170_;
-  wire [9:0] _171_;
-  wire [9:0] _172_;
-  wire [2:0] _173_;
-  wire [2:0] _174_;
-  wire [9:0] _175_;
-  wire [9:0] _176_;
-  wire [2:0] _177_;
-  wire [9:0] _178_;
-  wire [3:0] _179_;
-  wire [5:0] _180_;
-  wire [2:0] _181_;
-  wire _182_;
-  wire [16:0] _183_;
-  wire [15:0] _184_;
-  wire [69:0] _185_;
-  wire [69:0] _186_;
-  wire [39:0] _187_;
-  wire [39:0] _188_;
-  wire _189_;
-  wire _190_;
-  wire _191_;
-  wire _192_;
-  wire _193_;
-  wire _194_;
-  wire _195_;
-  wire _196_;
-  wire _197_;
-  wire _198_;
-  wire _199_;
-  wire _200_;
-  wire _201_;
-  wire _202_;
-  wire _203_;
-  wire _204_;
-  wire _205_;
-  wire _206_;
-  wire [6:0] _207_;
-  wire [1:0] _208_;
-  wire [31:0] _209_;
-  wire [31:0] _210_;
-  wire [2:0] _211_;
-  wire [2:0] _212_;
+  wire [10:0] _211_;
+  wire [1:0] _212_;
+  wire [31:0] _213_;
+  wire [31:0] _214_;
+  wire [2:0] _215_;
+  wire [2:0] _216_;
   reg \$signal  = 1'h0;
   reg [39:0] \$signal$13  = 40'h0000000000;
   reg \$signal$24  = 1'h0;
@@ -8590,74 +9892,74 @@ module tiny_w4a4_sequencer_check(rst, stop, valid, place, kind, flags, \port$221
   reg wrong_format = 1'h0;
   reg wrong_kind = 1'h0;
   reg wrong_order = 1'h0;
-  reg [39:0] _324_ [63:0];
+  reg [39:0] _332_ [63:0];
   initial begin
-    _324_[0] = 40'h0000001020;
-    _324_[1] = 40'h80000b0830;
-    _324_[2] = 40'h84002b0831;
-    _324_[3] = 40'h88006b5001;
-    _324_[4] = 40'h8c004b0822;
-    _324_[5] = 40'h0c00eba3a1;
-    _324_[6] = 40'h9000cb3132;
-    _324_[7] = 40'h1000abb3b2;
-    _324_[8] = 40'h13408ba108;
-    _324_[9] = 40'h10008b8120;
-    _324_[10] = 40'h10008bcb89;
-    _324_[11] = 40'h10008b8130;
-    _324_[12] = 40'h10008bcb8a;
-    _324_[13] = 40'h10008b8101;
-    _324_[14] = 40'h10008bbb91;
-    _324_[15] = 40'h94008bb90b;
-    _324_[16] = 40'h14008b8121;
-    _324_[17] = 40'h14008bc3a0;
-    _324_[18] = 40'h16008c8930;
-    _324_[19] = 40'h15c08c8901;
-    _324_[20] = 40'h17008c9911;
-    _324_[21] = 40'h17008c9881;
-    _324_[22] = 40'h16c08ca011;
-    _324_[23] = 40'h16c08ca081;
-    _324_[24] = 40'h16808ca811;
-    _324_[25] = 40'h16808ca8a1;
-    _324_[26] = 40'h16c08c9821;
-    _324_[27] = 40'h16c08ca803;
-    _324_[28] = 40'h98c08c8013;
-    _324_[29] = 40'h9f408eac23;
-    _324_[30] = 40'ha0c08e8033;
-    _324_[31] = 40'ha7408eac04;
-    _324_[32] = 40'ha8808e8014;
-    _324_[33] = 40'haf408eac24;
-    _324_[34] = 40'hb0808e8034;
-    _324_[35] = 40'hb7408eac05;
-    _324_[36] = 40'hb8c08e8015;
-    _324_[37] = 40'hbf408eac25;
-    _324_[38] = 40'hc0c08e8035;
-    _324_[39] = 40'hc7408eac06;
-    _324_[40] = 40'hc8808ea802;
-    _324_[41] = 40'hcd008e8012;
-    _324_[42] = 40'hd340908c01;
-    _324_[43] = 40'h5000908011;
-    _324_[44] = 40'h50009080d1;
-    _324_[45] = 40'hd402908021;
-    _324_[46] = 40'h54048ab0a2;
-    _324_[47] = 40'h54008bb3a1;
-    _324_[48] = 40'h54008b8131;
-    _324_[49] = 40'h54008bdb81;
-    _324_[50] = 40'h54008b8111;
-    _324_[51] = 40'h54008b80d1;
-    _324_[52] = 40'h54428b8020;
-    _324_[53] = 40'h54448ca8a2;
-    _324_[54] = 40'hda412ca821;
-    _324_[55] = 40'h58010c8061;
-    _324_[56] = 40'h59830c8020;
-    _324_[57] = 40'h59850ce68c;
-    _324_[58] = 40'h59410ca822;
-    _324_[59] = 40'h5b410c8062;
-    _324_[60] = 40'h58090c8032;
-    _324_[61] = 40'h5b410c8072;
-    _324_[62] = 40'h58190c8072;
-    _324_[63] = 40'h58310c8072;
+    _332_[0] = 40'h0000001020;
+    _332_[1] = 40'h80000b0830;
+    _332_[2] = 40'h84002b0831;
+    _332_[3] = 40'h88006b5001;
+    _332_[4] = 40'h8c004b0822;
+    _332_[5] = 40'h0c00eba3a1;
+    _332_[6] = 40'h9000cb3132;
+    _332_[7] = 40'h1000abb3b2;
+    _332_[8] = 40'h13408ba108;
+    _332_[9] = 40'h10008b8120;
+    _332_[10] = 40'h10008bcb89;
+    _332_[11] = 40'h10008b8130;
+    _332_[12] = 40'h10008bcb8a;
+    _332_[13] = 40'h10008b8101;
+    _332_[14] = 40'h10008bbb91;
+    _332_[15] = 40'h94008bb90b;
+    _332_[16] = 40'h14008b8121;
+    _332_[17] = 40'h14008bc3a0;
+    _332_[18] = 40'h16008c8930;
+    _332_[19] = 40'h15c08c8901;
+    _332_[20] = 40'h17008c9911;
+    _332_[21] = 40'h17008c9881;
+    _332_[22] = 40'h16c08ca011;
+    _332_[23] = 40'h16c08ca081;
+    _332_[24] = 40'h16808ca811;
+    _332_[25] = 40'h16808ca8a1;
+    _332_[26] = 40'h16c08c9821;
+    _332_[27] = 40'h16c08ca803;
+    _332_[28] = 40'h98c08c8013;
+    _332_[29] = 40'h9f408eac23;
+    _332_[30] = 40'ha0c08e8033;
+    _332_[31] = 40'ha7408eac04;
+    _332_[32] = 40'ha8808e8014;
+    _332_[33] = 40'haf408eac24;
+    _332_[34] = 40'hb0808e8034;
+    _332_[35] = 40'hb7408eac05;
+    _332_[36] = 40'hb8c08e8015;
+    _332_[37] = 40'hbf408eac25;
+    _332_[38] = 40'hc0c08e8035;
+    _332_[39] = 40'hc7408eac06;
+    _332_[40] = 40'hc8808ea802;
+    _332_[41] = 40'hcd008e8012;
+    _332_[42] = 40'hd340908c01;
+    _332_[43] = 40'h5000908011;
+    _332_[44] = 40'h50009080d1;
+    _332_[45] = 40'hd402908021;
+    _332_[46] = 40'h54048ab0a2;
+    _332_[47] = 40'h54008bb3a1;
+    _332_[48] = 40'h54008b8131;
+    _332_[49] = 40'h54008bdb81;
+    _332_[50] = 40'h54008b8111;
+    _332_[51] = 40'h54008b80d1;
+    _332_[52] = 40'h54428b8020;
+    _332_[53] = 40'h54448ca8a2;
+    _332_[54] = 40'hda412ca821;
+    _332_[55] = 40'h58010c8061;
+    _332_[56] = 40'h59830c8020;
+    _332_[57] = 40'h59850ce68c;
+    _332_[58] = 40'h59410ca822;
+    _332_[59] = 40'h5b410c8062;
+    _332_[60] = 40'h58090c8032;
+    _332_[61] = 40'h5b410c8072;
+    _332_[62] = 40'h58190c8072;
+    _332_[63] = 40'h58310c8072;
   end
-  assign _109_ = _324_[number];
+  assign _113_ = _332_[number];
   reg [15:0] column_0 [12:0];
   always @(posedge clk) begin
     if (\$signature__en )
@@ -8683,576 +9985,440 @@ module tiny_w4a4_sequencer_check(rst, stop, valid, place, kind, flags, \port$221
   end
   assign \read__data$22  = column_3[operation[2:0]];
   assign _000_ = \$signature__addr$47  + 1'h1;
-  assign _027_ = _checksum ^ data[31:0];
-  assign _037_ = _027_ ^ data[63:32];
-  assign _048_ = ! \$signature__addr$47 ;
-  assign _057_ = valid & _048_;
-  assign _068_ = data[7:0] != 8'hf7;
-  assign _079_ = ! data[11:8];
-  assign _090_ = data[11:8] > 2'h3;
-  assign _098_ = _079_ | _090_;
+  assign _033_ = _checksum ^ data[31:0];
+  assign _043_ = _033_ ^ data[63:32];
+  assign _054_ = ! \$signature__addr$47 ;
+  assign _063_ = valid & _054_;
+  assign _072_ = data[7:0] != 8'hf7;
+  assign _083_ = ! data[11:8];
+  assign _094_ = data[11:8] > 2'h3;
+  assign _102_ = _083_ | _094_;
   assign _001_ = | data[15:12];
   assign _012_ = \$signature__addr$47  == 3'h6;
-  assign _021_ = valid & _012_;
-  assign _022_ = data[47:32] != 11'h404;
-  assign _023_ = \$signature__addr$47  == 3'h7;
-  assign _024_ = valid & _023_;
-  assign _028_ = number[1] ^ number[0];
-  assign _029_ = & { number[1:0], 1'h1 };
-  assign _030_ = number[2] ^ _029_;
-  assign _031_ = & { number[2:0], 1'h1 };
-  assign _032_ = number[3] ^ _031_;
-  assign _033_ = & { number[3:0], 1'h1 };
-  assign _034_ = number[4] ^ _033_;
-  assign _035_ = & { number[4:0], 1'h1 };
-  assign _036_ = number[5] ^ _035_;
-  assign _038_ = kind == 1'h1;
-  assign _039_ = kind == 2'h2;
-  assign _040_ = kind == 2'h3;
-  assign _041_ = kind == 2'h2;
-  assign _042_ = ~ _041_;
-  assign _043_ = flags[1] | flags[6];
-  assign _044_ = flags[4] | flags[5];
-  assign _045_ = kind == 2'h3;
-  assign _046_ = flags[4] | flags[5];
-  assign _047_ = _045_ & _046_;
-  assign _049_ = kind == 2'h3;
-  assign _050_ = _049_ & flags[5];
-  assign _025_ = operation[5:4] * 5'h10;
-  assign _051_ = { \read__data$22 , \read__data$21 , \read__data$20 , read__data } >> _025_;
-  assign _052_ = operation[6] ? 16'h0000 : _051_;
-  assign _053_ = accumulator ^ { operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8] };
-  assign _054_ = operation[7] ? _053_ : operation[46:30];
-  assign _055_ = { operand, 1'h1 } + { _054_, carry_in };
-  assign _056_ = count - 1'h1;
-  assign _058_ = kind == 1'h1;
-  assign _059_ = ! place;
-  assign _060_ = _058_ != _059_;
-  assign _061_ = kind == 2'h2;
-  assign _062_ = place == 1'h1;
-  assign _063_ = _061_ != _062_;
-  assign _064_ = _060_ | _063_;
-  assign _065_ = kind == 2'h3;
-  assign _066_ = place == 2'h2;
-  assign _067_ = flags[1] != _066_;
-  assign _069_ = _065_ & _067_;
-  assign _070_ = _064_ | _069_;
-  assign _071_ = flags[6] != flags[0];
-  assign _072_ = _070_ | _071_;
-  assign _073_ = kind == 2'h3;
-  assign _074_ = ~ _073_;
-  assign _075_ = _074_ & flags[0];
-  assign _076_ = _072_ | _075_;
-  assign _077_ = _wrong[1] | _wrong[2];
-  assign _078_ = kind == 2'h3;
-  assign _080_ = flags[4] | flags[5];
-  assign _081_ = ~ _080_;
-  assign _082_ = _078_ & _081_;
-  assign _083_ = ~ flags[6];
-  assign _084_ = _082_ & _083_;
-  assign _085_ = _077_ | _084_;
-  assign _086_ = | _checksum;
-  assign _087_ = _wrong[0] | _086_;
-  assign _088_ = ! operation[20:17];
-  assign _089_ = _088_ ? error : { 1'h0, operation[20:17] };
-  assign _091_ = ! accumulator;
-  assign _092_ = 1'h1 << \$signal$13 [38:34];
+  assign _023_ = valid & _012_;
+  assign _028_ = data[47:32] != 11'h404;
+  assign _029_ = \$signature__addr$47  == 3'h7;
+  assign _030_ = valid & _029_;
+  assign _034_ = number[1] ^ number[0];
+  assign _035_ = & { number[1:0], 1'h1 };
+  assign _036_ = number[2] ^ _035_;
+  assign _037_ = & { number[2:0], 1'h1 };
+  assign _038_ = number[3] ^ _037_;
+  assign _039_ = & { number[3:0], 1'h1 };
+  assign _040_ = number[4] ^ _039_;
+  assign _041_ = & { number[4:0], 1'h1 };
+  assign _042_ = number[5] ^ _041_;
+  assign _044_ = kind == 1'h1;
+  assign _045_ = kind == 2'h2;
+  assign _046_ = kind == 2'h3;
+  assign _047_ = kind == 2'h2;
+  assign _048_ = ~ _047_;
+  assign _049_ = flags[1] | flags[6];
+  assign _050_ = flags[4] | flags[5];
+  assign _051_ = kind == 2'h3;
+  assign _052_ = flags[4] | flags[5];
+  assign _053_ = _051_ & _052_;
+  assign _055_ = kind == 2'h3;
+  assign _056_ = _055_ & flags[5];
+  assign _031_ = operation[5:4] * 5'h10;
+  assign _057_ = { \read__data$22 , \read__data$21 , \read__data$20 , read__data } >> _031_;
+  assign _058_ = operation[6] ? 16'h0000 : _057_;
+  assign _059_ = accumulator ^ { operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8], operation[8] };
+  assign _060_ = operation[7] ? _059_ : operation[46:30];
+  assign _061_ = { operand, 1'h1 } + { _060_, carry_in };
+  assign _062_ = count - 1'h1;
+  assign _064_ = kind == 1'h1;
+  assign _065_ = ! place;
+  assign _066_ = _064_ != _065_;
+  assign _067_ = kind == 2'h2;
+  assign _068_ = place == 1'h1;
+  assign _069_ = _067_ != _068_;
+  assign _070_ = _066_ | _069_;
+  assign _071_ = kind == 2'h3;
+  assign _073_ = place == 2'h2;
+  assign _074_ = flags[1] != _073_;
+  assign _075_ = _071_ & _074_;
+  assign _076_ = _070_ | _075_;
+  assign _077_ = ~ flags[6];
+  assign _078_ = flags[0] & _077_;
+  assign _079_ = _076_ | _078_;
+  assign _080_ = ~ flags[0];
+  assign _081_ = flags[6] & _080_;
+  assign _082_ = _079_ | _081_;
+  assign _084_ = kind == 2'h3;
+  assign _085_ = ~ _084_;
+  assign _086_ = _085_ & flags[0];
+  assign _087_ = _082_ | _086_;
+  assign _088_ = _wrong[1] | _wrong[2];
+  assign _089_ = kind == 2'h3;
+  assign _090_ = flags[4] | flags[5];
+  assign _091_ = ~ _090_;
+  assign _092_ = _089_ & _091_;
+  assign _093_ = ~ flags[6];
+  assign _095_ = _092_ & _093_;
+  assign _096_ = _088_ | _095_;
+  assign _097_ = | _checksum;
+  assign _098_ = _wrong[0] | _097_;
+  assign _099_ = ! operation[20:17];
+  assign _100_ = _099_ ? error : { 1'h0, operation[20:17] };
+  assign _101_ = ! accumulator;
+  assign _103_ = 1'h1 << \$signal$13 [38:34];
   assign applies = bits >> operation[14:11];
-  assign _093_ = 4'h8 + operation[24:22];
-  assign _094_ = | count[2:1];
-  assign _095_ = operation[26] & _094_;
-  assign _096_ = ~ loaded;
-  assign _097_ = operation[27] & _096_;
-  assign hold = _095_ | _097_;
-  assign _099_ = ~ \$signal$39 ;
-  assign _100_ = \$signal  & judged[0];
-  assign _101_ = _100_ & wrong;
+  assign _104_ = 4'h8 + operation[24:22];
+  assign _105_ = | count[2:1];
+  assign _106_ = operation[26] & _105_;
+  assign _107_ = ~ loaded;
+  assign _108_ = operation[27] & _107_;
+  assign hold = _106_ | _108_;
+  assign _109_ = ~ \$signal$39 ;
+  assign _110_ = \$signal  & judged[0];
+  assign _111_ = _110_ & wrong;
   always @(posedge clk)
-    \$signature__addr$47  <= _102_;
+    \$signature__addr$47  <= _112_;
   always @(posedge clk)
-    _checksum <= _103_;
+    _checksum <= _002_;
   always @(posedge clk)
-    kind <= _104_;
+    kind <= _003_;
   always @(posedge clk)
-    flags <= _105_;
+    flags <= _004_;
   always @(posedge clk)
-    _wrong <= _106_;
+    _wrong <= _005_;
   always @(posedge clk)
-    \$signal  <= _107_;
+    \$signal  <= _006_;
   always @(posedge clk)
-    number <= _108_;
+    number <= _007_;
   always @(posedge clk)
-    \$signal$13  <= _002_;
+    \$signal$13  <= _008_;
   always @(posedge clk)
-    operation <= _003_;
+    operation <= _009_;
   always @(posedge clk)
-    bits <= _004_;
+    bits <= _010_;
   always @(posedge clk)
-    operand <= _005_;
+    operand <= _011_;
   always @(posedge clk)
-    accumulator <= _006_;
+    accumulator <= _013_;
   always @(posedge clk)
-    \$signal$24  <= _007_;
+    \$signal$24  <= _014_;
   always @(posedge clk)
-    count <= _008_;
+    count <= _015_;
   always @(posedge clk)
-    step <= _009_;
+    step <= _016_;
   always @(posedge clk)
-    load_address <= _010_;
+    load_address <= _017_;
   always @(posedge clk)
-    wrong_format <= _011_;
+    wrong_format <= _018_;
   always @(posedge clk)
-    wrong_order <= _013_;
+    wrong_order <= _019_;
   always @(posedge clk)
-    wrong_kind <= _014_;
+    wrong_kind <= _020_;
   always @(posedge clk)
-    wrong_checksum <= _015_;
+    wrong_checksum <= _021_;
   always @(posedge clk)
-    error <= _016_;
+    error <= _022_;
   always @(posedge clk)
-    summed <= _017_;
+    summed <= _024_;
   always @(posedge clk)
-    judged <= _018_;
+    judged <= _025_;
   always @(posedge clk)
-    \$signal$39  <= _019_;
+    \$signal$39  <= _026_;
   always @(posedge clk)
-    carried <= _020_;
-  assign _026_ = ~ number[0];
-  assign \error$62  = _101_ ? judged[6:3] : 4'h0;
-  function [0:0] _326_;
+    carried <= _027_;
+  assign _032_ = ~ number[0];
+  assign \error$62  = _111_ ? judged[6:3] : 4'h0;
+  function [0:0] _334_;
     input [0:0] a;
     input [3:0] b;
     input [3:0] s;
     casez (s) // synopsys parallel_case
       4'b???1:
-        _326_ = b[0:0];
+        _334_ = b[0:0];
       4'b??1?:
-        _326_ = b[1:1];
+        _334_ = b[1:1];
       4'b?1??:
-        _326_ = b[2:2];
+        _334_ = b[2:2];
       4'b1???:
-        _326_ = b[3:3];
+        _334_ = b[3:3];
       default:
-        _326_ = a;
+        _334_ = a;
     endcase
   endfunction
-  assign wrong = _326_(1'hx, { 1'h1, carried, \$signal$39 , _099_ }, { _113_, _112_, _111_, _110_ });
-  assign _110_ = judged[2:1] == 2'h3;
-  assign _111_ = judged[2:1] == 2'h2;
-  assign _112_ = judged[2:1] == 2'h1;
-  assign _113_ = ! judged[2:1];
-  assign _114_ = wrong_format ? 5'h04 : 5'h00;
-  assign _115_ = wrong_order ? 5'h03 : _114_;
-  assign _116_ = wrong_kind ? 5'h02 : _115_;
-  assign first = wrong_checksum ? 5'h01 : _116_;
-  function [0:0] _335_;
+  assign wrong = _334_(1'hx, { 1'h1, carried, \$signal$39 , _109_ }, { _117_, _116_, _115_, _114_ });
+  assign _114_ = judged[2:1] == 2'h3;
+  assign _115_ = judged[2:1] == 2'h2;
+  assign _116_ = judged[2:1] == 2'h1;
+  assign _117_ = ! judged[2:1];
+  assign _118_ = wrong_format ? 5'h04 : 5'h00;
+  assign _119_ = wrong_order ? 5'h03 : _118_;
+  assign _120_ = wrong_kind ? 5'h02 : _119_;
+  assign first = wrong_checksum ? 5'h01 : _120_;
+  function [0:0] _343_;
     input [0:0] a;
     input [2:0] b;
     input [2:0] s;
     casez (s) // synopsys parallel_case
       3'b??1:
-        _335_ = b[0:0];
+        _343_ = b[0:0];
       3'b?1?:
-        _335_ = b[1:1];
+        _343_ = b[1:1];
       3'b1??:
-        _335_ = b[2:2];
+        _343_ = b[2:2];
       default:
-        _335_ = a;
+        _343_ = a;
     endcase
   endfunction
-  assign carry_in = _335_(1'h0, { 1'h1, \$signal$24 , operand[0] }, { _119_, _118_, _117_ });
-  assign _117_ = operation[10:9] == 2'h3;
-  assign _118_ = operation[10:9] == 2'h2;
-  assign _119_ = operation[10:9] == 2'h1;
+  assign carry_in = _343_(1'h0, { 1'h1, \$signal$24 , operand[0] }, { _123_, _122_, _121_ });
+  assign _121_ = operation[10:9] == 2'h3;
+  assign _122_ = operation[10:9] == 2'h2;
+  assign _123_ = operation[10:9] == 2'h1;
   assign \$signature__data  = operation[21] ? accumulator[15:0] : data[15:0];
-  assign \$signature__addr  = operation[21] ? _093_[3:0] : { 1'h0, \$signature__addr$47  };
-  function [0:0] _341_;
+  assign \$signature__addr  = operation[21] ? _104_[3:0] : { 1'h0, \$signature__addr$47  };
+  function [0:0] _349_;
     input [0:0] a;
     input [4:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _341_ = b[0:0];
+        _349_ = b[0:0];
       5'b???1?:
-        _341_ = b[1:1];
+        _349_ = b[1:1];
       5'b??1??:
-        _341_ = b[2:2];
+        _349_ = b[2:2];
       5'b?1???:
-        _341_ = b[3:3];
+        _349_ = b[3:3];
       5'b1????:
-        _341_ = b[4:4];
+        _349_ = b[4:4];
       default:
-        _341_ = a;
+        _349_ = a;
     endcase
   endfunction
-  assign _120_ = _341_(valid, { bits[3], bits[3], bits[3], bits[4], bits[1] }, { _125_, _124_, _123_, _122_, _121_ });
-  assign _121_ = operation[24:22] == 3'h4;
-  assign _122_ = operation[24:22] == 3'h3;
-  assign _123_ = operation[24:22] == 3'h2;
-  assign _124_ = operation[24:22] == 3'h1;
-  assign _125_ = ! operation[24:22];
-  assign \$signature__en  = operation[21] ? _120_ : valid;
-  assign _126_ = \$signal$13 [39] ? _092_[22:0] : 23'h000000;
-  assign _127_ = hold ? 23'h000000 : _126_;
-  assign \entry$16.outputs  = \$signal  ? _127_ : 23'h000000;
-  function [16:0] _351_;
+  assign _124_ = _349_(valid, { bits[3], bits[3], bits[3], bits[4], bits[1] }, { _129_, _128_, _127_, _126_, _125_ });
+  assign _125_ = operation[24:22] == 3'h4;
+  assign _126_ = operation[24:22] == 3'h3;
+  assign _127_ = operation[24:22] == 3'h2;
+  assign _128_ = operation[24:22] == 3'h1;
+  assign _129_ = ! operation[24:22];
+  assign \$signature__en  = operation[21] ? _124_ : valid;
+  assign _130_ = \$signal$13 [39] ? _103_[22:0] : 23'h000000;
+  assign _131_ = hold ? 23'h000000 : _130_;
+  assign \entry$16.outputs  = \$signal  ? _131_ : 23'h000000;
+  function [16:0] _359_;
     input [16:0] a;
     input [220:0] b;
     input [12:0] s;
     casez (s) // synopsys parallel_case
       13'b????????????1:
-        _351_ = b[16:0];
+        _359_ = b[16:0];
       13'b???????????1?:
-        _351_ = b[33:17];
+        _359_ = b[33:17];
       13'b??????????1??:
-        _351_ = b[50:34];
+        _359_ = b[50:34];
       13'b?????????1???:
-        _351_ = b[67:51];
+        _359_ = b[67:51];
       13'b????????1????:
-        _351_ = b[84:68];
+        _359_ = b[84:68];
       13'b???????1?????:
-        _351_ = b[101:85];
+        _359_ = b[101:85];
       13'b??????1??????:
-        _351_ = b[118:102];
+        _359_ = b[118:102];
       13'b?????1???????:
-        _351_ = b[135:119];
+        _359_ = b[135:119];
       13'b????1????????:
-        _351_ = b[152:136];
+        _359_ = b[152:136];
       13'b???1?????????:
-        _351_ = b[169:153];
+        _359_ = b[169:153];
       13'b??1??????????:
-        _351_ = b[186:170];
+        _359_ = b[186:170];
       13'b?1???????????:
-        _351_ = b[203:187];
+        _359_ = b[203:187];
       13'b1????????????:
-        _351_ = b[220:204];
+        _359_ = b[220:204];
       default:
-        _351_ = a;
+        _359_ = a;
     endcase
   endfunction
-  assign _128_ = _351_(17'h00000, 221'h10000fef1ff793fed7ffd7fff5fffcfffebfff7fffdffff7fffdffff, { _141_, _140_, _139_, _138_, _137_, _136_, _135_, _134_, _133_, _132_, _131_, _130_, _129_ });
-  assign _129_ = \$signal$13 [33:30] == 4'hd;
-  assign _130_ = \$signal$13 [33:30] == 4'hc;
-  assign _131_ = \$signal$13 [33:30] == 4'hb;
-  assign _132_ = \$signal$13 [33:30] == 4'ha;
-  assign _133_ = \$signal$13 [33:30] == 4'h9;
-  assign _134_ = \$signal$13 [33:30] == 4'h8;
-  assign _135_ = \$signal$13 [33:30] == 4'h7;
-  assign _136_ = \$signal$13 [33:30] == 4'h6;
-  assign _137_ = \$signal$13 [33:30] == 4'h5;
-  assign _138_ = \$signal$13 [33:30] == 4'h4;
-  assign _139_ = \$signal$13 [33:30] == 4'h3;
-  assign _140_ = \$signal$13 [33:30] == 4'h2;
-  assign _141_ = \$signal$13 [33:30] == 4'h1;
-  assign _142_ = hold ? 17'h00000 : _128_;
-  assign \entry$16.constant  = \$signal  ? _142_ : 17'h00000;
-  assign _143_ = hold ? 1'h0 : \$signal$13 [29];
-  assign \entry$16.end  = \$signal  ? _143_ : 1'h0;
-  assign _144_ = hold ? 1'h0 : \$signal$13 [28];
-  assign \entry$16.section  = \$signal  ? _144_ : 1'h0;
-  assign _145_ = hold ? 1'h0 : \$signal$13 [27];
-  assign \entry$16.load  = \$signal  ? _145_ : 1'h0;
-  assign _146_ = hold ? 1'h0 : \$signal$13 [26];
-  assign \entry$16.repeat  = \$signal  ? _146_ : 1'h0;
-  assign _147_ = hold ? 1'h0 : \$signal$13 [25];
-  assign \entry$16.count  = \$signal  ? _147_ : 1'h0;
-  assign _148_ = hold ? 3'h0 : \$signal$13 [24:22];
-  assign \entry$16.place  = \$signal  ? _148_ : 3'h0;
-  assign _149_ = hold ? 1'h0 : \$signal$13 [21];
-  assign \entry$16.store  = \$signal  ? _149_ : 1'h0;
-  assign _150_ = hold ? 4'h0 : \$signal$13 [20:17];
-  assign \entry$16.code  = \$signal  ? _150_ : 4'h0;
-  assign _151_ = hold ? 2'h0 : \$signal$13 [16:15];
-  assign \entry$16.fails  = \$signal  ? _151_ : 2'h0;
-  assign _152_ = hold ? 4'h0 : \$signal$13 [14:11];
-  assign \entry$16.when  = \$signal  ? _152_ : 4'h0;
-  assign _153_ = hold ? 2'h0 : \$signal$13 [10:9];
-  assign \entry$16.carry  = \$signal  ? _153_ : 2'h0;
-  assign _154_ = hold ? 1'h0 : \$signal$13 [8];
-  assign \entry$16.invert  = \$signal  ? _154_ : 1'h0;
-  assign _155_ = hold ? 1'h0 : \$signal$13 [7];
-  assign \entry$16.accumulate  = \$signal  ? _155_ : 1'h0;
-  assign _156_ = hold ? 1'h0 : \$signal$13 [6];
-  assign \entry$16.no_operand  = \$signal  ? _156_ : 1'h0;
-  assign _157_ = hold ? 2'h0 : \$signal$13 [5:4];
-  assign \entry$16.column  = \$signal  ? _157_ : 2'h0;
-  assign _158_ = hold ? 4'h0 : \$signal$13 [3:0];
-  assign \entry$16.row  = \$signal  ? _158_ : 4'h0;
-  assign _159_ = hold ? 40'h0000000000 : _109_;
-  assign entry = \$signal  ? _159_ : 40'h0000000000;
-  assign _020_ = rst ? 1'h0 : \$signal$24 ;
-  assign _019_ = rst ? 1'h0 : _091_;
-  assign _160_ = \$signal  ? summed : 8'h00;
-  assign _018_ = rst ? 8'h00 : _160_;
-  assign _161_ = \$signal  ? operation[29] : 1'h0;
-  assign _017_[7] = rst ? 1'h0 : _161_;
-  assign _162_ = \$signal  ? applies : 1'h0;
-  assign _017_[0] = rst ? 1'h0 : _162_;
-  assign _163_ = \$signal  ? _089_[3:0] : 4'h0;
-  assign _017_[6:3] = rst ? 4'h0 : _163_;
-  assign _164_ = \$signal  ? operation[16:15] : 2'h0;
-  assign _017_[2:1] = rst ? 2'h0 : _164_;
-  assign _016_ = rst ? 5'h00 : first;
-  assign _015_ = rst ? 1'h0 : _087_;
-  assign _014_ = rst ? 1'h0 : _085_;
-  assign _013_ = rst ? 1'h0 : _076_;
-  assign _011_ = rst ? 1'h0 : _wrong[3];
-  assign _165_ = operation[66] ? operand[7:0] : load_address;
-  assign _010_ = rst ? 8'h00 : _165_;
-  assign _009_[342:321] = rst ? 22'h000000 : step[342:321];
-  assign _009_[63:50] = rst ? 14'h0000 : step[63:50];
-  assign _166_ = operation[51] ? operand[1:0] : step[49:48];
-  assign _009_[49:48] = rst ? 2'h0 : _166_;
-  assign _009_[31:20] = rst ? 12'h000 : step[31:20];
-  assign _167_ = operation[48] ? operand[3:0] : step[19:16];
-  assign _009_[19:16] = rst ? 4'h0 : _167_;
-  assign _009_[262:249] = rst ? 14'h0000 : step[262:249];
-  assign _168_ = operation[49] ? operand[1:0] : step[248:247];
-  assign _009_[248:247] = rst ? 2'h0 : _168_;
-  assign _009_[310:289] = rst ? 22'h000000 : step[310:289];
-  assign _169_ = operation[61] ? operand[9:0] : step[288:279];
-  assign _009_[288:279] = rst ? 10'h000 : _169_;
-  assign _009_[278:273] = rst ? 6'h00 : step[278:273];
-  assign _170_ = operation[63] ? operand[9:0] : step[320:311];
-  assign _009_[320:311] = rst ? 10'h000 : _170_;
-  assign _009_[193:172] = rst ? 22'h000000 : step[193:172];
-  assign _171_ = operation[55] ? operand[9:0] : step[171:162];
-  assign _009_[171:162] = rst ? 10'h000 : _171_;
-  assign _009_[112:91] = rst ? 22'h000000 : step[112:91];
-  assign _172_ = operation[53] ? operand[9:0] : step[90:81];
-  assign _009_[90:81] = rst ? 10'h000 : _172_;
-  assign _009_[161:148] = rst ? 14'h0000 : step[161:148];
-  assign _173_ = operation[50] ? operand[2:0] : step[147:145];
-  assign _009_[147:145] = rst ? 3'h0 : _173_;
-  assign _009_[80:70] = rst ? 11'h000 : step[80:70];
-  assign _174_ = operation[68] ? accumulator[2:0] : step[34:32];
-  assign _009_[34:32] = rst ? 3'h0 : _174_;
-  assign _009_[225:204] = rst ? 22'h000000 : step[225:204];
-  assign _175_ = operation[57] ? operand[9:0] : step[122:113];
-  assign _009_[122:113] = rst ? 10'h000 : _175_;
-  assign _009_[47:35] = rst ? 13'h0000 : step[47:35];
-  assign _176_ = operation[65] ? operand[9:0] : step[272:263];
-  assign _009_[272:263] = rst ? 10'h000 : _176_;
-  assign _009_[144:123] = rst ? 22'h000000 : step[144:123];
-  assign _177_ = operation[52] ? operand[2:0] : step[228:226];
-  assign _009_[228:226] = rst ? 3'h0 : _177_;
-  assign _009_[246:229] = rst ? 18'h00000 : step[246:229];
-  assign _178_ = operation[59] ? operand[9:0] : step[203:194];
-  assign _009_[203:194] = rst ? 10'h000 : _178_;
-  assign _009_[15:4] = rst ? 12'h000 : step[15:4];
-  assign _179_ = operation[47] ? operand[3:0] : step[3:0];
-  assign _009_[3:0] = rst ? 4'h0 : _179_;
-  assign _180_ = operation[69] ? accumulator[5:0] : step[69:64];
-  assign _009_[69:64] = rst ? 6'h00 : _180_;
-  assign _181_ = operation[25] ? accumulator[2:0] : _056_[2:0];
-  assign _008_ = rst ? 3'h0 : _181_;
-  assign _182_ = operation[27] ? \$signal$24  : _055_[18];
-  assign _007_ = rst ? 1'h0 : _182_;
-  assign _183_ = operation[27] ? accumulator : _055_[17:1];
-  assign _006_ = rst ? 17'h00000 : _183_;
-  assign _184_ = hold ? operand : _052_;
-  assign _005_ = rst ? 16'h0000 : _184_;
-  assign _004_[12] = rst ? 1'h0 : _050_;
-  assign _004_[10] = rst ? 1'h0 : _044_;
-  assign _004_[9] = rst ? 1'h0 : _043_;
-  assign _004_[8] = rst ? 1'h0 : flags[6];
-  assign _004_[7] = rst ? 1'h0 : flags[1];
-  assign _004_[6] = rst ? 1'h0 : _042_;
-  assign _004_[5] = rst ? 1'h0 : _040_;
-  assign _004_[4] = rst ? 1'h0 : _039_;
-  assign _004_[3] = rst ? 1'h0 : _038_;
-  assign _004_[2] = rst ? 1'h0 : 1'h1;
-  assign _004_[1] = rst ? 1'h0 : 1'h1;
-  assign _004_[0] = rst ? 1'h0 : bits[0];
-  assign _004_[11] = rst ? 1'h0 : _047_;
-  assign _185_ = hold ? operation : { \entry$16.outputs , \entry$16.constant , \entry$16.end , \entry$16.section , \entry$16.load , \entry$16.repeat , \entry$16.count , \entry$16.place , \entry$16.store , \entry$16.code , \entry$16.fails , \entry$16.when , \entry$16.carry , \entry$16.invert , \entry$16.accumulate , \entry$16.no_operand , \entry$16.column , \entry$16.row  };
-  assign _186_ = \$signal  ? _185_ : 70'h000000000000000000;
-  assign _003_ = rst ? 70'h000000000000000000 : _186_;
-  assign _187_ = hold ? \$signal$13  : entry;
-  assign _188_ = \$signal  ? _187_ : 40'h0000000000;
-  assign _002_ = rst ? 40'h0000000000 : _188_;
-  assign _189_ = hold ? number[5] : _036_;
-  assign _190_ = \$signal  ? _189_ : 1'h0;
-  assign _108_[5] = rst ? 1'h0 : _190_;
-  assign _191_ = hold ? number[3] : _032_;
-  assign _192_ = \$signal  ? _191_ : 1'h0;
-  assign _108_[3] = rst ? 1'h0 : _192_;
-  assign _193_ = hold ? number[2] : _030_;
+  assign _132_ = _359_(17'h00000, 221'h10000fef1ff793fed7ffd7fff5fffcfffebfff7fffdffff7fffdffff, { _145_, _144_, _143_, _142_, _141_, _140_, _139_, _138_, _137_, _136_, _135_, _134_, _133_ });
+  assign _133_ = \$signal$13 [33:30] == 4'hd;
+  assign _134_ = \$signal$13 [33:30] == 4'hc;
+  assign _135_ = \$signal$13 [33:30] == 4'hb;
+  assign _136_ = \$signal$13 [33:30] == 4'ha;
+  assign _137_ = \$signal$13 [33:30] == 4'h9;
+  assign _138_ = \$signal$13 [33:30] == 4'h8;
+  assign _139_ = \$signal$13 [33:30] == 4'h7;
+  assign _140_ = \$signal$13 [33:30] == 4'h6;
+  assign _141_ = \$signal$13 [33:30] == 4'h5;
+  assign _142_ = \$signal$13 [33:30] == 4'h4;
+  assign _143_ = \$signal$13 [33:30] == 4'h3;
+  assign _144_ = \$signal$13 [33:30] == 4'h2;
+  assign _145_ = \$signal$13 [33:30] == 4'h1;
+  assign _146_ = hold ? 17'h00000 : _132_;
+  assign \entry$16.constant  = \$signal  ? _146_ : 17'h00000;
+  assign _147_ = hold ? 1'h0 : \$signal$13 [29];
+  assign \entry$16.end  = \$signal  ? _147_ : 1'h0;
+  assign _148_ = hold ? 1'h0 : \$signal$13 [28];
+  assign \entry$16.section  = \$signal  ? _148_ : 1'h0;
+  assign _149_ = hold ? 1'h0 : \$signal$13 [27];
+  assign \entry$16.load  = \$signal  ? _149_ : 1'h0;
+  assign _150_ = hold ? 1'h0 : \$signal$13 [26];
+  assign \entry$16.repeat  = \$signal  ? _150_ : 1'h0;
+  assign _151_ = hold ? 1'h0 : \$signal$13 [25];
+  assign \entry$16.count  = \$signal  ? _151_ : 1'h0;
+  assign _152_ = hold ? 3'h0 : \$signal$13 [24:22];
+  assign \entry$16.place  = \$signal  ? _152_ : 3'h0;
+  assign _153_ = hold ? 1'h0 : \$signal$13 [21];
+  assign \entry$16.store  = \$signal  ? _153_ : 1'h0;
+  assign _154_ = hold ? 4'h0 : \$signal$13 [20:17];
+  assign \entry$16.code  = \$signal  ? _154_ : 4'h0;
+  assign _155_ = hold ? 2'h0 : \$signal$13 [16:15];
+  assign \entry$16.fails  = \$signal  ? _155_ : 2'h0;
+  assign _156_ = hold ? 4'h0 : \$signal$13 [14:11];
+  assign \entry$16.when  = \$signal  ? _156_ : 4'h0;
+  assign _157_ = hold ? 2'h0 : \$signal$13 [10:9];
+  assign \entry$16.carry  = \$signal  ? _157_ : 2'h0;
+  assign _158_ = hold ? 1'h0 : \$signal$13 [8];
+  assign \entry$16.invert  = \$signal  ? _158_ : 1'h0;
+  assign _159_ = hold ? 1'h0 : \$signal$13 [7];
+  assign \entry$16.accumulate  = \$signal  ? _159_ : 1'h0;
+  assign _160_ = hold ? 1'h0 : \$signal$13 [6];
+  assign \entry$16.no_operand  = \$signal  ? _160_ : 1'h0;
+  assign _161_ = hold ? 2'h0 : \$signal$13 [5:4];
+  assign \entry$16.column  = \$signal  ? _161_ : 2'h0;
+  assign _162_ = hold ? 4'h0 : \$signal$13 [3:0];
+  assign \entry$16.row  = \$signal  ? _162_ : 4'h0;
+  assign _163_ = hold ? 40'h0000000000 : _113_;
+  assign entry = \$signal  ? _163_ : 40'h0000000000;
+  assign _027_ = rst ? 1'h0 : \$signal$24 ;
+  assign _026_ = rst ? 1'h0 : _101_;
+  assign _164_ = \$signal  ? summed : 8'h00;
+  assign _025_ = rst ? 8'h00 : _164_;
+  assign _165_ = \$signal  ? operation[29] : 1'h0;
+  assign _024_[7] = rst ? 1'h0 : _165_;
+  assign _166_ = \$signal  ? applies : 1'h0;
+  assign _024_[0] = rst ? 1'h0 : _166_;
+  assign _167_ = \$signal  ? _100_[3:0] : 4'h0;
+  assign _024_[6:3] = rst ? 4'h0 : _167_;
+  assign _168_ = \$signal  ? operation[16:15] : 2'h0;
+  assign _024_[2:1] = rst ? 2'h0 : _168_;
+  assign _022_ = rst ? 5'h00 : first;
+  assign _021_ = rst ? 1'h0 : _098_;
+  assign _020_ = rst ? 1'h0 : _096_;
+  assign _019_ = rst ? 1'h0 : _087_;
+  assign _018_ = rst ? 1'h0 : _wrong[3];
+  assign _169_ = operation[66] ? operand[7:0] : load_address;
+  assign _017_ = rst ? 8'h00 : _169_;
+  assign _016_[425:340] = rst ? 86'h0000000000000000000000 : step[425:340];
+  assign _016_[63:50] = rst ? 14'h0000 : step[63:50];
+  assign _170_ = operation[51] ? operand[1:0] : step[49:48];
+  assign _016_[49:48] = rst ? 2'h0 : _170_;
+  assign _016_[31:20] = rst ? 12'h000 : step[31:20];
+  assign _171_ = operation[48] ? operand[3:0] : step[19:16];
+  assign _016_[19:16] = rst ? 4'h0 : _171_;
+  assign _016_[281:268] = rst ? 14'h0000 : step[281:268];
+  assign _172_ = operation[49] ? operand[1:0] : step[267:266];
+  assign _016_[267:266] = rst ? 2'h0 : _172_;
+  assign _016_[329:308] = rst ? 22'h000000 : step[329:308];
+  assign _173_ = operation[61] ? operand[9:0] : step[307:298];
+  assign _016_[307:298] = rst ? 10'h000 : _173_;
+  assign _016_[297:292] = rst ? 6'h00 : step[297:292];
+  assign _174_ = operation[63] ? operand[9:0] : step[339:330];
+  assign _016_[339:330] = rst ? 10'h000 : _174_;
+  assign _016_[193:172] = rst ? 22'h000000 : step[193:172];
+  assign _175_ = operation[55] ? operand[9:0] : step[171:162];
+  assign _016_[171:162] = rst ? 10'h000 : _175_;
+  assign _016_[112:91] = rst ? 22'h000000 : step[112:91];
+  assign _176_ = operation[53] ? operand[9:0] : step[90:81];
+  assign _016_[90:81] = rst ? 10'h000 : _176_;
+  assign _016_[161:148] = rst ? 14'h0000 : step[161:148];
+  assign _177_ = operation[50] ? operand[2:0] : step[147:145];
+  assign _016_[147:145] = rst ? 3'h0 : _177_;
+  assign _016_[80:70] = rst ? 11'h000 : step[80:70];
+  assign _178_ = operation[68] ? accumulator[2:0] : step[34:32];
+  assign _016_[34:32] = rst ? 3'h0 : _178_;
+  assign _016_[225:204] = rst ? 22'h000000 : step[225:204];
+  assign _179_ = operation[57] ? operand[9:0] : step[122:113];
+  assign _016_[122:113] = rst ? 10'h000 : _179_;
+  assign _016_[47:35] = rst ? 13'h0000 : step[47:35];
+  assign _180_ = operation[65] ? operand[9:0] : step[291:282];
+  assign _016_[291:282] = rst ? 10'h000 : _180_;
+  assign _016_[144:123] = rst ? 22'h000000 : step[144:123];
+  assign _181_ = operation[52] ? operand[2:0] : step[228:226];
+  assign _016_[228:226] = rst ? 3'h0 : _181_;
+  assign _016_[265:229] = rst ? 37'h0000000000 : step[265:229];
+  assign _182_ = operation[59] ? operand[9:0] : step[203:194];
+  assign _016_[203:194] = rst ? 10'h000 : _182_;
+  assign _016_[15:4] = rst ? 12'h000 : step[15:4];
+  assign _183_ = operation[47] ? operand[3:0] : step[3:0];
+  assign _016_[3:0] = rst ? 4'h0 : _183_;
+  assign _184_ = operation[69] ? accumulator[5:0] : step[69:64];
+  assign _016_[69:64] = rst ? 6'h00 : _184_;
+  assign _185_ = operation[25] ? accumulator[2:0] : _062_[2:0];
+  assign _015_ = rst ? 3'h0 : _185_;
+  assign _186_ = operation[27] ? \$signal$24  : _061_[18];
+  assign _014_ = rst ? 1'h0 : _186_;
+  assign _187_ = operation[27] ? accumulator : _061_[17:1];
+  assign _013_ = rst ? 17'h00000 : _187_;
+  assign _188_ = hold ? operand : _058_;
+  assign _011_ = rst ? 16'h0000 : _188_;
+  assign _010_[12] = rst ? 1'h0 : _056_;
+  assign _010_[10] = rst ? 1'h0 : _050_;
+  assign _010_[9] = rst ? 1'h0 : _049_;
+  assign _010_[8] = rst ? 1'h0 : flags[6];
+  assign _010_[7] = rst ? 1'h0 : flags[1];
+  assign _010_[6] = rst ? 1'h0 : _048_;
+  assign _010_[5] = rst ? 1'h0 : _046_;
+  assign _010_[4] = rst ? 1'h0 : _045_;
+  assign _010_[3] = rst ? 1'h0 : _044_;
+  assign _010_[2] = rst ? 1'h0 : 1'h1;
+  assign _010_[1] = rst ? 1'h0 : 1'h1;
+  assign _010_[0] = rst ? 1'h0 : bits[0];
+  assign _010_[11] = rst ? 1'h0 : _053_;
+  assign _189_ = hold ? operation : { \entry$16.outputs , \entry$16.constant , \entry$16.end , \entry$16.section , \entry$16.load , \entry$16.repeat , \entry$16.count , \entry$16.place , \entry$16.store , \entry$16.code , \entry$16.fails , \entry$16.when , \entry$16.carry , \entry$16.invert , \entry$16.accumulate , \entry$16.no_operand , \entry$16.column , \entry$16.row  };
+  assign _190_ = \$signal  ? _189_ : 70'h000000000000000000;
+  assign _009_ = rst ? 70'h000000000000000000 : _190_;
+  assign _191_ = hold ? \$signal$13  : entry;
+  assign _192_ = \$signal  ? _191_ : 40'h0000000000;
+  assign _008_ = rst ? 40'h0000000000 : _192_;
+  assign _193_ = hold ? number[5] : _042_;
   assign _194_ = \$signal  ? _193_ : 1'h0;
-  assign _108_[2] = rst ? 1'h0 : _194_;
-  assign _195_ = hold ? number[1] : _028_;
+  assign _007_[5] = rst ? 1'h0 : _194_;
+  assign _195_ = hold ? number[3] : _038_;
   assign _196_ = \$signal  ? _195_ : 1'h0;
-  assign _108_[1] = rst ? 1'h0 : _196_;
-  assign _197_ = hold ? number[0] : _026_;
+  assign _007_[3] = rst ? 1'h0 : _196_;
+  assign _197_ = hold ? number[2] : _036_;
   assign _198_ = \$signal  ? _197_ : 1'h0;
-  assign _108_[0] = rst ? 1'h0 : _198_;
-  assign _199_ = hold ? number[4] : _034_;
+  assign _007_[2] = rst ? 1'h0 : _198_;
+  assign _199_ = hold ? number[1] : _034_;
   assign _200_ = \$signal  ? _199_ : 1'h0;
-  assign _108_[4] = rst ? 1'h0 : _200_;
-  assign _201_ = _024_ ? 1'h1 : \$signal ;
-  assign _202_ = stop ? 1'h0 : _201_;
-  assign _107_ = rst ? 1'h0 : _202_;
-  assign _203_ = _021_ ? _022_ : _wrong[3];
-  assign _106_[3] = rst ? 1'h0 : _203_;
-  assign _204_ = _057_ ? _098_ : _wrong[1];
-  assign _106_[1] = rst ? 1'h0 : _204_;
-  assign _205_ = _057_ ? _068_ : _wrong[0];
-  assign _106_[0] = rst ? 1'h0 : _205_;
-  assign _206_ = _057_ ? _001_ : _wrong[2];
-  assign _106_[2] = rst ? 1'h0 : _206_;
-  assign _207_ = _057_ ? data[22:16] : flags;
-  assign _105_ = rst ? 7'h00 : _207_;
-  assign _208_ = _057_ ? data[9:8] : kind;
-  assign _104_ = rst ? 2'h0 : _208_;
-  assign _209_ = valid ? _037_ : _checksum;
-  assign _210_ = stop ? 32'd1719167095 : _209_;
-  assign _103_ = rst ? 32'd1719167095 : _210_;
-  assign _211_ = valid ? _000_[2:0] : \$signature__addr$47 ;
-  assign _212_ = stop ? 3'h0 : _211_;
-  assign _102_ = rst ? 3'h0 : _212_;
+  assign _007_[1] = rst ? 1'h0 : _200_;
+  assign _201_ = hold ? number[0] : _032_;
+  assign _202_ = \$signal  ? _201_ : 1'h0;
+  assign _007_[0] = rst ? 1'h0 : _202_;
+  assign _203_ = hold ? number[4] : _040_;
+  assign _204_ = \$signal  ? _203_ : 1'h0;
+  assign _007_[4] = rst ? 1'h0 : _204_;
+  assign _205_ = _030_ ? 1'h1 : \$signal ;
+  assign _206_ = stop ? 1'h0 : _205_;
+  assign _006_ = rst ? 1'h0 : _206_;
+  assign _207_ = _023_ ? _028_ : _wrong[3];
+  assign _005_[3] = rst ? 1'h0 : _207_;
+  assign _208_ = _063_ ? _102_ : _wrong[1];
+  assign _005_[1] = rst ? 1'h0 : _208_;
+  assign _209_ = _063_ ? _072_ : _wrong[0];
+  assign _005_[0] = rst ? 1'h0 : _209_;
+  assign _210_ = _063_ ? _001_ : _wrong[2];
+  assign _005_[2] = rst ? 1'h0 : _210_;
+  assign _211_ = _063_ ? data[26:16] : flags;
+  assign _004_ = rst ? 11'h000 : _211_;
+  assign _212_ = _063_ ? data[9:8] : kind;
+  assign _003_ = rst ? 2'h0 : _212_;
+  assign _213_ = valid ? _043_ : _checksum;
+  assign _214_ = stop ? 32'd1719167095 : _213_;
+  assign _002_ = rst ? 32'd1719167095 : _214_;
+  assign _215_ = valid ? _000_[2:0] : \$signature__addr$47 ;
+  assign _216_ = stop ? 3'h0 : _215_;
+  assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2219$27  = operation[28:27];
-endmodule
-
-module tiny_w4a4_sequencer_loader(rst, read, bank, kind, \port$2219$27 , last_word, loaded, \port$2278$1 , targets, \beat$19 , \word$20 , clk);
-  input rst;
-  wire rst;
-  output read;
-  wire read;
-  input bank;
-  wire bank;
-  input [1:0] kind;
-  wire [1:0] kind;
-  input [1:0] \port$2219$27 ;
-  wire [1:0] \port$2219$27 ;
-  input [2:0] last_word;
-  wire [2:0] last_word;
-  output loaded;
-  reg loaded = 1'h0;
-  output [1:0] \port$2278$1 ;
-  wire [1:0] \port$2278$1 ;
-  output [3:0] targets;
-  reg [3:0] targets = 4'h0;
-  output [15:0] \beat$19 ;
-  wire [15:0] \beat$19 ;
-  output [15:0] \word$20 ;
-  wire [15:0] \word$20 ;
-  input clk;
-  wire clk;
-  wire [1:0] _00_;
-  wire _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
-  wire _06_;
-  wire [1:0] _07_;
-  wire _08_;
-  wire [1:0] _09_;
-  wire [2:0] _10_;
-  wire _11_;
-  wire [7:0] _12_;
-  wire [7:0] _13_;
-  wire [7:0] _14_;
-  wire [3:0] _15_;
-  wire [1:0] _16_;
-  wire [2:0] _17_;
-  wire _18_;
-  wire [3:0] _19_;
-  wire _20_;
-  wire _21_;
-  wire _22_;
-  wire _23_;
-  wire _24_;
-  wire [2:0] _25_;
-  wire [2:0] _26_;
-  wire [1:0] _27_;
-  wire [1:0] _28_;
-  wire [1:0] _29_;
-  wire _30_;
-  wire _31_;
-  wire _32_;
-  reg [7:0] arriving_0 = 8'h00;
-  reg [7:0] arriving_1 = 8'h00;
-  reg [7:0] arriving_2 = 8'h00;
-  reg [1:0] beat = 2'h0;
-  reg [1:0] last_beat = 2'h0;
-  reg started = 1'h0;
-  reg [2:0] word = 3'h0;
-  assign _00_ = \port$2219$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2219$27 [1] ? 2'h0 : 2'h2;
-  assign _17_ = beat + 1'h1;
-  assign _18_ = beat == last_beat;
-  assign _19_ = word + 1'h1;
-  assign _20_ = word == last_word;
-  assign _21_ = kind == 1'h1;
-  assign _22_ = arriving_1[0] & _21_;
-  assign _01_ = kind == 2'h2;
-  assign _02_ = arriving_1[0] & _01_;
-  assign _03_ = kind == 2'h3;
-  assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2219$27 [0] & started;
-  assign _06_ = ~ loaded;
-  assign read = _05_ & _06_;
-  always @(posedge clk)
-    last_beat <= _07_;
-  always @(posedge clk)
-    started <= _08_;
-  always @(posedge clk)
-    beat <= _09_;
-  always @(posedge clk)
-    word <= _10_;
-  always @(posedge clk)
-    loaded <= _11_;
-  always @(posedge clk)
-    arriving_0 <= _12_;
-  always @(posedge clk)
-    arriving_1 <= _13_;
-  always @(posedge clk)
-    arriving_2 <= _14_;
-  always @(posedge clk)
-    targets <= _15_;
-  assign _15_[3] = rst ? 1'h0 : _04_;
-  assign _15_[1] = rst ? 1'h0 : _22_;
-  assign _15_[0] = rst ? 1'h0 : targets[0];
-  assign _15_[2] = rst ? 1'h0 : _02_;
-  assign _14_ = rst ? 8'h00 : arriving_1;
-  assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2219$27 [1], read };
-  assign _23_ = _18_ ? _20_ : loaded;
-  assign _24_ = read ? _23_ : 1'h0;
-  assign _11_ = rst ? 1'h0 : _24_;
-  assign _25_ = _18_ ? _19_[2:0] : word;
-  assign _26_ = read ? _25_ : 3'h0;
-  assign _10_ = rst ? 3'h0 : _26_;
-  assign _27_ = _18_ ? 2'h0 : _17_[1:0];
-  assign _28_ = read ? _27_ : 2'h0;
-  assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2219$27 [0];
-  function [1:0] _74_;
-    input [1:0] a;
-    input [5:0] b;
-    input [2:0] s;
-    casez (s) // synopsys parallel_case
-      3'b??1:
-        _74_ = b[1:0];
-      3'b?1?:
-        _74_ = b[3:2];
-      3'b1??:
-        _74_ = b[5:4];
-      default:
-        _74_ = a;
-    endcase
-  endfunction
-  assign _29_ = _74_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
-  assign _30_ = kind == 2'h3;
-  assign _31_ = kind == 2'h2;
-  assign _32_ = kind == 2'h1;
-  assign _07_ = rst ? 2'h0 : _29_;
-  assign \word$20  = { 13'h0000, arriving_2[7:5] };
-  assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$2278$1  = arriving_2[2:1];
+  assign \port$2407$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
