@@ -184,11 +184,13 @@ class TestLineBuffer:
             (" & ~(single & (writing | begins))", "", (2, 1)),
             ('"above_is_border": second', '"above_is_border": C(0, 1)', (1, 1)),
             ('"below_is_border": flushing', '"below_is_border": C(0, 1)', (1, 1)),
-            ("write.addr.eq(written)", "write.addr.eq(position)", (2, 2, 1)),
-            ("write.en.eq(writing)", "write.en.eq(self.i.valid)", (2, 2, 1)),
+            ("write_address.eq(written)", "write_address.eq(position)", (2, 2, 1)),
+            ("write_enable.eq(writing)", "write_enable.eq(self.i.valid)", (2, 2, 1)),
+            ("turn.eq(turn ^ row_ends)", "turn.eq(0)", (2, 2, 1)),
             ("single & (writing | begins)", "single & writing", (1, 1)),
         ],
-        ids=["hazard", "stale row above", "row below", "wrong place", "wrong time", "hasty start"],
+        ids=["hazard", "stale row above", "row below", "wrong place", "wrong time", "no turns",
+             "hasty start"],
     )
     def test_refutes(self, old, new, size):
         block = mutant(LineBuffer, old, new)
