@@ -7,8 +7,7 @@ words, pauses and stalls of two small rasters in a row, the second started while
 """
 
 import pytest
-from amaranth.asserts import Assume
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import Assume, Mux, Signal
 
 from fxhw.gateware.column_trim import ColumnTrim
 
