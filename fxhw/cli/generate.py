@@ -74,7 +74,7 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
     "--weight-words",
     type=click.IntRange(min=1),
     help="Weight words of one step; larger layers run in tiles.  "
-    "[default: the largest layer's; at most 256 with --memory axi]",
+    "[default: the largest layer's; at most 256 with --memory axi or wishbone]",
 )
 @click.option(
     "--row-words",
@@ -84,10 +84,11 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
 )
 @click.option(
     "--memory",
-    type=click.Choice(["onchip", "axi"]),
+    type=click.Choice(["onchip", "axi", "wishbone"]),
     default="onchip",
     show_default=True,
-    help="Where feature maps, parameters and program lie: on chip, or behind an AXI4 master.",
+    help="Where feature maps, parameters and program lie: on chip, or behind an AXI4 or a Wishbone "
+    "master.",
 )
 @click.option(
     "--bus-width",
@@ -95,12 +96,12 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
     type=click.Choice(["32", "64", "128", "256"]),
     default="64",
     show_default=True,
-    help="Width of the AXI4 bus (64 to 256), or of the parameter memory on chip (32 to 128).",
+    help="Width of the master's bus (64 to 256), or of the parameter memory on chip (32 to 128).",
 )
 @click.option(
     "--address-bits",
     type=click.IntRange(32, 64),
-    help="Bits of an AXI4 address, with --memory axi.  [default: 32]",
+    help="Bits of a byte address, with --memory axi or wishbone.  [default: 32]",
 )
 @click.option(
     "--target",
@@ -149,7 +150,8 @@ def command(
     With --block, only that block, of the widths asked for, and a page about its ports.
     """
     if memory == "onchip" and address_bits:
-        raise FxhwError("Addresses are those of external memory: give --memory axi with them")
+        raise FxhwError("Addresses are those of external memory: give --memory axi or "
+                        "wishbone with them")
     size = parse_size(image_size) if image_size else None
     family = find_target(target).family
     network = load_checkpoint(find_checkpoint(checkpoint))
@@ -164,7 +166,7 @@ def command(
         network = network.resized(size)
     style = style or choose_style(family)
     cells = family if family in STYLES[style] else "generic"
-    if memory == "axi":
+    if memory != "onchip":
         address_bits = address_bits or 32
         weight_words = weight_words or tile_words(network, pin, pout)
     design = design_for(

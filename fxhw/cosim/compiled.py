@@ -2,7 +2,7 @@
 
 The bench is C++ around the Verilated top (``fxhw/cosim/model``).  It has a clock, AXI4-Lite access
 to the registers, an AXI4 memory with latency, pauses, reordering, errors on request and guarded
-ranges, and AXI4-Streams for a top that has those.  :class:`fxhw.driver.Simulation` runs it as a
+ranges, both also as Wishbone, and AXI4-Streams for a top that has those.  :class:`fxhw.driver.Simulation` runs it as a
 process and gives it the buses a driver needs; C programs link with it.
 """
 
@@ -140,8 +140,11 @@ def _defines(ports: Sequence[dict]) -> list[str]:
     """Macros that tell the bench which pins the top has."""
     widths = {port["name"]: port["width"] for port in ports}
     defines = []
-    if "m_axi_wdata" in widths:
-        defines.append(f"-DFXHW_MEMORY_BYTES={widths['m_axi_wdata'] // 8}")
+    for name in ("m_axi_wdata", "m_wb_dat_w"):
+        if name in widths:
+            defines.append(f"-DFXHW_MEMORY_BYTES={widths[name] // 8}")
+    if "s_wb_adr" in widths:
+        defines.append("-DFXHW_WISHBONE")
     if "s_axis_tdata" in widths:
         defines.append("-DFXHW_STREAMS")
     if "trace_step" in widths:

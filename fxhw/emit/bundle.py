@@ -52,14 +52,7 @@ def write_bundle(
 def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
     """Write all files into an empty folder."""
     design = plan.design
-    if design.external:
-        from ..gateware.external_accelerator import ExternalAccelerator
-
-        component = ExternalAccelerator(design)
-    else:
-        from ..gateware.accelerator import Accelerator
-
-        component = Accelerator(design, init=plan.beats)
+    component = _accelerator(plan)
     kinds = (design.weights, design.activations) != ("fixed", "unsigned")
     multipliers = f"{design.mul_bits}-bit multipliers, " if design.mul_bits else ""
     header = (
@@ -79,7 +72,7 @@ def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
         ),
         "program.md": ("program listing", program_listing(top, plan)),
         "registers.md": (
-            "register map", registers_page(top, design.mul_bits, kinds, design.external),
+            "register map", registers_page(top, design.mul_bits, kinds, design.memory),
         ),
         f"{top}.core": ("FuseSoC core", fusesoc_core(top, sorted(emitted.memories))),
     }
@@ -100,6 +93,23 @@ def _fill(network: Network, plan: Plan, folder: Path, top: str) -> dict:
     text = json.dumps(manifest, indent=1, sort_keys=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
+
+
+def _accelerator(plan: Plan):
+    """The component that has the plan's memory."""
+    match plan.design.memory:
+        case "onchip":
+            from ..gateware.accelerator import Accelerator
+
+            return Accelerator(plan.design, init=plan.beats)
+        case "axi":
+            from ..gateware.external_accelerator import ExternalAccelerator
+
+            return ExternalAccelerator(plan.design)
+        case "wishbone":
+            from ..gateware.wishbone_accelerator import WishboneAccelerator
+
+            return WishboneAccelerator(plan.design)
 
 
 def _ports(component) -> list[dict]:

@@ -18,13 +18,14 @@ def markdown_table(rows: list[tuple]) -> str:
 
 
 def registers_page(
-    top: str, mul_bits: int = 0, kinds: bool = False, external: bool = False
+    top: str, mul_bits: int = 0, kinds: bool = False, memory: str = "onchip"
 ) -> str:
     """The register map in Markdown, of a design with multipliers of ``mul_bits``, or none.
 
     ``kinds`` says whether there are other codes than fixed weights and unsigned activations,
-    ``external`` whether the memory is.
+    ``memory`` where the memory is, as in :class:`~fxhw.plan.Design`.
     """
+    external = memory != "onchip"
     table = registers_of(external)
     texts = {name: register.text for name, register in table.items()}
     if kinds:
@@ -41,14 +42,24 @@ def registers_page(
     causes += [(cause.name, text) for cause, text in CAUSE_TEXT.items()]
     return (
         f"# Registers of {top}\n\n"
-        "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access "
-        "past the\nlast register, is answered with SLVERR and has no effect.\n\n"
+        f"{_WISHBONE if memory == 'wishbone' else _AXI_LITE}\n"
         f"{markdown_table(registers)}\n"
         f"{_RUN_EXTERNAL if external else _RUN_ON_CHIP}\n"
         f"## Error codes\n\n{markdown_table(errors)}\n"
         f"## Causes of cycles\n\n{markdown_table(causes)}"
     )
 
+
+_AXI_LITE = (
+    "AXI4-Lite, 32-bit words, offsets in bytes. A write of less than a word, and any access past "
+    "the\nlast register, is answered with SLVERR and has no effect.\n"
+)
+
+_WISHBONE = (
+    "Wishbone, 32-bit words, offsets in bytes: four times the word address on the bus. A write of\n"
+    "less than a word, and any access past the last register, is answered with ERR and has no\n"
+    "effect.\n"
+)
 
 _RUN_ON_CHIP = (
     "To run: stream the image in, write START, wait for STATUS.DONE or STATUS.ERROR (or the\n"

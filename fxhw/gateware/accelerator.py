@@ -54,15 +54,9 @@ class Accelerator(wiring.Component):
     def __init__(self, design: Design, init: tuple[int, ...] = ()):
         self._design = design
         self._init = init
-        bus = {
-            f"s_axi_{name}": member.flip()
-            for name, member in AxiLiteSignature(ADDRESS_BITS).members.items()
-        }
         super().__init__(
             {
-                "aclk": In(1),
-                "aresetn": In(1),
-                **bus,
+                **self._control_pins(),
                 **self._data_pins(),
                 "irq": Out(1),
                 "trace_step": Out(16),
@@ -79,6 +73,14 @@ class Accelerator(wiring.Component):
     def design(self) -> Design:
         """Widths and maxima."""
         return self._design
+
+    def _control_pins(self):
+        """Clock, reset and registers."""
+        bus = AxiLiteSignature(ADDRESS_BITS).members.items()
+        return {
+            "aclk": In(1), "aresetn": In(1),
+            **{f"s_axi_{name}": member.flip() for name, member in bus},
+        }  # fmt: skip
 
     def _data_pins(self):
         """Where images come from and masks go."""
@@ -104,7 +106,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = ClockDomain(local=True)
-        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        self._connect_clock(m)
         design = self._design
         # It reaches everything, so it comes from a register.
         self._clear = clear = Signal()
@@ -132,6 +134,9 @@ class Accelerator(wiring.Component):
             self.trace_out_data.eq(main.result),
         ]
         return m
+
+    def _connect_clock(self, m):
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
 
     def _connect_bus(self, m):
         """The registers behind the AXI4-Lite pins."""

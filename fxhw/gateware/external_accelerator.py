@@ -16,7 +16,7 @@ from .image_reader import ImageReader
 from .mask_writer import MaskWriter
 from .range_check import RangeCheck
 
-__all__ = ["ExternalAccelerator"]
+__all__ = ["ID_BITS", "ExternalAccelerator"]
 
 _READ_WEIGHTS = (1, 1, 1, 1)
 """Bursts in a row of source A, source B, parameters and image, while others wait: both sources are
@@ -25,7 +25,8 @@ wanted at once."""
 _WRITE_WEIGHTS = (1, 1, 1)
 """The same of the result, its pooled copy and the mask."""
 
-_ID_BITS = 2
+ID_BITS = 2
+"""Bits of an ID of the readers, and of the writers."""
 
 _FAULT_CYCLES = 3
 """Cycles from a fault to the sequencer's failure: in the client, among the faults, the failure."""
@@ -61,12 +62,12 @@ class ExternalAccelerator(Accelerator):
     """
 
     def __init__(self, design: Design):
-        bursts = design.bursts
-        self._bus = Axi4Signature(bursts.address_bits, bursts.data_bits, _ID_BITS)
         super().__init__(design)
 
     def _data_pins(self):
-        return {f"m_axi_{name}": member for name, member in self._bus.members.items()}
+        bursts = self._design.bursts
+        bus = Axi4Signature(bursts.address_bits, bursts.data_bits, ID_BITS)
+        return {f"m_axi_{name}": member for name, member in bus.members.items()}
 
     def _memory_trace(self):
         return {}
@@ -196,15 +197,20 @@ class ExternalAccelerator(Accelerator):
         m.d.comb += self._sequencer.opened.eq(checked & home)
 
     def _connect_master(self, m):
-        """All clients at one AXI4 port."""
+        """All clients at one port."""
         bursts, features = self._design.bursts, self._features
         readers = (*features.reads, self._parameters.read, self._image.read)
         writers = (*features.writes, self._mask.write)
-        m.submodules.reads = reads = ReadShare(bursts, _READ_WEIGHTS, _ID_BITS)
-        m.submodules.writes = writes = WriteShare(bursts, _WRITE_WEIGHTS, _ID_BITS)
+        m.submodules.reads = reads = ReadShare(bursts, _READ_WEIGHTS, ID_BITS)
+        m.submodules.writes = writes = WriteShare(bursts, _WRITE_WEIGHTS, ID_BITS)
         for share, clients in ((reads, readers), (writes, writers)):
             for port, client in zip(share.clients, clients):
                 wiring.connect(m, client, port)
-            for name, member in share.bus.signature.members.items():
-                outer, inner = getattr(self, f"m_axi_{name}"), getattr(share.bus, name)
+        self._connect_memory(m, reads.bus, writes.bus)
+
+    def _connect_memory(self, m, *ports):
+        """The ports for reads and for writes at the pins."""
+        for port in ports:
+            for name, member in port.signature.members.items():
+                outer, inner = getattr(self, f"m_axi_{name}"), getattr(port, name)
                 m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)

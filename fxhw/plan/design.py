@@ -58,7 +58,7 @@ _RANGES = {
     "address_bits": (0, 64),
 }
 
-_BUS_BITS = {"onchip": (32, 64, 128), "axi": (64, 128, 256)}
+_BUS_BITS = {"onchip": (32, 64, 128), "axi": (64, 128, 256), "wishbone": (64, 128, 256)}
 """Widths of the bus that brings parameters, by where the memory is."""
 
 _LATER = {
@@ -109,7 +109,7 @@ class Design:
         the ``dsp`` and ``mixed`` styles 2, which fill multiplier blocks better.
     dsps : most multiplier blocks the main array may take, in the ``mixed`` style.
     memory : where feature maps, parameters and program lie: ``onchip``, or behind an AXI4 bus,
-        ``axi``.
+        ``axi``, or a Wishbone bus, ``wishbone``.
     address_bits : bits of an address of external memory, 32 to 64; 0 on chip.
 
     Raises
@@ -191,7 +191,7 @@ class Design:
                 f"Design parameter bus_bits must be {', '.join(first)} or {last} with "
                 f"{self.memory} memory, not {self.bus_bits}"
             )
-        external = self.memory == "axi"
+        external = self.external
         for name in ("feature_words", "parameter_beats"):
             if (getattr(self, name) == 0) != external:
                 wanted = "0" if external else "1 or more"

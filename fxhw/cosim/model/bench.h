@@ -1,7 +1,7 @@
 // A generated accelerator in Verilator, with all that its pins need around it.
 //
-// The builder defines FXHW_MEMORY_BYTES (bytes of a beat) if the top has m_axi pins, FXHW_STREAMS
-// if it has AXI4-Stream pins, FXHW_STEP if it tells its step; FXHW_FRONT_BYTES, FXHW_OUT_BYTES and
+// The builder defines FXHW_MEMORY_BYTES (bytes of a beat) if the top has m_axi or m_wb pins,
+// FXHW_WISHBONE if these and the registers are Wishbone, FXHW_STREAMS if it has AXI4-Stream pins, FXHW_STEP if it tells its step; FXHW_FRONT_BYTES, FXHW_OUT_BYTES and
 // FXHW_WRITE_BYTES (bytes of a word) if it shows those words.
 #pragma once
 
@@ -16,11 +16,21 @@
 #include "pauses.h"
 #include "problems.h"
 #include "tracks.h"
+#include "wishbone_memory.h"
 
 class Vtop;
 class VerilatedContext;
 
 namespace fxhw {
+
+#ifdef FXHW_MEMORY_BYTES
+constexpr unsigned kBeatBytes = FXHW_MEMORY_BYTES;
+#else
+constexpr unsigned kBeatBytes = 8;
+#endif
+constexpr uint64_t kAnswerLimit = 1000;  // cycles a register access may take
+constexpr unsigned kNoAnswer = 4;
+constexpr uint64_t kResetCycles = 2;  // until a synchronous reset has reached the pins
 
 class Bench {
  public:
@@ -58,8 +68,15 @@ class Bench {
 
  private:
   void tick();
-  void sample(MasterPins &pins) const;
-  void drive(const SlavePins &pins);
+  // What differs by bus, in bench_axi.cpp and bench_wishbone.cpp.
+  void set_clock(bool high);
+  void set_reset(bool held);
+  void release_registers();
+#ifdef FXHW_WISHBONE
+  unsigned access(uint32_t offset, bool write, uint32_t &value);
+#endif
+  void step_memory();  // from the pins, and for drive_memory
+  void drive_memory();
   void step_streams();
   void drive_streams();
   void record();
@@ -71,11 +88,13 @@ class Bench {
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<Vtop> top_;
   SlavePins slave_;
+  WishboneMemory wishbone_;
+  WishboneAnswer answer_;
   Random random_;
   std::deque<Byte> out_;
   std::vector<uint8_t> in_;
   uint64_t expected_ = 0;
-  bool offers_ = false, takes_ = false;
+  bool offers_ = false, takes_ = false, held_ = true;
   uint64_t cycle_ = 0, in_reset_ = 0;
 };
 
