@@ -2,8 +2,9 @@
 
 The bench is C++ around the Verilated top (``fxhw/cosim/model``).  It has a clock, AXI4-Lite access
 to the registers, an AXI4 memory with latency, pauses, reordering, errors on request and guarded
-ranges, both also as Wishbone, and AXI4-Streams for a top that has those.  :class:`fxhw.driver.Simulation` runs it as a
-process and gives it the buses a driver needs; C programs link with it.
+ranges, both also as Wishbone, and AXI4-Streams for a top that has those.
+:class:`fxhw.driver.Simulation` runs it as a process and gives it the buses a driver needs; C
+programs link with it.
 """
 
 import hashlib

@@ -229,7 +229,7 @@ def plan_accelerator(network: Network, point: Point) -> Plan:
 
 def _content(folder: Path, target, dsp: bool) -> str:
     digest = hashlib.sha256(f"{target.script(_TOP, dsp)}\n{fingerprint(())}\n".encode())
-    for path in sorted([*folder.glob("*.v"), *folder.glob("*.mem")]):
+    for path in sorted(path for kind in ("v", "vh", "mem") for path in folder.glob(f"*.{kind}")):
         data = path.read_bytes()
         digest.update(f"{path.name} {len(data)}\n".encode() + data)
     return digest.hexdigest()[:24]
