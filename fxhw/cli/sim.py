@@ -91,6 +91,11 @@ def command(
 
     opened = Folder.open(folder)
     simulator = _choose_simulator(simulator, opened, waves)
+    if opened.design.memory == "wishbone" and memory_reorder != "none":
+        raise FxhwError(
+            f"Accelerator {folder} has its memory behind Wishbone, which answers in order; leave "
+            "--memory-reorder out"
+        )
     network = load_checkpoint(find_checkpoint(checkpoint)) if checkpoint else opened.network
     limits = opened.design.max_height, opened.design.max_width
     picture = _own_picture(network, image, label) if image else _default_picture(network)

@@ -2,7 +2,7 @@
 
 The bench is C++ around the Verilated top (``fxhw/cosim/model``).  It has a clock, AXI4-Lite access
 to the registers, an AXI4 memory with latency, pauses, reordering, errors on request and guarded
-ranges, both also as Wishbone, and AXI4-Streams for a top that has those.
+ranges, or both as Wishbone, and AXI4-Streams for a top that has those.
 :class:`fxhw.driver.Simulation` runs it as a process and gives it the buses a driver needs; C
 programs link with it.
 """
@@ -93,11 +93,13 @@ def build_compiled(
 
     Raises
     ------
-    FxhwError if the folder is none, or Verilator is missing or cannot build it.
+    FxhwError if the folder is none, has no bus that the bench has, or Verilator is missing or
+    cannot build it.
     """
     folder = Path(folder)
     manifest = load_manifest(folder, block=False)
     verilog = folder / f"{manifest['top']}.v"
+    _check_registers(folder, manifest)
     root = check_verilator()
     sources = sorted(_MODEL.glob("*.cpp"))
     flags = [f"-I{_MODEL}", *_defines(manifest["ports"])]
@@ -135,6 +137,16 @@ def build_compiled(
         keep_objects(temporary, runtime)
 
     return CompiledBench(build_once(target, build), folder.resolve())
+
+
+def _check_registers(folder: Path, manifest: dict) -> None:
+    """Registers must be behind a bus that the bench has."""
+    names = {port["name"] for port in manifest["ports"]}
+    if not names & {"s_axi_awaddr", "s_wb_adr"}:
+        raise FxhwError(
+            f"Folder {folder} cannot be simulated: its top {manifest['top']} has its registers "
+            "neither at AXI4-Lite pins, s_axi_*, nor at Wishbone pins, s_wb_*; generate it again"
+        )
 
 
 def _defines(ports: Sequence[dict]) -> list[str]:

@@ -182,3 +182,40 @@ def test_a_label_of_another_size(tmp_path):
 
 def test_a_folder_that_was_not_generated(tmp_path):
     assert "has no manifest.json" in sim(tmp_path, status=2).stderr
+
+
+class TestWishbone:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory):
+        path = tmp_path_factory.mktemp("wishbone")
+        save_checkpoint(random_network(3, (3, 4), (6, 7)), path / "net.safetensors")
+        flags = ["--checkpoint", path / "net.safetensors", "--pin", 2, "--pout", 2, "--memory"]
+        args = ["generate", *flags, "wishbone", "--bus-width", 64, "-o", path / "wb"]
+        result = CliRunner().invoke(cli, list(map(str, args)))
+        assert result.exit_code == 0, (result.stdout, result.stderr, result.exception)
+        return path / "wb"
+
+    @pytest.mark.cosim
+    def test_every_layer_equals_golden(self, folder):
+        result = sim(folder, "--image", save_image(folder.parent / "x.png", (6, 7)), "--stalls")
+        assert "All equal" in result.stdout
+        assert "Memory: " in result.stdout
+
+    def test_says_what_it_cannot_simulate(self, folder, tmp_path):
+        assert "which only the compiled bench has" in sim(
+            folder, "--simulator", "icarus", status=2
+        ).stderr
+        assert "answers in order" in sim(folder, "--memory-reorder", "beats", status=2).stderr
+        other = shutil.copytree(folder, tmp_path / "other")
+        manifest = json.loads((other / "manifest.json").read_text())
+        for port in manifest["ports"]:
+            port["name"] = port["name"].replace("s_wb_", "s_bus_")
+        (other / "manifest.json").write_text(json.dumps(manifest))
+        assert "cannot be simulated: its top" in sim(other, status=2).stderr
+
+    def test_pages_speak_of_wishbone(self, folder):
+        assert "Wishbone, 32-bit words" in (folder / "registers.md").read_text()
+        ports = {port["name"]: port["width"] for port in load_manifest(folder)["ports"]}
+        assert (ports["m_wb_adr"], ports["m_wb_sel"], ports["s_wb_adr"]) == (29, 8, 6)
+        assert {"clk", "rst", "irq"} <= set(ports)
+        assert load_manifest(folder)["design"]["memory"] == "wishbone"
