@@ -1,13 +1,22 @@
 """Word packer: words of codes become beats of a bus."""
 
 from amaranth.hdl import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.packed_words import PackedWords
 from .word_unpacker import Segment
 
 __all__ = ["WordPacker"]
+
+
+class _Turn(enum.Enum, shape=2):
+    """The word in hand: there is none, or it fills no beat, or one more, or several."""
+
+    NONE = 0
+    REST = 1
+    LAST = 2
+    MORE = 3
 
 
 class WordPacker(wiring.Component):
@@ -17,7 +26,16 @@ class WordPacker(wiring.Component):
     last word ends in.  What a beat holds outside of the segment is undefined; byte strobes keep it
     from the memory.
 
-    *Latency*: a beat is offered the cycle after the word that completes it came in.
+    A word is turned in a ring of whole beats until its first unit lies where it belongs; what it
+    has behind a beat's end is then where the next beat begins.  Of the first beat, the units before
+    the word are those kept from the words before.
+
+    ::
+
+        word -> turned, beats to be given -> kept
+                              +----------------+-> beat
+
+    *Latency*: a beat is offered 2 cycles after the word that completes it came in.
     *Throughput*: a word per cycle, or what the bus carries if that is less; between the words of
     two segments lies a cycle, and another if the last word is spread over two beats.
 
@@ -31,6 +49,7 @@ class WordPacker(wiring.Component):
     segments : what to put where, 1 word or more each.
     i : stream of words.
     o : stream of beats.
+    busy : words are to come, or to be given away.
     """
 
     def __init__(self, packed: PackedWords, max_words: int):
@@ -41,49 +60,86 @@ class WordPacker(wiring.Component):
                 "segments": In(stream.Signature(self._segment)),
                 "i": In(stream.Signature(packed.word_bits)),
                 "o": Out(stream.Signature(packed.bus_bits)),
+                "busy": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        packed = self._packed
-        beat, word = packed.beat_units, packed.word_units
-        units = beat - 1 + word
-        buffer = Signal(units * packed.unit_bits)
-        level = Signal(range(units + 1))
-        left = Signal.like(self.segments.payload.words)
-
-        # A beat leaves once it is full, or with what there is behind the last word.
-        full, more = Signal(), Signal()
-        given, taken = Signal(), Signal()
+        segments, beat = self.segments, self._packed.beat_units
+        active, turn = Signal(), Signal(_Turn)
+        left = Signal(range(-2, 1 << len(segments.payload.words)))  # negative: the last word
+        place = Signal(range(max(2, beat)))  # of the next word's first unit
+        room, opens, taken, gives = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            full.eq(level >= beat),
-            more.eq(left != 0),
-            self.o.valid.eq(full | (~more & (level != 0))),
-            self.o.payload.eq(buffer),
-            given.eq(self.o.valid & self.o.ready),
-            # A word fits behind what a full beat leaves, unless that is a beat itself.
-            self.i.ready.eq(more & (~full | (self.o.ready & (level < 2 * beat)))),
+            room.eq(~self.o.valid | self.o.ready),
+            gives.eq((turn == _Turn.LAST) | (turn == _Turn.MORE)),
+            opens.eq((turn != _Turn.MORE) & (room | ~gives)),
+            self.i.ready.eq(active & opens),
             taken.eq(self.i.valid & self.i.ready),
-            # With the last beat on its way nothing is left here.
-            self.segments.ready.eq(~more & ((level == 0) | (self.o.ready & (level <= beat)))),
+            segments.ready.eq(~active),
+            self.busy.eq(active | (turn != _Turn.NONE) | self.o.valid),
         ]
-        kept = Signal.like(level)
-        m.d.comb += kept.eq(Mux(given, Mux(full, level - beat, 0), level))
-        m.d.sync += level.eq(kept + Mux(taken, word, 0))
-        with m.If(given):
-            m.d.sync += buffer.eq(buffer >> packed.bus_bits)
+        with m.If(room):
+            m.d.sync += self.o.valid.eq(gives)
         with m.If(taken):
-            m.d.sync += left.eq(left - 1)
-            with m.Switch(kept):
+            m.d.sync += [place.eq((place + self._packed.word_units) % beat), active.eq(~left[-1])]
+        with m.If(~active):
+            m.d.sync += [active.eq(segments.valid), place.eq(segments.payload.skip)]
+        with m.If(taken | ~active):
+            m.d.sync += left.eq(Mux(active, left - 1, segments.payload.words - 2))
+        self._count(m, turn, opens, taken, room, place, left[-1])
+        self._turn(m, opens, room, place, gives)
+        return m
+
+    def _count(self, m, turn, opens, taken, room, place, last):
+        """Count the beats that the word in hand gives; a segment's last word gives what is left."""
+        beat, word = self._packed.beat_units, self._packed.word_units
+        most = (beat - 1 + word + beat - 1) // beat
+        beats = Signal(range(max(3, most + 1)))
+        with m.If(opens):
+            m.d.sync += turn.eq(_Turn.NONE)
+            with m.Switch(Cat(place, last)):
+                for index in range(2 * beat):
+                    start, ends = index % beat, index // beat
+                    count = (start + word + (beat - 1) * ends) // beat
+                    kind = (_Turn.REST, _Turn.LAST, _Turn.MORE)[min(count, 2)]
+                    with m.Case(start | ends << len(place)):
+                        m.d.sync += beats.eq(count)
+                        with m.If(taken):
+                            m.d.sync += turn.eq(kind)
+        with m.Elif(room & (turn == _Turn.MORE)):
+            m.d.sync += beats.eq(beats - 1)
+            with m.If(beats == 2):
+                m.d.sync += turn.eq(_Turn.LAST)
+
+    def _turn(self, m, opens, room, place, gives):
+        """Turn a word in its ring, and give the beats there."""
+        packed = self._packed
+        beat, word, bits = packed.beat_units, packed.word_units, packed.unit_bits
+        count = -(-word // beat)
+        ring = Signal(count * packed.bus_bits)
+        kept = Signal(packed.bus_bits)
+        fresh = Signal(beat)  # units of the beat that are the word's
+        spread = Cat(self.i.payload, C(0, len(ring) - packed.word_bits))
+        head, behind = ring[: packed.bus_bits], ring.rotate_right(packed.bus_bits)
+        with m.If(opens):
+            with m.Switch(place):
                 for start in range(beat):
                     with m.Case(start):
-                        low = start * packed.unit_bits
-                        size = word * packed.unit_bits
-                        m.d.sync += buffer[low : low + size].eq(self.i.payload)
-        with m.If(self.segments.valid & self.segments.ready):
-            m.d.sync += [
-                left.eq(self.segments.payload.words),
-                level.eq(self.segments.payload.skip),
-            ]
-        return m
+                        m.d.sync += [
+                            ring.eq(spread.rotate_left(start * bits)),
+                            fresh.eq(-1 << start),
+                        ]
+        with m.Elif(room):
+            m.d.sync += [ring.eq(behind), fresh.eq(-1)]
+        given = Cat(
+            Mux(own, head.word_select(n, bits), kept.word_select(n, bits))
+            for n, own in enumerate(fresh)
+        )
+        with m.If(room):
+            m.d.sync += self.o.payload.eq(given)
+        with m.If(~gives):
+            m.d.sync += kept.eq(given)
+        with m.Elif(room):
+            m.d.sync += kept.eq(behind)

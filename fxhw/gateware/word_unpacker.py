@@ -1,7 +1,9 @@
 """Word unpacker: beats of a bus become words of codes."""
 
+from typing import NamedTuple
+
 from amaranth.hdl import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.packed_words import PackedWords
@@ -14,14 +16,60 @@ def Segment(packed: PackedWords, max_words: int) -> data.StructLayout:
     return data.StructLayout({"skip": range(packed.beat_units), "words": range(max_words + 1)})
 
 
+class _Move(enum.Enum, shape=2):
+    """What happens next: a word is cut out of what is held, or with the beat at the input, or that
+    beat is only held, for a word that goes on behind it; or there is no segment."""
+
+    IDLE = 0
+    HELD = 1
+    ENDS = 2
+    BEAT = 3
+
+
+class _Place(NamedTuple):
+    """Where the next word ends, in what is held and the beat at the input.
+
+    Parameters
+    ----------
+    move : what happens there.
+    unit : unit that the word ends with, of its last beat.
+    following : the place after that, by its index.
+    """
+
+    move: _Move
+    unit: int
+    following: int
+
+
+def _places(packed: PackedWords) -> list[_Place]:
+    """All places, those of first words last, by the units they begin with."""
+    beat, word = packed.beat_units, packed.word_units
+    lowest = min(1, word - beat + 1)  # units of the input's beat that the word reaches to
+    places = []
+    for reach in range(lowest, word + beat):
+        if reach <= 0:
+            move, after = _Move.HELD, reach + word
+        elif reach <= beat:
+            move, after = _Move.ENDS, reach + word - beat
+        else:
+            move, after = _Move.BEAT, reach - beat
+        places.append(_Place(move, (reach - 1) % beat, after - lowest))
+    return places
+
+
 class WordUnpacker(wiring.Component):
     """Cuts words out of beats, segment by segment.
 
     A segment starts with a beat of its own, ``skip`` units into it, and takes as many beats as
-    its words touch.  The latest beats are held; a word is cut out of them and the beat at the
-    input, so that nothing is shifted but whole beats.
+    its words touch.  Beats are held until the words in them are cut out; every word ends in the
+    newest one held, so a word has only a beat's units to choose from.  The words' ends walk
+    through few places in a fixed order, so nothing is added or compared.
 
-    *Latency*: a word is offered the cycle after its last beat came in.  *Throughput*: a word per
+    ::
+
+        place -> beats held, unit -> word
+
+    *Latency*: a word is offered 2 cycles after its last beat came in.  *Throughput*: a word per
     cycle, or what the bus carries if that is less; segments follow each other without a pause.
 
     Parameters
@@ -49,44 +97,69 @@ class WordUnpacker(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beat, word = self._packed.beat_units, self._packed.word_units
-        # So many beats that any word ends in the one at the input.
-        keep = max(1, -(-(word - 1) // beat))
-        held_units, all_units = keep * beat, (keep + 1) * beat
-        held = Signal(keep * self._packed.bus_bits)
-        window = Cat(held, self.i.payload)
-
-        active = Signal()
-        left = Signal.like(self.segments.payload.words)
-        offset = Signal(range(all_units))
-        in_held, within, room, step, last = (Signal() for _ in range(5))
+        segments = self.segments
+        move = Signal(_Move)
+        left = Signal(range(-2, 1 << len(segments.payload.words)))  # negative: the last word
+        chosen = Signal()  # a word to be cut out
+        room, moves, cuts, step = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            in_held.eq(offset <= held_units - word),
-            within.eq(offset <= all_units - word),
             room.eq(~self.o.valid | self.o.ready),
-            step.eq(active & room & (in_held | (within & self.i.valid))),
-            last.eq(left == 1),
-            self.i.ready.eq(active & (~within | (~in_held & room))),
-            self.segments.ready.eq(~active | (step & last)),
+            moves.eq(~chosen | room),
+            cuts.eq((move == _Move.HELD) | (move == _Move.ENDS)),
+            step.eq(cuts & moves & ((move == _Move.HELD) | self.i.valid)),
+            self.i.ready.eq(moves & ((move == _Move.ENDS) | (move == _Move.BEAT))),
+            segments.ready.eq((move == _Move.IDLE) | (step & left[-1])),
         ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += held.eq(window[self._packed.bus_bits :])
-        after = offset + Mux(step, word, 0) - Mux(self.i.valid & self.i.ready, beat, 0)
-        m.d.sync += offset.eq(after)
+        with m.If(moves):
+            m.d.sync += chosen.eq(step)
         with m.If(room):
-            m.d.sync += self.o.valid.eq(step)
-        with m.If(step):
-            m.d.sync += left.eq(left - 1)
-            with m.Switch(offset):
-                for start in range(all_units - word + 1):
-                    with m.Case(start):
-                        low = start * self._packed.unit_bits
-                        m.d.sync += self.o.payload.eq(window[low : low + self._packed.word_bits])
-        with m.If(self.segments.ready):
-            m.d.sync += active.eq(self.segments.valid)
-            with m.If(self.segments.valid):
-                m.d.sync += [
-                    left.eq(self.segments.payload.words),
-                    offset.eq(held_units + self.segments.payload.skip),
-                ]
+            m.d.sync += self.o.valid.eq(chosen)
+        with m.If(step | (move == _Move.IDLE)):
+            ends = (move == _Move.IDLE) | left[-1]
+            m.d.sync += left.eq(Mux(ends, segments.payload.words - 2, left - 1))
+        unit = self._walk(m, move, moves, cuts & left[-1])
+        self._cut(m, room, unit)
         return m
+
+    def _walk(self, m, move, moves, last):
+        """Go from place to place; returns the unit that the word chosen ends with."""
+        places = _places(self._packed)
+        segments, first = self.segments, len(places) - self._packed.beat_units
+        place = Signal(range(max(2, len(places))))
+        unit = Signal(range(max(2, self._packed.beat_units)))
+        begins = first + segments.payload.skip
+
+        def at(index, values):
+            return Array([Value.cast(value) for value in values])[index]
+
+        kinds = [known.move for known in places]
+        idle = move == _Move.IDLE
+        with m.If(idle | (moves & ((move == _Move.HELD) | self.i.valid))):
+            with m.If(idle | last):
+                with m.If(segments.valid):
+                    m.d.sync += [place.eq(begins), move.eq(at(begins, kinds))]
+                with m.Else():
+                    m.d.sync += move.eq(_Move.IDLE)
+            with m.Else():
+                following = [known.following for known in places]
+                m.d.sync += [
+                    place.eq(at(place, following)),
+                    move.eq(at(place, [kinds[index] for index in following])),
+                ]
+        with m.If(moves):
+            m.d.sync += unit.eq(at(place, [known.unit for known in places]))
+        return unit
+
+    def _cut(self, m, room, unit):
+        """Hold the latest beats, and cut the word out of them that ends with ``unit``."""
+        beat, word = self._packed.beat_units, self._packed.word_units
+        before = -(-(word - 1) // beat)  # beats that a word may begin before its last one
+        held = Signal((before + 1) * self._packed.bus_bits)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += held.eq(Cat(held, self.i.payload)[self._packed.bus_bits :])
+        with m.If(room):
+            with m.Switch(unit):
+                for last in range(beat):
+                    with m.Case(last):
+                        low = (before * beat + last + 1 - word) * self._packed.unit_bits
+                        m.d.sync += self.o.payload.eq(held[low : low + self._packed.word_bits])
