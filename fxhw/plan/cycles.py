@@ -222,6 +222,8 @@ class _Latencies:
 
 def _prepare(design: Design, d: Descriptor, latency: int) -> int:
     """Cycles to fetch, check and load one step."""
+    if d.keep:
+        latency //= 3  # of the descriptor alone
     fetch = 32 * DESCRIPTOR_WORDS // design.bus_bits + latency
     return fetch + prepare_cycles(design, d) + count_beats(design, d) + _PREPARE
 

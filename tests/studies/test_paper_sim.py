@@ -1,6 +1,7 @@
 """The simulation of a whole image, with networks smaller than the paper's."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_a_slice_in_strips(tmp_path, monkeypatch):
     for name, value in {"SIZE": (512, 512), "ROW_WORDS": 800}.items():
         monkeypatch.setattr(paper_sim, name, value)
     told = []
-    checkpoint = find_checkpoint("em")
+    checkpoint = find_checkpoint(Path("em"))
     assert paper_sim.write(16, checkpoint, tmp_path, tmp_path / "results", told.append)
     found = json.loads((tmp_path / "results" / "paper_sim.json").read_text())
     assert found["size"] == [512, 512]
