@@ -229,11 +229,12 @@ def _print(console, result, stalls):
     causes = ", ".join(f"{name.lower()} {count:,}" for name, count in result.causes.items())
     console.print(f"Cycles: {result.cycles:,} ({causes})")
     estimate = result.plan.estimate.total
+    bus_of = ", with AXI4" if result.plan.design.memory == "wishbone" else ""
     if stalls:
-        console.print(f"Estimate without pauses: {estimate:,}")
+        console.print(f"Estimate without pauses{bus_of}: {estimate:,}")
     else:
         error = (result.cycles - estimate) / estimate
-        console.print(f"Estimate: {estimate:,}, measured {error:+.2%}")
+        console.print(f"Estimate{bus_of}: {estimate:,}, measured {error:+.2%}")
     console.print(f"Array utilization: {result.utilization:.1%}")
     if bus:
         console.print(

@@ -16,6 +16,7 @@ from fxhw.cli import cli
 from fxhw.cli.sim import _default_picture
 from fxhw.emit import load_manifest
 from fxhw.emit.bundle import write_bundle
+from fxhw.emit.manifest import content_hash
 from fxhw.errors import FxhwError
 from fxhw.fixed import normalize
 from fxhw.golden import run_network
@@ -184,38 +185,51 @@ def test_a_folder_that_was_not_generated(tmp_path):
     assert "has no manifest.json" in sim(tmp_path, status=2).stderr
 
 
-class TestWishbone:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory):
-        path = tmp_path_factory.mktemp("wishbone")
-        save_checkpoint(random_network(3, (3, 4), (6, 7)), path / "net.safetensors")
-        flags = ["--checkpoint", path / "net.safetensors", "--pin", 2, "--pout", 2, "--memory"]
-        args = ["generate", *flags, "wishbone", "--bus-width", 64, "-o", path / "wb"]
-        result = CliRunner().invoke(cli, list(map(str, args)))
-        assert result.exit_code == 0, (result.stdout, result.stderr, result.exception)
-        return path / "wb"
+@pytest.fixture(scope="module")
+def wishbone(tmp_path_factory):
+    """A generated folder whose ports are Wishbone."""
+    path = tmp_path_factory.mktemp("wishbone")
+    save_checkpoint(random_network(3, (3, 4), (6, 7), 4, 6), path / "net.safetensors")
+    flags = ["--checkpoint", path / "net.safetensors", "--pin", 2, "--pout", 2]
+    flags += ["--memory", "wishbone", "-o", path / "wb"]
+    result = CliRunner().invoke(cli, ["generate", *map(str, flags)])
+    assert result.exit_code == 0, (result.stdout, result.stderr, result.exception)
+    return path / "wb"
 
+
+class TestWishbone:
+    @pytest.mark.slow
     @pytest.mark.cosim
-    def test_every_layer_equals_golden(self, folder):
-        result = sim(folder, "--image", save_image(folder.parent / "x.png", (6, 7)), "--stalls")
+    def test_every_layer_equals_golden(self, wishbone):
+        image = save_image(wishbone.parent / "x.png", (6, 7))
+        result = sim(wishbone, "--image", image, "--stalls")
         assert "All equal" in result.stdout
         assert "Memory: " in result.stdout
 
-    def test_says_what_it_cannot_simulate(self, folder, tmp_path):
-        assert "which only the compiled bench has" in sim(
-            folder, "--simulator", "icarus", status=2
-        ).stderr
-        assert "answers in order" in sim(folder, "--memory-reorder", "beats", status=2).stderr
-        other = shutil.copytree(folder, tmp_path / "other")
-        manifest = json.loads((other / "manifest.json").read_text())
+    @pytest.mark.parametrize(
+        ("flags", "said"),
+        [
+            (("--simulator", "icarus"), "which only the compiled bench has, not icarus"),
+            (("--memory-reorder", "beats"), "which answers in order; leave --memory-reorder out"),
+        ],
+    )
+    def test_says_what_it_cannot_do(self, wishbone, flags, said):
+        assert said in sim(wishbone, *flags, status=2).stderr
+
+    def test_says_what_it_cannot_simulate(self, wishbone, tmp_path):
+        folder = shutil.copytree(wishbone, tmp_path / "other")
+        manifest = json.loads((folder / "manifest.json").read_text())
         for port in manifest["ports"]:
             port["name"] = port["name"].replace("s_wb_", "s_bus_")
-        (other / "manifest.json").write_text(json.dumps(manifest))
-        assert "cannot be simulated: its top" in sim(other, status=2).stderr
+        manifest["content_hash"] = content_hash(manifest)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        said = sim(folder, status=2).stderr
+        assert "cannot be simulated: its top wb has its registers neither at AXI4-Lite" in said
 
-    def test_pages_speak_of_wishbone(self, folder):
-        assert "Wishbone, 32-bit words" in (folder / "registers.md").read_text()
-        ports = {port["name"]: port["width"] for port in load_manifest(folder)["ports"]}
+    def test_pages_and_ports(self, wishbone):
+        assert "Wishbone, 32-bit words" in (wishbone / "registers.md").read_text()
+        manifest = load_manifest(wishbone)
+        ports = {port["name"]: port["width"] for port in manifest["ports"]}
         assert (ports["m_wb_adr"], ports["m_wb_sel"], ports["s_wb_adr"]) == (29, 8, 6)
         assert {"clk", "rst", "irq"} <= set(ports)
-        assert load_manifest(folder)["design"]["memory"] == "wishbone"
+        assert manifest["design"]["memory"] == "wishbone"

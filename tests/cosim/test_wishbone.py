@@ -131,6 +131,7 @@ class TestErrors:
             session.works()
 
 
+@pytest.mark.slow
 def test_a_broken_master_is_seen(cache, monkeypatch, tmp_path):
     """One that writes all lanes of a word."""
     import fxhw.gateware.wishbone_accelerator as module
