@@ -80,6 +80,7 @@ sim-16: $(VENV)/.stamp
 
 sim-paper: $(VENV)/.stamp
 	$(BIN)/python -m fxhw.studies paper-sim
+	$(BIN)/python -m fxhw.studies paper-sim --lanes 16 --bus-width 128
 
 # A few accelerators of fewer lanes first: they tell how the rest of one grows with its lanes.
 # Then the designs of TernaryNet, of binary networks and of INQ, and arrays of multiplier blocks.

@@ -104,15 +104,19 @@ def _full_size(work, results, processes):
               help="The network.  [default: what full-size has trained, else random weights]")
 @click.option("--base-channels", type=click.IntRange(1, 256),
               help="Instead: random weights, so many channels.")
-def _paper_sim(work, results, processes, checkpoint, base_channels):
+@click.option("--lanes", type=click.IntRange(1, 16), default=paper_sim.LANES, show_default=True,
+              help="Channels in, and out, per cycle.")
+@click.option("--bus-width", type=click.Choice(["64", "128", "256"]), default="64",
+              show_default=True, help="Bits of the AXI4 bus.")
+def _paper_sim(work, results, processes, checkpoint, base_channels, lanes, bus_width):
     trained = work / "studies" / "em_full_size.safetensors"
     if not base_channels and trained.is_file():
         checkpoint = checkpoint or trained
     with Console(stderr=True).status("starting") as status:
-        passed = paper_sim.write(
-            base_channels or 64, checkpoint, work, results, status.update
+        passed, page = paper_sim.write(
+            base_channels or 64, checkpoint, work, results, status.update, lanes, int(bus_width)
         )
-    click.echo((results / "paper_sim.md").read_text(encoding="utf-8"))
+    click.echo(page.read_text(encoding="utf-8"))
     return 0 if passed else 1
 
 

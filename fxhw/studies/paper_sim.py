@@ -20,7 +20,8 @@ __all__ = ["write"]
 
 SIZE = 200, 200
 DEPTH = 3
-LANES, BUS_BITS, WEIGHT_WORDS, LATENCY = 8, 64, 256, 40
+LANES, BUS_BITS = 8, 64
+WEIGHT_WORDS, LATENCY = 256, 40
 ROW_WORDS = None
 """Words of a row of the line buffer; fewer than the network needs cut it into strips."""
 
@@ -36,8 +37,11 @@ def write(
     work: Path,
     results: Path,
     progress: Callable[[str], None],
-) -> bool:
-    """Write ``paper_sim.json`` and ``paper_sim.md``; whether every code was right.
+    lanes: int = LANES,
+    bus_bits: int = BUS_BITS,
+) -> tuple[bool, Path]:
+    """Write ``paper_sim.json`` and ``paper_sim.md``, of other lanes or another bus
+    ``paper_sim_16x16_128.md`` and the like; whether every code was right, and the page.
 
     Parameters
     ----------
@@ -45,6 +49,8 @@ def write(
     checkpoint : the network.
     work : folder for what is generated and built.
     progress : called with a phrase, now and then.
+    lanes : channels in, and out, per cycle.
+    bus_bits : width of the AXI4 bus.
     """
     from ..cosim import Job, Timing, run_compiled
     from ..cosim.report import summarize
@@ -59,10 +65,13 @@ def write(
         network = untrained_network(topology, _crop(pixels), 4, 6)
     image = _crop(network.prepare(image_codes(pixels, network.image)))
     design = design_for(
-        network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
+        network, lanes, lanes, WEIGHT_WORDS, bus_bits, memory="axi", address_bits=32,
         row_words=ROW_WORDS,
     )
-    began, folder = _times(), work / "paper_sim"
+    name = "paper_sim"
+    if (lanes, bus_bits) != (LANES, BUS_BITS):
+        name += f"_{lanes}x{lanes}_{bus_bits}"
+    began, folder = _times(), work / name
     progress("generating")
     write_bundle(network, compile_network(network, design), folder, top="paper", force=True)
     generated = _times()
@@ -87,9 +96,9 @@ def write(
             )
         },
     }
-    write_json(found, results / "paper_sim.json")
-    write_text(_page(found), results / "paper_sim.md")
-    return result.passed
+    write_json(found, results / f"{name}.json")
+    write_text(_page(found), results / f"{name}.md")
+    return result.passed, results / f"{name}.md"
 
 
 def _times() -> tuple[int, int]:
@@ -127,7 +136,8 @@ def _page(found: dict) -> str:
 
 {found["base_channels"]} base channels, {DEPTH} levels, {found["network"]};
 {size}, {found["image"]};
-w{design["wbits"]} a{design["abits"]}, an array of 9x{LANES}x{LANES}, {BUS_BITS}-bit AXI4 bus,
+w{design["wbits"]} a{design["abits"]}, an array of 9x{design["pin"]}x{design["pout"]},
+{design["bus_bits"]}-bit AXI4 bus,
 {found["memory_latency"]} cycles from a read's address to its data.
 The generated Verilog in Verilator, all codes compared with the golden model:
 {found["compared"]:,} codes, {wrong}. It took
