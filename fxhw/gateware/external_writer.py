@@ -8,6 +8,7 @@ from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
 from .burst_writer import WriteCommand
 from .row_length import RowLength
+from .stream import StreamFork
 from .word_packer import WordPacker
 
 __all__ = ["ExternalTarget", "ExternalWriter"]
@@ -90,24 +91,25 @@ class ExternalWriter(wiring.Component):
         m = Module()
         m.submodules.packer = packer = self._packer
         wiring.connect(m, packer.o, wiring.flipped(self.beats))
+        # What holds the beats up is not known to the source in the same cycle.
+        m.submodules.stage = stage = StreamFork(self._packed.word_bits, 1)
+        wiring.connect(m, wiring.flipped(self.i), stage.i)
+        words = stage.o[0]
         drop, dropping = Signal(), Signal()
         m.d.comb += [
-            # Words of the pieces before still go to the packer.
-            dropping.eq(drop & ~packer.segments.valid & packer.segments.ready),
-            packer.i.valid.eq(self.i.valid),
-            packer.i.payload.eq(self.i.payload),
-            self.i.ready.eq(packer.i.ready | dropping),
+            stage.enable.eq(1),
+            packer.i.valid.eq(words.valid),
+            packer.i.payload.eq(words.payload),
+            words.ready.eq(packer.i.ready | dropping),
         ]
         walking = self._walk(m, packer.segments)
         m.d.comb += self.busy.eq(
-            walking
-            | self.commands.valid
-            | packer.segments.valid
-            | ~packer.segments.ready
-            | packer.o.valid
+            walking | self.commands.valid | packer.segments.valid | packer.busy
         )
+        # Words of the pieces before still go to the packer.
+        m.d.sync += dropping.eq(drop & ~packer.segments.valid & packer.segments.ready)
         with m.If(self.start):
-            m.d.sync += drop.eq(0)
+            m.d.sync += [drop.eq(0), dropping.eq(0)]
         with m.Elif(self.overrun):
             m.d.sync += drop.eq(1)
         return m
