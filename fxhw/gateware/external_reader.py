@@ -109,21 +109,23 @@ class ExternalReader(wiring.Component):
             ]
             pixels.append(repeater)
 
-        m.submodules.words = words = EarlyQueue(self._packed.word_bits)
+        m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=1)
         wiring.connect(m, words.o, wiring.flipped(self.o))
-        second = Signal()
-        there = Mux(second, pixels[1].o.valid, pixels[0].o.valid)
-        last = Mux(second, pixels[1].last, pixels[0].last)
+        second, second_next = Signal(), Signal()
+        passes, last = Signal(2), Signal()
         m.d.comb += [
-            words.i.valid.eq(words.room & there),
-            words.i.payload.eq(Mux(second, pixels[1].o.payload, pixels[0].o.payload)),
-            pixels[0].o.ready.eq(words.room & ~second),
-            pixels[1].o.ready.eq(words.room & second),
+            last.eq(Mux(second, pixels[1].last, pixels[0].last)),
+            second_next.eq(Mux(passes.any() & last, ~second & two, second) & ~self.start),
             self.busy.eq(fetchers[0].busy | fetchers[1].busy),
             self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
         ]
-        with m.If(words.room & there & last):
-            m.d.sync += second.eq(~second & two)
-        with m.If(self.start):
-            m.d.sync += second.eq(0)
+        for index, source in enumerate(pixels):
+            ready = Signal(name=f"ready_{'ab'[index]}")  # there is room, and it is its turn
+            m.d.comb += [source.o.ready.eq(ready), passes[index].eq(source.o.valid & ready)]
+            m.d.sync += ready.eq(words.room_next & (second_next == index))
+        m.d.sync += [
+            second.eq(second_next),
+            words.i.valid.eq(passes.any()),
+            words.i.payload.eq(Mux(second, pixels[1].o.payload, pixels[0].o.payload)),
+        ]
         return m

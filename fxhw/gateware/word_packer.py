@@ -77,7 +77,7 @@ class WordPacker(wiring.Component):
         wiring.connect(m, beats.o, wiring.flipped(self.o))
         m.d.comb += [
             gives.eq((turn == _Turn.LAST) | (turn == _Turn.MORE)),
-            opens.eq(room & (turn != _Turn.MORE)),
+            opens.eq((turn == _Turn.NONE) | (room & (turn != _Turn.MORE))),
             beats.i.valid.eq(room & gives),
             self.i.ready.eq(active & opens),
             taken.eq(self.i.valid & self.i.ready),
@@ -94,7 +94,7 @@ class WordPacker(wiring.Component):
         with m.If(taken | ~active):
             m.d.sync += left.eq(Mux(active, left - 1, segments.payload.words - 2))
         self._count(m, turn, opens, taken, room, place, left[-1])
-        self._turn(m, opens, room, place, gives, beats.i.payload)
+        self._turn(m, turn, opens, room, place, beats.i.payload)
         return m
 
     def _count(self, m, turn, opens, taken, room, place, last):
@@ -118,7 +118,7 @@ class WordPacker(wiring.Component):
             with m.If(beats == 2):
                 m.d.sync += turn.eq(_Turn.LAST)
 
-    def _turn(self, m, opens, room, place, gives, given):
+    def _turn(self, m, turn, opens, room, place, given):
         """Turn a word in its ring; ``given`` is the beat at hand there."""
         packed = self._packed
         beat, word, bits = packed.beat_units, packed.word_units, packed.unit_bits
@@ -136,7 +136,7 @@ class WordPacker(wiring.Component):
                             ring.eq(spread.rotate_left(start * bits)),
                             fresh.eq(-1 << start),
                         ]
-        with m.Elif(room):
+        with m.Elif(room & (turn == _Turn.MORE)):
             m.d.sync += [ring.eq(behind), fresh.eq(-1)]
         m.d.comb += given.eq(
             Cat(
@@ -144,5 +144,6 @@ class WordPacker(wiring.Component):
                 for n, own in enumerate(fresh)
             )
         )
-        with m.If(room):
+        gives = (turn == _Turn.LAST) | (turn == _Turn.MORE)
+        with m.If(room | ~gives):
             m.d.sync += kept.eq(Mux(gives, behind, given))
