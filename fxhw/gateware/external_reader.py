@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
 from .burst_reader import ReadCommand
+from .early_queue import EarlyQueue
 from .pixel_repeater import PixelRepeater
 from .row_fetcher import RowConfig, RowFetcher
-from .stream import StreamFork
 from .word_unpacker import WordUnpacker
 
 __all__ = ["ExternalReader"]
@@ -91,13 +91,9 @@ class ExternalReader(wiring.Component):
             m.submodules[f"repeater_{name}"] = repeater
             wiring.connect(m, fetcher.commands, wiring.flipped(self.commands[index]))
             wiring.connect(m, fetcher.segments, unpacker.segments)
-            # What holds the words up is not known to the unpacker in the same cycle.
-            m.submodules[f"stage_{name}"] = stage = StreamFork(self._packed.word_bits, 1)
             wiring.connect(m, wiring.flipped(self.beats[index]), unpacker.i)
-            wiring.connect(m, unpacker.o, stage.i)
-            wiring.connect(m, stage.o[0], repeater.i)
+            wiring.connect(m, unpacker.o, repeater.i)
             m.d.comb += [
-                stage.enable.eq(1),
                 fetcher.start.eq(self.start if index == 0 else self.start & two),
                 fetcher.config.eq(source),
                 fetcher.width.eq(self.width),
@@ -113,22 +109,23 @@ class ExternalReader(wiring.Component):
             ]
             pixels.append(repeater)
 
-        second = Signal()
-        room = Signal()
-        word = Mux(second, pixels[1].o.payload, pixels[0].o.payload)
-        there = Mux(second, pixels[1].o.valid, pixels[0].o.valid)
-        last = Mux(second, pixels[1].last, pixels[0].last)
+        m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=1)
+        wiring.connect(m, words.o, wiring.flipped(self.o))
+        second, second_next = Signal(), Signal()
+        passes, last = Signal(2), Signal()
         m.d.comb += [
-            room.eq(~self.o.valid | self.o.ready),
-            pixels[0].o.ready.eq(room & ~second),
-            pixels[1].o.ready.eq(room & second),
+            last.eq(Mux(second, pixels[1].last, pixels[0].last)),
+            second_next.eq(Mux(passes.any() & last, ~second & two, second) & ~self.start),
             self.busy.eq(fetchers[0].busy | fetchers[1].busy),
             self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
         ]
-        with m.If(room):
-            m.d.sync += [self.o.valid.eq(there), self.o.payload.eq(word)]
-            with m.If(there & last):
-                m.d.sync += second.eq(~second & two)
-        with m.If(self.start):
-            m.d.sync += second.eq(0)
+        for index, source in enumerate(pixels):
+            ready = Signal(name=f"ready_{'ab'[index]}")  # there is room, and it is its turn
+            m.d.comb += [source.o.ready.eq(ready), passes[index].eq(source.o.valid & ready)]
+            m.d.sync += ready.eq(words.room_next & (second_next == index))
+        m.d.sync += [
+            second.eq(second_next),
+            words.i.valid.eq(passes.any()),
+            words.i.payload.eq(Mux(second, pixels[1].o.payload, pixels[0].o.payload)),
+        ]
         return m

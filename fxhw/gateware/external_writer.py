@@ -8,6 +8,7 @@ from ..plan.bursts import BurstSpec
 from ..plan.packed_words import PackedWords
 from .burst_writer import WriteCommand
 from .row_length import RowLength
+from .stream import StreamFork
 from .word_packer import WordPacker
 
 __all__ = ["ExternalTarget", "ExternalWriter"]
@@ -90,24 +91,28 @@ class ExternalWriter(wiring.Component):
         m = Module()
         m.submodules.packer = packer = self._packer
         wiring.connect(m, packer.o, wiring.flipped(self.beats))
+        # What holds the beats up is not known to the source in the same cycle.
+        m.submodules.stage = stage = StreamFork(self._packed.word_bits, 1)
+        words = stage.o[0]
+        begun = Signal()  # what is offered before is not of this feature map
         drop, dropping = Signal(), Signal()
         m.d.comb += [
-            # Words of the pieces before still go to the packer.
-            dropping.eq(drop & ~packer.segments.valid & packer.segments.ready),
-            packer.i.valid.eq(self.i.valid),
-            packer.i.payload.eq(self.i.payload),
-            self.i.ready.eq(packer.i.ready | dropping),
+            stage.enable.eq(1),
+            stage.i.valid.eq(self.i.valid & begun),
+            stage.i.payload.eq(self.i.payload),
+            self.i.ready.eq(stage.i.ready & begun),
+            packer.i.valid.eq(words.valid),
+            packer.i.payload.eq(words.payload),
+            words.ready.eq(packer.i.ready | dropping),
         ]
         walking = self._walk(m, packer.segments)
         m.d.comb += self.busy.eq(
-            walking
-            | self.commands.valid
-            | packer.segments.valid
-            | ~packer.segments.ready
-            | packer.o.valid
+            walking | self.commands.valid | packer.segments.valid | packer.busy
         )
+        # Words of the pieces before still go to the packer.
+        m.d.sync += dropping.eq(drop & ~packer.segments.valid & packer.segments.ready)
         with m.If(self.start):
-            m.d.sync += drop.eq(0)
+            m.d.sync += [begun.eq(1), drop.eq(0), dropping.eq(0)]
         with m.Elif(self.overrun):
             m.d.sync += drop.eq(1)
         return m
@@ -140,48 +145,37 @@ class ExternalWriter(wiring.Component):
             m.d.sync += command.valid.eq(0)
         with m.If(segment.ready):
             m.d.sync += segment.valid.eq(0)
+        # The states in which much is loaded, a bit each.
+        begins, turns, asks, turns_next = (Signal() for _ in range(4))
+        m.d.comb += length.start.eq(begins)
+        m.d.sync += [begins.eq(0), turns.eq(turns_next), asks.eq(0)]
         with m.FSM() as fsm:
             with m.State("Idle"):
-                m.d.sync += [
-                    row.eq(self.origin + target.base),
-                    row_room.eq(self.limit - target.base),
-                    rows.eq(self.height),
-                ]
+                m.d.sync += begins.eq(self.start)
                 with m.If(self.start):
                     m.next = "Begin"
             with m.State("Begin"):
-                m.d.comb += length.start.eq(1)
                 m.next = "Measure"
             with m.State("Measure"):
                 with m.If(~length.busy):
+                    m.d.comb += turns_next.eq(1)
                     m.next = "Row"
             with m.State("Row"):
-                m.d.sync += [
-                    address.eq(row),
-                    room.eq(row_room),
-                    row.eq(row + target.row_stride),
-                    row_room.eq(row_room - target.row_stride),
-                    columns.eq(Mux(whole, 1, self.width)),
-                    rows.eq(rows - 1),
-                ]
                 m.next = "Place"
             with m.State("Place"):
                 with m.If(free):
                     m.d.sync += [
+                        asks.eq(1),
                         fits.eq(room >= length.bytes),
                         command.payload.address.eq(address),
                         segment.payload.skip.eq(address[unit_bits:lane_bits]),
                     ]
                     m.next = "Ask"
             with m.State("Ask"):
-                m.d.sync += [
-                    address.eq(address + step),
-                    room.eq(room - step),
-                    columns.eq(columns - 1),
-                ]
                 m.next = "Place"
                 with m.If(columns == 1):
                     m.next = "Row"
+                    m.d.comb += turns_next.eq(fits & (rows != 0))
                     with m.If(rows == 0):
                         m.next = "Idle"
                 with m.If(fits):
@@ -189,4 +183,25 @@ class ExternalWriter(wiring.Component):
                 with m.Else():
                     m.d.comb += self.overrun.eq(1)
                     m.next = "Idle"
+        with m.If(begins):
+            m.d.sync += [
+                row.eq(self.origin + target.base),
+                row_room.eq(self.limit - target.base),
+                rows.eq(self.height),
+            ]
+        with m.If(turns):
+            m.d.sync += [
+                address.eq(row),
+                room.eq(row_room),
+                row.eq(row + target.row_stride),
+                row_room.eq(row_room - target.row_stride),
+                columns.eq(Mux(whole, 1, self.width)),
+                rows.eq(rows - 1),
+            ]
+        with m.If(asks):
+            m.d.sync += [
+                address.eq(address + step),
+                room.eq(room - step),
+                columns.eq(columns - 1),
+            ]
         return ~fsm.ongoing("Idle")

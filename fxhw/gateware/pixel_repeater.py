@@ -53,9 +53,11 @@ class PixelRepeater(wiring.Component):
         )
         store, recall = pixel.write_port(), pixel.read_port(domain="comb")
         group = Signal(range(self._max_groups))
-        # Counted down, so that the last is a flag and no comparison.
-        groups_left, columns_left = Signal(16), Signal(16)
-        again = Signal()
+        # Counted down to less than 0, so that the last is a bit and no comparison.
+        groups_left, columns_left = Signal(signed(17)), Signal(signed(17))
+        # Whether the word comes again, and whether the next pixel's words do.
+        again, repeats = Signal(), Signal()
+        last_column = columns_left[-1]
         given = Signal()
         m.d.comb += [
             given.eq(self.o.valid & self.o.ready),
@@ -66,24 +68,21 @@ class PixelRepeater(wiring.Component):
             store.addr.eq(group),
             store.data.eq(self.i.payload),
             recall.addr.eq(group),
-            self.last.eq(groups_left == 0),
+            self.last.eq(groups_left[-1]),
         ]
-        with m.If(given):
-            m.d.sync += [group.eq(group + 1), groups_left.eq(groups_left - 1)]
-            with m.If(self.last):
-                m.d.sync += [group.eq(0), groups_left.eq(self.groups - 1)]
-                m.d.sync += columns_left.eq(columns_left - 1)
-                # The first pixel of a row is always a new one.
-                parity = Signal()
-                m.d.comb += parity.eq(columns_left[0] ^ self.width[0] ^ self.odd)
-                m.d.sync += again.eq(self.up & parity)
-                with m.If(columns_left == 0):
-                    m.d.sync += [columns_left.eq(self.width - 1), again.eq(0)]
-        with m.If(self.start):
+        with m.If(self.start | given):
             m.d.sync += [
-                group.eq(0),
-                again.eq(0),
-                groups_left.eq(self.groups - 1),
-                columns_left.eq(self.width - 1),
+                group.eq(Mux(self.start | self.last, 0, group + 1)),
+                groups_left.eq(
+                    Mux(self.start | self.last, self.groups - 2, groups_left - 1)
+                ),
+            ]
+        with m.If(self.start | (given & self.last)):
+            begins = self.start | last_column
+            # The first pixel of a row is always a new one.
+            m.d.sync += [
+                again.eq(repeats & ~begins),
+                repeats.eq(Mux(begins, self.up & ~self.odd, self.up & ~repeats)),
+                columns_left.eq(Mux(begins, self.width - 2, columns_left - 1)),
             ]
         return m

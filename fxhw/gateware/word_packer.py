@@ -5,6 +5,7 @@ from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.packed_words import PackedWords
+from .early_queue import EarlyQueue
 from .word_unpacker import Segment
 
 __all__ = ["WordPacker"]
@@ -33,9 +34,9 @@ class WordPacker(wiring.Component):
     ::
 
         word -> turned, beats to be given -> kept
-                              +----------------+-> beat
+                              +----------------+-> beat -> queue
 
-    *Latency*: a beat is offered 2 cycles after the word that completes it came in.
+    *Latency*: a beat is offered 3 cycles after the word that completes it came in.
     *Throughput*: a word per cycle, or what the bus carries if that is less; between the words of
     two segments lies a cycle, and another if the last word is spread over two beats.
 
@@ -70,18 +71,22 @@ class WordPacker(wiring.Component):
         active, turn = Signal(), Signal(_Turn)
         left = Signal(range(-2, 1 << len(segments.payload.words)))  # negative: the last word
         place = Signal(range(max(2, beat)))  # of the next word's first unit
-        room, opens, taken, gives = Signal(), Signal(), Signal(), Signal()
+        opens, taken, gives = Signal(), Signal(), Signal()
+        m.submodules.beats = beats = EarlyQueue(self._packed.bus_bits)
+        room = beats.room
+        wiring.connect(m, beats.o, wiring.flipped(self.o))
         m.d.comb += [
-            room.eq(~self.o.valid | self.o.ready),
             gives.eq((turn == _Turn.LAST) | (turn == _Turn.MORE)),
-            opens.eq((turn != _Turn.MORE) & (room | ~gives)),
+            opens.eq((turn == _Turn.NONE) | (room & (turn != _Turn.MORE))),
+            beats.i.valid.eq(room & gives),
             self.i.ready.eq(active & opens),
             taken.eq(self.i.valid & self.i.ready),
             segments.ready.eq(~active),
-            self.busy.eq(active | (turn != _Turn.NONE) | self.o.valid),
         ]
-        with m.If(room):
-            m.d.sync += self.o.valid.eq(gives)
+        # The queue still shows nothing of what was given in the cycle before.
+        given = Signal()
+        m.d.sync += given.eq(beats.i.valid)
+        m.d.comb += self.busy.eq(active | (turn != _Turn.NONE) | given | self.o.valid)
         with m.If(taken):
             m.d.sync += [place.eq((place + self._packed.word_units) % beat), active.eq(~left[-1])]
         with m.If(~active):
@@ -89,7 +94,7 @@ class WordPacker(wiring.Component):
         with m.If(taken | ~active):
             m.d.sync += left.eq(Mux(active, left - 1, segments.payload.words - 2))
         self._count(m, turn, opens, taken, room, place, left[-1])
-        self._turn(m, opens, room, place, gives)
+        self._turn(m, turn, opens, room, place, beats.i.payload)
         return m
 
     def _count(self, m, turn, opens, taken, room, place, last):
@@ -113,8 +118,8 @@ class WordPacker(wiring.Component):
             with m.If(beats == 2):
                 m.d.sync += turn.eq(_Turn.LAST)
 
-    def _turn(self, m, opens, room, place, gives):
-        """Turn a word in its ring, and give the beats there."""
+    def _turn(self, m, turn, opens, room, place, given):
+        """Turn a word in its ring; ``given`` is the beat at hand there."""
         packed = self._packed
         beat, word, bits = packed.beat_units, packed.word_units, packed.unit_bits
         count = -(-word // beat)
@@ -131,15 +136,14 @@ class WordPacker(wiring.Component):
                             ring.eq(spread.rotate_left(start * bits)),
                             fresh.eq(-1 << start),
                         ]
-        with m.Elif(room):
+        with m.Elif(room & (turn == _Turn.MORE)):
             m.d.sync += [ring.eq(behind), fresh.eq(-1)]
-        given = Cat(
-            Mux(own, head.word_select(n, bits), kept.word_select(n, bits))
-            for n, own in enumerate(fresh)
+        m.d.comb += given.eq(
+            Cat(
+                Mux(own, head.word_select(n, bits), kept.word_select(n, bits))
+                for n, own in enumerate(fresh)
+            )
         )
-        with m.If(room):
-            m.d.sync += self.o.payload.eq(given)
-        with m.If(~gives):
-            m.d.sync += kept.eq(given)
-        with m.Elif(room):
-            m.d.sync += kept.eq(behind)
+        gives = (turn == _Turn.LAST) | (turn == _Turn.MORE)
+        with m.If(room | ~gives):
+            m.d.sync += kept.eq(Mux(gives, behind, given))

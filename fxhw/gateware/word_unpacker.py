@@ -7,6 +7,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.packed_words import PackedWords
+from .early_queue import EarlyQueue
 
 __all__ = ["Segment", "WordUnpacker"]
 
@@ -67,9 +68,9 @@ class WordUnpacker(wiring.Component):
 
     ::
 
-        place -> beats held, unit -> word
+        place -> beats held, unit -> word -> queue
 
-    *Latency*: a word is offered 2 cycles after its last beat came in.  *Throughput*: a word per
+    *Latency*: a word is offered 3 cycles after its last beat came in.  *Throughput*: a word per
     cycle, or what the bus carries if that is less; segments follow each other without a pause.
 
     Parameters
@@ -101,27 +102,26 @@ class WordUnpacker(wiring.Component):
         move = Signal(_Move)
         left = Signal(range(-2, 1 << len(segments.payload.words)))  # negative: the last word
         chosen = Signal()  # a word to be cut out
-        room, moves, cuts, step = Signal(), Signal(), Signal(), Signal()
+        cuts, goes, step = Signal(), Signal(), Signal()
+        m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=1)
+        wiring.connect(m, words.o, wiring.flipped(self.o))
         m.d.comb += [
-            room.eq(~self.o.valid | self.o.ready),
-            moves.eq(~chosen | room),
             cuts.eq((move == _Move.HELD) | (move == _Move.ENDS)),
-            step.eq(cuts & moves & ((move == _Move.HELD) | self.i.valid)),
-            self.i.ready.eq(moves & ((move == _Move.ENDS) | (move == _Move.BEAT))),
+            goes.eq(words.room & ((move == _Move.HELD) | self.i.valid)),
+            step.eq(cuts & goes),
+            self.i.ready.eq(words.room & ((move == _Move.ENDS) | (move == _Move.BEAT))),
             segments.ready.eq((move == _Move.IDLE) | (step & left[-1])),
+            words.i.valid.eq(chosen),
         ]
-        with m.If(moves):
-            m.d.sync += chosen.eq(step)
-        with m.If(room):
-            m.d.sync += self.o.valid.eq(chosen)
+        m.d.sync += chosen.eq(step)
         with m.If(step | (move == _Move.IDLE)):
             ends = (move == _Move.IDLE) | left[-1]
             m.d.sync += left.eq(Mux(ends, segments.payload.words - 2, left - 1))
-        unit = self._walk(m, move, moves, cuts & left[-1])
-        self._cut(m, room, unit)
+        unit = self._walk(m, move, goes, cuts & left[-1])
+        self._cut(m, unit, words.i.payload)
         return m
 
-    def _walk(self, m, move, moves, last):
+    def _walk(self, m, move, goes, last):
         """Go from place to place; returns the unit that the word chosen ends with."""
         places = _places(self._packed)
         segments, first = self.segments, len(places) - self._packed.beat_units
@@ -134,7 +134,7 @@ class WordUnpacker(wiring.Component):
 
         kinds = [known.move for known in places]
         idle = move == _Move.IDLE
-        with m.If(idle | (moves & ((move == _Move.HELD) | self.i.valid))):
+        with m.If(idle | goes):
             with m.If(idle | last):
                 with m.If(segments.valid):
                     m.d.sync += [place.eq(begins), move.eq(at(begins, kinds))]
@@ -146,20 +146,18 @@ class WordUnpacker(wiring.Component):
                     place.eq(at(place, following)),
                     move.eq(at(place, [kinds[index] for index in following])),
                 ]
-        with m.If(moves):
-            m.d.sync += unit.eq(at(place, [known.unit for known in places]))
+        m.d.sync += unit.eq(at(place, [known.unit for known in places]))
         return unit
 
-    def _cut(self, m, room, unit):
-        """Hold the latest beats, and cut the word out of them that ends with ``unit``."""
+    def _cut(self, m, unit, cut):
+        """Hold the latest beats; ``cut`` is the word out of them that ends with ``unit``."""
         beat, word = self._packed.beat_units, self._packed.word_units
         before = -(-(word - 1) // beat)  # beats that a word may begin before its last one
         held = Signal((before + 1) * self._packed.bus_bits)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += held.eq(Cat(held, self.i.payload)[self._packed.bus_bits :])
-        with m.If(room):
-            with m.Switch(unit):
-                for last in range(beat):
-                    with m.Case(last):
-                        low = (before * beat + last + 1 - word) * self._packed.unit_bits
-                        m.d.sync += self.o.payload.eq(held[low : low + self._packed.word_bits])
+        with m.Switch(unit):
+            for last in range(beat):
+                with m.Case(last):
+                    low = (before * beat + last + 1 - word) * self._packed.unit_bits
+                    m.d.comb += cut.eq(held[low : low + self._packed.word_bits])

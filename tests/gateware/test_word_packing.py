@@ -88,7 +88,7 @@ def test_pace(word_bits, bus_bits):
     run = simulate_stream(
         WordUnpacker(packed, 40), {"segments": segments, "i": beats}, {"o": 40}
     )
-    slowest = max(40, len(beats)) + 1
+    slowest = max(40, len(beats)) + 2
     assert run.given["o"][-1] - run.taken["i"][0] <= slowest
     run = simulate_stream(
         WordPacker(packed, 40), {"segments": segments, "i": words}, {"o": len(beats)}
