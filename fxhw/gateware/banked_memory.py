@@ -18,8 +18,8 @@ class BankedMemory(wiring.Component):
 
     ::
 
-        address -+-> the bank's address -> bank -> its word -+
-                 +-> the bank's address -> bank -> its word -+-> the one that was wanted -> word
+        address -+-> the bank's address -> bank -> its word -> -+
+                 +-> the bank's address -> bank -> its word -> -+-> the one that was wanted -> word
 
     An arrow is a register, and writes have one more before.  Each bank has addresses of its own,
     which change only with its own words, so a path to block RAM is nothing but wire, and to few
@@ -109,11 +109,16 @@ class BankedMemory(wiring.Component):
         moving = Signal(name=f"moving_{number}")
         m.d.sync += moving.eq(own | enable)
         m.d.comb += mem.enable.eq(moving)
-        for stage in range(2):
+        word = mem.word
+        if len(plan.banks) > 1:
+            # Banks lie all over the die, and what merges them lies in one place.
+            word = Signal(plan.width, name=f"word_{number}", reset_less=True)
+            m.d.sync += word.eq(mem.word)
+        for stage in range(2 + (len(plan.banks) > 1)):
             later = Signal(name=f"wanted_{number}_{stage}")
             m.d.sync += later.eq(enable)
             enable = later
-        return enable, mem.word
+        return enable, word
 
     def _merge(self, m, number, words):
         """The word that is wanted, of several (whether it is, word), likewise, a cycle later."""

@@ -80,8 +80,8 @@ class MemoryBanks:
     @property
     def latency(self) -> int:
         """Cycles from an address to its word: the bank's address register, its memory, the
-        register behind it, and the merging of the banks."""
-        return 3 + self.levels
+        register behind it, and of several banks the way to where they merge, and that."""
+        return 3 + (self.levels > 0) + self.levels
 
 
 def plan_banks(depth: int, width: int, family: str) -> MemoryBanks:
