@@ -251,7 +251,7 @@ class MasterSpec(Elaboratable):
             ]
         if self.eager:
             # A burst of each kind, two beats and a pause long, may go first.
-            moves(m, reads.arvalid & ~reads.arready, 6)
+            moves(m, reads.arvalid & ~reads.arready, 7)
 
     def _writes(self, m, bus, writes, broken):
         valid, ready, entry = self._request(m, writes, "aw")
@@ -313,7 +313,7 @@ class MasterSpec(Elaboratable):
                 Assert((sent - first)[:4] > length),
             ]
         if self.eager:
-            moves(m, valid & ~ready, 6)
+            moves(m, valid & ~ready, 7)
 
 
 class BusSpec(Elaboratable):
