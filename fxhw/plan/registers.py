@@ -52,8 +52,8 @@ ERROR_TEXT = {
     ErrorCode.NONE: "no error",
     ErrorCode.CHECKSUM: "a descriptor's magic byte or checksum is wrong: the program is damaged",
     ErrorCode.KIND: "a descriptor's kind or kernel is not one this hardware has",
-    ErrorCode.ORDER: "descriptors must come as FRONT, HEAD, then CONV; only the first CONV reads "
-    "the image, only the last feeds the head",
+    ErrorCode.ORDER: "descriptors must come as FRONT, HEAD, then CONV: the first CONV reads the "
+    "image, the last one feeds the head (in strips: every CONV behind a FRONT, and the last ones)",
     ErrorCode.FORMAT: "a descriptor asks for other widths than the hardware was generated with",
     ErrorCode.SHAPE: "a width, height or group count is zero or contradicts another one",
     ErrorCode.CAPACITY: "a layer exceeds a maximum of the hardware",

@@ -80,7 +80,7 @@
     "no error", \
     "a descriptor's magic byte or checksum is wrong: the program is damaged", \
     "a descriptor's kind or kernel is not one this hardware has", \
-    "descriptors must come as FRONT, HEAD, then CONV; only the first CONV reads the image, only the last feeds the head", \
+    "descriptors must come as FRONT, HEAD, then CONV: the first CONV reads the image, the last one feeds the head (in strips: every CONV behind a FRONT, and the last ones)", \
     "a descriptor asks for other widths than the hardware was generated with", \
     "a width, height or group count is zero or contradicts another one", \
     "a layer exceeds a maximum of the hardware", \
