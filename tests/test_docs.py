@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 REGISTERS = {
     "docs/registers.md": registers_page("the accelerator"),
     "docs/registers-external.md": registers_page(
-        "the accelerator with external memory", external=True
+        "the accelerator with external memory", memory="axi"
     ),
 }
 
