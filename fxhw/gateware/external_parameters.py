@@ -23,7 +23,7 @@ class ExternalParameters(wiring.Component):
     ::
 
         Idle -> Place -> Judge -> Ask -> Place ... -> Wait -> Idle
-                           +-> Stray
+                                   +-> Stray
 
     A descriptor, or a word of a section, is one command of the burst reader; no command reaches
     past the program's range.
@@ -82,7 +82,7 @@ class ExternalParameters(wiring.Component):
         fetching, ended = Signal(), Signal()
         loading = Signal()  # the first section was begun; the second lies behind it
         address, following = Signal(32), Signal(32)
-        end = Signal(33)
+        end, beyond = Signal(33), Signal()
         left, last_command = Signal.like(port.last_word), Signal()
         command = reader.commands
         m.d.comb += command.payload.beats.eq(size)
@@ -90,7 +90,7 @@ class ExternalParameters(wiring.Component):
             m.d.sync += following.eq(port.program)
         with m.If(~port.active):
             m.d.sync += loading.eq(0)
-        m.d.sync += port.stray.eq(0)
+        m.d.sync += [port.stray.eq(0), beyond.eq(end > self.limit[low:])]
 
         @contextmanager
         def state(name):
@@ -126,12 +126,12 @@ class ExternalParameters(wiring.Component):
             with state("Judge"):
                 m.d.sync += [address.eq(end), left.eq(left - 1)]
                 m.next = "Ask"
-                with m.If(end > self.limit[low:]):
+            with state("Ask"):
+                m.d.comb += command.valid.eq(~beyond)
+                with m.If(beyond):
                     m.d.sync += port.stray.eq(port.active)
                     m.next = "Stray"
-            with state("Ask"):
-                m.d.comb += command.valid.eq(1)
-                with m.If(command.ready):
+                with m.Elif(command.ready):
                     m.next = "Place"
                     with m.If(last_command):
                         m.next = "Wait"

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..estimate import ExternalMemory, forecast_network
 from ..graph import UNetTopology, outline_network
 from ..plan import compile_network, design_for
+from ..published import ACCELERATORS
 from ..synth import find_target, misfit, shares, synthesize
 from .results import markdown_table, read_json, write_json, write_text
 
@@ -139,4 +140,12 @@ def _page(found: list[dict]) -> str:
   operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board, and the
   clock is a goal, not a result of place and route.
 - GOPS counts useful operations alone; peak GOPS is what the main array could do.
+- mixed is the style that keeps to the part's multiplier blocks and makes the rest of LUTs.
+
+## Beside others
+
+Rates that others' abstracts give. Networks, images and parts differ, so they tell an order of
+magnitude and nothing about which design is better; the paper itself has no hardware figures.
+
+{markdown_table(["network", "board", "rate", "source"], [list(row) for row in ACCELERATORS])}
 """
