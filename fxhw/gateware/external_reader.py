@@ -113,9 +113,11 @@ class ExternalReader(wiring.Component):
         wiring.connect(m, words.o, wiring.flipped(self.o))
         second, second_next, second_then = Signal(), Signal(), Signal()
         passes, last = Signal(2), Signal()
+        alternate = Signal()  # `two`, from a register
+        m.d.sync += alternate.eq(two)
         m.d.comb += [
             last.eq(Mux(second, pixels[1].last, pixels[0].last)),
-            second_next.eq(Mux(passes.any() & last, ~second & two, second) & ~self.start),
+            second_next.eq(Mux(passes.any() & last, ~second & alternate, second) & ~self.start),
             self.busy.eq(fetchers[0].busy | fetchers[1].busy),
             self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
         ]
