@@ -110,7 +110,8 @@ def _page(found: list[dict]) -> str:
         frames = CLOCK / entry["cycles"]
         gops = 2 * entry["macs"] * frames / 1e9
         array = f"9x{design['pin']}x{design['pout']}"
-        array += f"x{design['pixels']}" if design["pixels"] > 1 else ""
+        pixels = design.get("pixels", 1)
+        array += f"x{pixels}" if pixels > 1 else ""
         rows.append(
             [f"{entry['title']}, {design['style']}, {array}"]
             + [f"{used[kind]:,.0f} ({share[kind]:.0%})" for kind in _CLASSES]
