@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
 
 .PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
-  table1 studies sim-16 sim-paper sweep lint sample clean
+  table1 studies sim-16 sim-paper paper-fit sweep lint sample clean
 
 help:
 	@echo "make generate   Verilog of the bundled network, in $(DESIGN)"
@@ -20,6 +20,7 @@ help:
 	@echo "make studies    the smaller studies; results of both in docs/results"
 	@echo "make sim-paper  the paper's network on a whole image in Verilator, every code compared;"
 	@echo "                sim-16: the same with 16 channels, in a minute or two"
+	@echo "make paper-fit  the paper's network on an ECP5 and a Zynq: what it takes there"
 	@echo "make sweep      area, speed, energy and dice of many designs; goes on after a break"
 	@echo "make lint       the linters"
 	@echo "make sample     renew the committed sample, $(SAMPLE)"
@@ -81,6 +82,9 @@ sim-16: $(VENV)/.stamp
 sim-paper: $(VENV)/.stamp
 	$(BIN)/python -m fxhw.studies paper-sim
 	$(BIN)/python -m fxhw.studies paper-sim --lanes 16 --bus-width 128
+
+paper-fit: $(VENV)/.stamp
+	$(BIN)/python -m fxhw.studies paper-fit
 
 # A few accelerators of fewer lanes first: they tell how the rest of one grows with its lanes.
 # Then the designs of TernaryNet, of binary networks and of INQ, and arrays of multiplier blocks.

@@ -33,7 +33,7 @@ BELOW = {
     "synth": "emit golden",
     "cosim": "emit dataset quantize",
     "published": "",
-    "studies": "train cosim published",
+    "studies": "train cosim published synth estimate",
     "sweep": "synth train bundled published",
     "cli": "train synth cosim importers exchange sweep estimate",
     "__main__": "cli",

@@ -55,15 +55,17 @@ class BeatQueue(wiring.Component):
 
         # One bit more than an address: equal pointers are an empty memory, not a full one.
         written, taken = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
+        following = Signal.like(taken, init=1)
+        waiting = Signal()  # written != taken
         m.d.comb += [
             write.addr.eq(written[:-1]),
             write.data.eq(self.i.payload),
             write.en.eq(self.i.valid & self.i.ready),
             read.addr.eq(taken[:-1]),
-            read.en.eq((written != taken) & (~self.o.valid | self.o.ready)),
+            read.en.eq(waiting & (~self.o.valid | self.o.ready)),
             Value.cast(self.o.payload).eq(read.data),
         ]
-        m.d.sync += self.empty.eq((written == taken) & ~(write.en | self.o.valid))
+        m.d.sync += self.empty.eq(~(waiting | write.en | self.o.valid))
         if not self._always_ready:
             # Registered, and so right even if one more word came in this cycle.
             room = Signal(init=1)
@@ -72,7 +74,11 @@ class BeatQueue(wiring.Component):
         with m.If(write.en):
             m.d.sync += written.eq(written + 1)
         with m.If(read.en):
-            m.d.sync += taken.eq(taken + 1)
+            m.d.sync += [
+                taken.eq(following),
+                following.eq(following + 1),
+            ]
+        m.d.sync += waiting.eq(write.en | Mux(read.en, following != written, waiting))
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(read.en)
         return m

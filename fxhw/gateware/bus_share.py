@@ -150,18 +150,19 @@ class WriteShare(wiring.Component):
         # A turn goes two ways, each as soon as it can: its address to the bus, which may want
         # words before it takes an address, and its source to the queue of turns.
         m.submodules.fork = fork = StreamFork(arbiter.o.payload.shape(), 2)
-        m.submodules.later = later = StreamBuffer(range(len(clients)))
+        m.submodules.later = later = StreamFork(range(len(clients)), 1)
         wiring.connect(m, arbiter.o, fork.i)
         _address(m, bus, "aw", fork.o[0])
         m.d.comb += [
             fork.enable.eq(0b11),
             bus.awvalid.eq(fork.o[0].valid),
             fork.o[0].ready.eq(bus.awready),
+            later.enable.eq(1),
             later.i.valid.eq(fork.o[1].valid),
             later.i.payload.eq(fork.o[1].payload.source),
             fork.o[1].ready.eq(later.i.ready),
         ]
-        self._send_words(m, later.o)
+        self._send_words(m, later.o[0])
         self._answer(m)
         return m
 

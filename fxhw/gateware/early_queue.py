@@ -23,7 +23,7 @@ class EarlyQueue(wiring.Component):
 
     Members
     -------
-    room, room_next : a word may be sent, from a register; and whether it may in the next cycle.
+    room : a word may be sent; from a register.
     i : stream of words; whoever sends one obeys ``room``.
     o : stream of words.
     """
@@ -38,7 +38,6 @@ class EarlyQueue(wiring.Component):
         super().__init__(
             {
                 "room": Out(1),
-                "room_next": Out(1),
                 "i": In(stream.Signature(shape, always_ready=True)),
                 "o": Out(stream.Signature(shape)),
             }
@@ -49,6 +48,5 @@ class EarlyQueue(wiring.Component):
         m.submodules.queue = queue = self._queue
         wiring.connect(m, wiring.flipped(self.i), queue.i)
         wiring.connect(m, queue.o, wiring.flipped(self.o))
-        m.d.comb += self.room_next.eq(queue.level <= queue.depth - self._late)
-        m.d.sync += self.room.eq(self.room_next)
+        m.d.sync += self.room.eq(queue.level <= queue.depth - self._late)
         return m

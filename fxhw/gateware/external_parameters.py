@@ -22,13 +22,13 @@ class ExternalParameters(wiring.Component):
 
     ::
 
-        Idle -> Place -> Ask -> Place ... -> Wait -> Idle
-                          +-> Stray
+        Idle -> Place -> Judge -> Ask -> Place ... -> Wait -> Idle
+                                   +-> Stray
 
     A descriptor, or a word of a section, is one command of the burst reader; no command reaches
     past the program's range.
 
-    *Latency*: the memory's, and 6 cycles.  *Throughput*: a beat per cycle for words of 6 beats and
+    *Latency*: the memory's, and 7 cycles.  *Throughput*: a beat per cycle for words of 6 beats and
     more.
 
     Parameters
@@ -82,14 +82,15 @@ class ExternalParameters(wiring.Component):
         fetching, ended = Signal(), Signal()
         loading = Signal()  # the first section was begun; the second lies behind it
         address, following = Signal(32), Signal(32)
-        end = Signal(33)
-        left = Signal.like(port.last_word)
+        end, beyond = Signal(33), Signal()
+        left, last_command = Signal.like(port.last_word), Signal()
         command = reader.commands
         m.d.comb += command.payload.beats.eq(size)
         with m.If(port.rewind):
             m.d.sync += following.eq(port.program)
         with m.If(~port.active):
             m.d.sync += loading.eq(0)
+        m.d.sync += [port.stray.eq(0), beyond.eq(end > self.limit[low:])]
 
         @contextmanager
         def state(name):
@@ -118,20 +119,22 @@ class ExternalParameters(wiring.Component):
             with state("Place"):
                 m.d.sync += [
                     end.eq(address + size),
+                    last_command.eq(left == 0),
                     command.payload.address.eq(self.origin + (address << low)),
                 ]
+                m.next = "Judge"
+            with state("Judge"):
+                m.d.sync += [address.eq(end), left.eq(left - 1)]
                 m.next = "Ask"
             with state("Ask"):
-                with m.If(end > self.limit[low:]):
-                    m.d.comb += port.stray.eq(1)
+                m.d.comb += command.valid.eq(~beyond)
+                with m.If(beyond):
+                    m.d.sync += port.stray.eq(port.active)
                     m.next = "Stray"
-                with m.Else():
-                    m.d.comb += command.valid.eq(1)
-                    with m.If(command.ready):
-                        m.d.sync += [address.eq(end), left.eq(left - 1)]
-                        m.next = "Place"
-                        with m.If(left == 0):
-                            m.next = "Wait"
+                with m.Elif(command.ready):
+                    m.next = "Place"
+                    with m.If(last_command):
+                        m.next = "Wait"
             with state("Stray"):
                 pass
             with state("Wait"):

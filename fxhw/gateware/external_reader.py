@@ -109,23 +109,31 @@ class ExternalReader(wiring.Component):
             ]
             pixels.append(repeater)
 
-        m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=1)
+        m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=2)
         wiring.connect(m, words.o, wiring.flipped(self.o))
-        second, second_next = Signal(), Signal()
+        second, second_next, second_then = Signal(), Signal(), Signal()
         passes, last = Signal(2), Signal()
+        alternate = Signal()  # `two`, from a register
+        m.d.sync += alternate.eq(two)
         m.d.comb += [
             last.eq(Mux(second, pixels[1].last, pixels[0].last)),
-            second_next.eq(Mux(passes.any() & last, ~second & two, second) & ~self.start),
+            second_next.eq(Mux(passes.any() & last, ~second & alternate, second) & ~self.start),
             self.busy.eq(fetchers[0].busy | fetchers[1].busy),
             self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
         ]
         for index, source in enumerate(pixels):
             ready = Signal(name=f"ready_{'ab'[index]}")  # there is room, and it is its turn
+            word = Signal(self._packed.word_bits, name=f"word_{'ab'[index]}")
             m.d.comb += [source.o.ready.eq(ready), passes[index].eq(source.o.valid & ready)]
-            m.d.sync += ready.eq(words.room_next & (second_next == index))
+            m.d.sync += [
+                ready.eq(words.room & (second_next == index)),
+                word.eq(source.o.payload),
+            ]
+            with m.If(second_then == index):
+                m.d.comb += words.i.payload.eq(word)
         m.d.sync += [
             second.eq(second_next),
+            second_then.eq(second),
             words.i.valid.eq(passes.any()),
-            words.i.payload.eq(Mux(second, pixels[1].o.payload, pixels[0].o.payload)),
         ]
         return m

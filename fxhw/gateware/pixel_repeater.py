@@ -57,14 +57,15 @@ class PixelRepeater(wiring.Component):
         groups_left, columns_left = Signal(signed(17)), Signal(signed(17))
         # Whether the word comes again, and whether the next pixel's words do.
         again, repeats = Signal(), Signal()
+        fresh = Signal(init=1)  # not `again`: that one has many loads
         last_column = columns_left[-1]
         given = Signal()
         m.d.comb += [
             given.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(again | self.i.valid),
             self.o.payload.eq(Mux(again, recall.data, self.i.payload)),
-            self.i.ready.eq(~again & self.o.ready),
-            store.en.eq(given & ~again),
+            self.i.ready.eq(fresh & self.o.ready),
+            store.en.eq(given & fresh),
             store.addr.eq(group),
             store.data.eq(self.i.payload),
             recall.addr.eq(group),
@@ -82,6 +83,7 @@ class PixelRepeater(wiring.Component):
             # The first pixel of a row is always a new one.
             m.d.sync += [
                 again.eq(repeats & ~begins),
+                fresh.eq(~repeats | begins),
                 repeats.eq(Mux(begins, self.up & ~self.odd, self.up & ~repeats)),
                 columns_left.eq(Mux(begins, self.width - 2, columns_left - 1)),
             ]

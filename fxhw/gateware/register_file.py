@@ -196,13 +196,12 @@ class RegisterFile(wiring.Component):
             for part, target in zip(_RANGE_PARTS, targets):
                 register = f"{name}_{part}"
                 held[register] = target
-                with m.If(written[register]):
-                    with m.If(self.busy):
-                        m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
-                    with m.Else():
-                        m.d.sync += target.eq(word)
+                with m.If(written[register] & ~self.busy):
+                    m.d.sync += target.eq(word)
             with m.If(written[f"{name}_BASE_HIGH"] & ~self.busy):
                 m.d.sync += place.beyond.eq(word[len(high) :].any())
+        with m.If(Cat(written[register] for register in held).any() & self.busy):
+            m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
         return held
 
     def _load(self, m, written, data, raised, raised_code):

@@ -79,7 +79,8 @@ class WordPacker(wiring.Component):
             gives.eq((turn == _Turn.LAST) | (turn == _Turn.MORE)),
             opens.eq((turn == _Turn.NONE) | (room & (turn != _Turn.MORE))),
             beats.i.valid.eq(room & gives),
-            self.i.ready.eq(active & opens),
+            # Not `opens`: that one has many loads.
+            self.i.ready.eq(active & room & (turn != _Turn.MORE)),
             taken.eq(self.i.valid & self.i.ready),
             segments.ready.eq(~active),
         ]
@@ -145,5 +146,7 @@ class WordPacker(wiring.Component):
             )
         )
         gives = (turn == _Turn.LAST) | (turn == _Turn.MORE)
-        with m.If(room | ~gives):
-            m.d.sync += kept.eq(Mux(gives, behind, given))
+        for n, own in enumerate(fresh):
+            with m.If(Mux(gives, room, own)):
+                unit = Mux(gives, behind.word_select(n, bits), head.word_select(n, bits))
+                m.d.sync += kept.word_select(n, bits).eq(unit)

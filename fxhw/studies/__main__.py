@@ -12,6 +12,7 @@ from . import (
     dropout,
     ends,
     full_size,
+    paper_fit,
     paper_sim,
     table1,
     table1_report,
@@ -118,6 +119,15 @@ def _paper_sim(work, results, processes, checkpoint, base_channels, lanes, bus_w
         )
     click.echo(page.read_text(encoding="utf-8"))
     return 0 if passed else 1
+
+
+@_study("paper-fit", "The paper's network on an ECP5 and a Zynq: resources, frames per second.")
+@click.option("--match", default="", help="Only variants with this in their name.")
+def _paper_fit(work, results, processes, match):
+    wanted = [variant for variant in paper_fit.VARIANTS if match in variant.name]
+    with Console(stderr=True).status("starting") as status:
+        paper_fit.write(work, results, status.update, wanted)
+    click.echo((results / "paper_fit.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

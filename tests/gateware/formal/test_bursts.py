@@ -754,7 +754,7 @@ class TestBeatQueue:
         ("old", "new"),
         [
             ("< self._depth - 1", "< self._depth"),
-            ("(written != taken)", "1"),
+            ("following != written, waiting", "1, waiting"),
             ("& (~self.o.valid | self.o.ready)", ""),
         ],
         ids=["overflow", "underflow", "overwritten word"],
