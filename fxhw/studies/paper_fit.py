@@ -146,7 +146,7 @@ def _page(found: list[dict]) -> str:
 ## Beside others
 
 Rates that others' abstracts give. Networks, images and parts differ, so they tell an order of
-magnitude and nothing about which design is better; the paper itself has no hardware figures.
+magnitude and nothing about which design is better; the paper itself gives none for FPGAs.
 
 {markdown_table(["network", "board", "rate", "source"], [list(row) for row in ACCELERATORS])}
 """
