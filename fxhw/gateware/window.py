@@ -39,6 +39,7 @@ class Window(wiring.Component):
     def __init__(self, word_bits: int, max_groups: int):
         self._word_bits = word_bits
         self._max_groups = max_groups
+        self._free = Signal(init=1)  # nothing waits at the output
         super().__init__(
             {
                 "start": In(1),
@@ -59,7 +60,7 @@ class Window(wiring.Component):
         at_left = Signal()  # the centre is its row's first
         step, moves = Signal(), Signal()
         # A second copy, the other way round, opens the taps: they are hundreds, and far away.
-        free, opens = Signal(init=1), Signal()
+        free, opens = self._free, Signal()
         m.d.comb += [
             self.busy.eq(taking | flushing | self.o.valid),
             moves.eq(~self.o.valid | self.o.ready),

@@ -200,7 +200,10 @@ class TestLineBuffer:
 
 class TestWindow:
     def test_contract(self):
-        prove_stream_contract(Window(2, 3), {"groups": range(1, 4)})
+        def copied(m, dut):
+            m.d.comb += Assert(dut._free == ~dut.o.valid)
+
+        prove_stream_contract(Window(2, 3), {"groups": range(1, 4)}, assumptions=copied)
 
     @staticmethod
     def prove_data(block, height, width, groups, images=2):
@@ -226,9 +229,10 @@ class TestWindow:
         [
             ("at_left.eq(row_begins)", "at_left.eq(row_begins & ~self.i.payload.ends_row)"),
             ("(at_left, 0, at_right)", "(at_left, 0, 0)"),
-            ("step & ~early", "step"),
+            ("[self.o.valid.eq(step & ~early), free.eq(~(step & ~early))]",
+             "[self.o.valid.eq(step), free.eq(~step)]"),
             ("moves.eq(~self.o.valid | self.o.ready)", "moves.eq(1)"),
-            ("store.en.eq(step)", "store.en.eq(moves)"),
+            ("store.en.eq(step)", "store.en.eq(opens)"),
         ],
         ids=["width 1", "right border", "early word", "overwritten word", "remembered too early"],
     )
