@@ -106,14 +106,17 @@ class Step:
 class Bench:
     """The block, and one memory behind its four ports, of which each answers at its own pace."""
 
-    def __init__(self, *, component=ExternalFeatures, fail=(), seed=0, pause=0.3, latency=1):
+    def __init__(
+        self, *, component=ExternalFeatures, fail=(), seed=0, pause=0.3, latency=1, write_stall=None
+    ):
         self.dut = component(DESIGN, BURSTS, read_depth=32, write_depth=32)
         options = {"idle": pause, "stall": pause, "seed": seed, "watch": WATCH}
         self.phases = Phases(self.dut, **options)
         self.ports = []
         for index in range(4):
+            stall = pause if write_stall is None or index < 2 else write_stall
             port = AxiMemory(
-                BURSTS, SIZE, latency=latency * (1, 17, 5, 30)[index], gap=pause, stall=pause,
+                BURSTS, SIZE, latency=latency * (1, 17, 5, 30)[index], gap=pause, stall=stall,
                 fail=fail, seed=seed + index,
             )
             self.ports.append(port)
@@ -207,7 +210,7 @@ def test_random_steps_follow_one_another(seed):
 def feed_back(component=ExternalFeatures):
     """A step, and another one that reads its result as soon as it may."""
     rng = np.random.default_rng(5)
-    bench = Bench(component=component, pause=0.0, latency=3)
+    bench = Bench(component=component, pause=0.0, latency=3, write_stall=0.8)
     first, second = Step(rng, full=(2, 2), pool=(2, 2)), Step(rng, groups=(2, 0), full=(1, 1))
     for mine, theirs in (("base", "full_base"), ("row_stride", "full_row_stride")):
         second.fields[f"a.{mine}"] = first.fields[theirs]
