@@ -3594,8 +3594,8 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   wire _40_;
   wire _41_;
   reg \$signal  = 1'h0;
-  reg \$signal$7  = 1'h1;
   wire \$signal$9 ;
+  reg _free = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
@@ -3616,7 +3616,7 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   assign busy = _00_ | o__valid;
   assign _09_ = ~ o__valid;
   assign moves = _09_ | o__ready;
-  assign opens = \$signal$7  | o__ready;
+  assign opens = _free | o__ready;
   assign i__ready = \$signal  & moves;
   assign _15_ = \$signal  & i__valid;
   assign _16_ = flushing | _15_;
@@ -3632,7 +3632,7 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   always @(posedge clk)
     o__valid <= _04_;
   always @(posedge clk)
-    \$signal$7  <= _05_;
+    _free <= _05_;
   always @(posedge clk)
     early <= _06_;
   always @(posedge clk)
@@ -3673,7 +3673,7 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   assign _36_ = start ? 1'h1 : _35_;
   assign _37_ = _clear ? 1'h0 : _36_;
   assign _06_ = rst ? 1'h0 : _37_;
-  assign _38_ = moves ? _21_ : \$signal$7 ;
+  assign _38_ = moves ? _21_ : _free;
   assign _39_ = _clear ? 1'h1 : _38_;
   assign _05_ = rst ? 1'h1 : _39_;
   assign _40_ = moves ? _18_ : o__valid;
@@ -6413,8 +6413,8 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _041_;
   wire _042_;
   reg \$signal  = 1'h0;
-  reg \$signal$7  = 1'h1;
   wire \$signal$9 ;
+  reg _free = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
@@ -6437,7 +6437,7 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   assign busy = _000_ | o__valid;
   assign _010_ = ~ o__valid;
   assign moves = _010_ | o__ready;
-  assign opens = \$signal$7  | o__ready;
+  assign opens = _free | o__ready;
   assign i__ready = \$signal  & moves;
   assign _016_ = \$signal  & i__valid;
   assign _017_ = flushing | _016_;
@@ -6454,7 +6454,7 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   always @(posedge clk)
     o__valid <= _005_;
   always @(posedge clk)
-    \$signal$7  <= _006_;
+    _free <= _006_;
   always @(posedge clk)
     early <= _007_;
   always @(posedge clk)
@@ -6473,7 +6473,7 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
     column_2 <= _015_;
   assign _023_ = _clear ? 1'h0 : _042_;
   assign _007_ = rst ? 1'h0 : _023_;
-  assign _024_ = moves ? _022_ : \$signal$7 ;
+  assign _024_ = moves ? _022_ : _free;
   assign _025_ = _clear ? 1'h1 : _024_;
   assign _006_ = rst ? 1'h1 : _025_;
   assign _026_ = moves ? _019_ : o__valid;
