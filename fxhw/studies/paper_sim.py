@@ -141,7 +141,7 @@ w{design["wbits"]} a{design["abits"]}, an array of 9x{design["pin"]}x{design["po
 {found["memory_latency"]} cycles from a read's address to its data.
 The generated Verilog in Verilator, all codes compared with the golden model:
 {found["compared"]:,} codes, {wrong}. It took
-{processor} seconds of processor time, {real} by the clock beside other work.
+{processor} seconds of processor time, {real} by the clock.
 `make sim-paper`
 
 - {found["cycles"]:,} cycles from START, {found["estimate"]:,} estimated ({off:+.2%}).
