@@ -158,6 +158,32 @@ def session(small, bench):
         yield Session(simulation, *small)
 
 
+def check_failing_range(session, name, kind, code, response=2):
+    """Accesses to a range are answered with errors: the run says so, the next one works."""
+    buffer = session.ranges[name]
+    session.simulation.fail_range(kind, buffer.address, buffer.address + buffer.size, response)
+    session.fails(code)
+    session.simulation.forgive()
+    session.guard()
+    session.works()
+
+
+def check_failing_beats(session, kind):
+    """The same for single beats from the first to the last."""
+    session.works()
+    counts = session.simulation.counts()
+    beats = counts["read_beats" if kind == "r" else "write_beats"]
+    code = ErrorCode.MEMORY_READ if kind == "r" else ErrorCode.MEMORY_WRITE
+    for number in {1, 2, *range(7, beats, max(1, beats // 12)), beats}:
+        session.simulation.forgive()
+        session.guard()
+        session.simulation.fail_beat(kind, number)
+        session.fails(code)
+    session.simulation.forgive()
+    session.guard()
+    session.works()
+
+
 class TestErrors:
     @pytest.mark.parametrize("response", [2, 3], ids=["SLVERR", "DECERR"])
     @pytest.mark.parametrize(
@@ -171,27 +197,11 @@ class TestErrors:
         ],
     )
     def test_a_range_that_answers_with_errors(self, session, name, kind, code, response):
-        buffer = session.ranges[name]
-        session.simulation.fail_range(kind, buffer.address, buffer.address + buffer.size, response)
-        session.fails(code)
-        session.simulation.forgive()
-        session.guard()
-        session.works()
+        check_failing_range(session, name, kind, code, response)
 
     @pytest.mark.parametrize("kind", ["r", "w"])
     def test_an_error_on_any_beat(self, session, kind):
-        session.works()
-        counts = session.simulation.counts()
-        beats = counts["read_beats" if kind == "r" else "write_beats"]
-        code = ErrorCode.MEMORY_READ if kind == "r" else ErrorCode.MEMORY_WRITE
-        for number in {1, 2, *range(7, beats, max(1, beats // 12)), beats}:
-            session.simulation.forgive()
-            session.guard()
-            session.simulation.fail_beat(kind, number)
-            session.fails(code)
-        session.simulation.forgive()
-        session.guard()
-        session.works()
+        check_failing_beats(session, kind)
 
     @pytest.mark.parametrize("name", RANGES)
     def test_a_range_cut_short(self, session, name):

@@ -11,7 +11,15 @@ from fxhw.plan.registers import ErrorCode
 from tests.gateware.formal.test_datapath_streams import mutant
 from tests.networks import random_network
 
-from .test_external import BASE, WIDTHS, Session, assert_equal, job_for
+from .test_external import (
+    BASE,
+    WIDTHS,
+    Session,
+    assert_equal,
+    check_failing_beats,
+    check_failing_range,
+    job_for,
+)
 
 pytestmark = pytest.mark.cosim
 
@@ -85,27 +93,11 @@ class TestErrors:
         ],
     )
     def test_a_range_that_answers_with_errors(self, session, name, kind, code):
-        buffer = session.ranges[name]
-        session.simulation.fail_range(kind, buffer.address, buffer.address + buffer.size, 2)
-        session.fails(code)
-        session.simulation.forgive()
-        session.guard()
-        session.works()
+        check_failing_range(session, name, kind, code)
 
     @pytest.mark.parametrize("kind", ["r", "w"])
     def test_an_error_on_any_beat(self, session, kind):
-        session.works()
-        counts = session.simulation.counts()
-        beats = counts["read_beats" if kind == "r" else "write_beats"]
-        code = ErrorCode.MEMORY_READ if kind == "r" else ErrorCode.MEMORY_WRITE
-        for number in {1, 2, *range(7, beats, max(1, beats // 12)), beats}:
-            session.simulation.forgive()
-            session.guard()
-            session.simulation.fail_beat(kind, number)
-            session.fails(code)
-        session.simulation.forgive()
-        session.guard()
-        session.works()
+        check_failing_beats(session, kind)
 
     def test_a_range_cut_short(self, session):
         buffer = session.ranges["FEATURE"]

@@ -15,6 +15,7 @@ from fxhw.plan.program import DESCRIPTOR_WORDS, Kind
 
 from .axi_memory import AxiMemory
 from .designs import small_design
+from .formal.test_datapath_streams import mutant
 
 ORIGIN = 1 << 12
 SIZE = 1 << 15
@@ -131,9 +132,9 @@ STEPS = [
 ]
 
 
-def run_steps(steps, bus_bits=64, start=3, seed=0, **timing):
+def run_steps(steps, bus_bits=64, start=3, seed=0, component=ExternalParameters, **timing):
     plan = design(bus_bits=bus_bits)
-    dut = ExternalParameters(plan)
+    dut = component(plan)
     memory = AxiMemory(plan.bursts, SIZE, seed=seed, **timing)
     program = Program(dut, plan, memory)
     rng = random.Random(seed)
@@ -304,13 +305,17 @@ def test_an_error_is_told_and_forgotten():
     assert program.loads == expected_loads(plan, memory, *STEPS[2])
 
 
-def test_a_beat_more_is_seen(monkeypatch):
-    """The comparison notices a word read from the wrong place."""
-    original = AxiMemory.word
-    shifted = lambda self, address: original(self, address ^ 8)  # noqa: E731
-    monkeypatch.setattr(AxiMemory, "word", shifted)
-    plan = design()
-    memory = AxiMemory(plan.bursts, SIZE)
-    seen = expected_loads(plan, memory, *STEPS[0])
-    monkeypatch.undo()
-    assert seen != expected_loads(plan, memory, *STEPS[0])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("address.eq(end), left", "address.eq(end + 1), left"),
+        ("following.eq(address)", "following.eq(address + 1)"),
+        ("(word == port.last_word)", "(word + 1 == port.last_word)"),
+        ("loading.eq(~port.fetch)", "loading.eq(0)"),
+        ("load.second.eq(port.section)", "load.second.eq(0)"),
+    ],
+    ids=["a beat left out", "next descriptor", "a word too few", "section begun again", "section"],
+)
+def test_broken_blocks_are_caught(old, new):
+    with pytest.raises(AssertionError):
+        run_steps(STEPS, component=mutant(ExternalParameters, old, new))
