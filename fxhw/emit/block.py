@@ -122,6 +122,7 @@ def _max_pool(design):
         max_groups=design.max_groups_out,
         signed=signed,
         lut_ram=design.pool_in_lut_ram,
+        target=design.target,
     )
 
 

@@ -147,6 +147,7 @@ class MainDatapath(wiring.Component):
             max_groups=design.max_groups_out,
             signed=design.activation.twos_complement,
             lut_ram=design.pool_in_lut_ram,
+            target=design.target,
         )
         wiring.connect(m, fork.o[1], pool.i)
         m.d.comb += [

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from .lap_counter import LapCounter
-from .memory_marks import LUT_RAM, NEVER
+from .registered_memory import RegisteredMemory
 
 __all__ = ["MaxPool"]
 
@@ -44,6 +44,7 @@ class MaxPool(wiring.Component):
     max_groups : largest ``groups``; as many as ``max_row_words`` if not given.
     signed : whether codes are in two's complement.
     lut_ram : whether the row memory is to lie in look-up tables.
+    target : family of its cells otherwise.
 
     Members
     -------
@@ -58,7 +59,7 @@ class MaxPool(wiring.Component):
     """
 
     def __init__(self, code_bits, lanes, max_row_words, *, max_size=4096, max_groups=None,
-                 signed=False, lut_ram=False):
+                 signed=False, lut_ram=False, target="generic"):
         max_groups = max_row_words if max_groups is None else max_groups
         for name, value in (
             ("code width", code_bits),
@@ -76,6 +77,7 @@ class MaxPool(wiring.Component):
         self._max_groups = max_groups
         self._signed = signed
         self._lut_ram = lut_ram
+        self._target = target
 
         word = data.ArrayLayout(unsigned(code_bits), lanes)
         super().__init__({
@@ -155,26 +157,25 @@ class MaxPool(wiring.Component):
         valid, place, address = delay(valid, reset_less=False), delay(place), delay(address)
 
         # The pair beside the one above it, written in the row before.
-        m.submodules.row = row = memory.Memory(
-            shape=word_shape,
-            depth=self._max_row_words,
-            init=[],
-            # It is written in one row and read in the next.
-            attrs=NEVER | (LUT_RAM if self._lut_ram else {}),
+        m.submodules.row = row = RegisteredMemory(
+            self._max_row_words,
+            self._lanes * self._code_bits,
+            "row",
+            self._target,
+            lut_ram=self._lut_ram,
         )
-        above, write = row.read_port(), row.write_port()
         m.d.comb += [
-            above.addr.eq(address),
-            above.en.eq(advance & place.gives),
-            write.addr.eq(address),
-            write.data.eq(pair),
-            write.en.eq(advance & valid & ~place.gives),
+            row.enable.eq(opens),
+            row.address.eq(address),
+            row.write_enable.eq(advance & valid & ~place.gives),
+            row.write_address.eq(address),
+            row.data.eq(pair),
         ]
         valid = valid & place.gives
         for _ in range(2):  # in the memory, and in the register behind it
             pair, place = delay(pair), delay(place)
             valid = delay(valid, reset_less=False)
-        above = delay(above.data)
+        above = data.View(word_shape, row.word)
         with m.If(opens):
             m.d.sync += [self.o.valid.eq(valid), free.eq(~valid)]
             with m.If(valid):

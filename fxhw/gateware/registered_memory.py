@@ -4,7 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .memory_marks import NEVER
+from .memory_marks import LUT_RAM, NEVER
 from .primitives.ecp5_memory import fits_blocks
 
 __all__ = ["RegisteredMemory"]
@@ -17,9 +17,9 @@ class RegisteredMemory(wiring.Component):
     memories that are too small or too deep for them: the synthesizer makes those, as it does for
     every other family.
 
-    *Latency*: a word follows its address by two cycles; a write is there for an address that comes
-    in the next cycle.  A word that is read while it is written may be either.  *Throughput*: a
-    write and a word per cycle.
+    *Latency*: a word follows its address by two enabled cycles; a write is there for an address
+    that comes in the next cycle.  A word that is read while it is written may be either.
+    *Throughput*: a write and a word per cycle.
 
     Parameters
     ----------
@@ -28,12 +28,13 @@ class RegisteredMemory(wiring.Component):
     name : of the memory, and of the files with its contents.
     target : family of the cells.
     init : initial words.
+    lut_ram : whether it is to lie in look-up tables rather than in a block.
 
     Members
     -------
     write_enable, write_address, data : a word to write.
-    enable : the memory works; must be on with an address and in the cycle after, since sources
-        differ on whether a block's clock enable holds its output register, too.
+    enable : the read side moves on: ``address`` is taken, and ``word`` becomes that of the address
+        taken before.
     address : a word to read.
     word : the word read.
     """
@@ -45,12 +46,14 @@ class RegisteredMemory(wiring.Component):
         name: str = "words",
         target: str = "generic",
         init: tuple[int, ...] = (),
+        lut_ram: bool = False,
     ):
         self._depth = depth
         self._width = width
         self._name = name
         self._init = init
-        self._in_cells = target == "ecp5" and fits_blocks(depth, width)
+        self._marks = NEVER | (LUT_RAM if lut_ram else {})
+        self._in_cells = target == "ecp5" and not lut_ram and fits_blocks(depth, width)
         super().__init__(
             {
                 "write_enable": In(1),
@@ -82,7 +85,7 @@ class RegisteredMemory(wiring.Component):
                 o_Q=self.word,
             )
             return m
-        mem = memory.Memory(shape=self._width, depth=self._depth, init=self._init, attrs=NEVER)
+        mem = memory.Memory(shape=self._width, depth=self._depth, init=self._init, attrs=self._marks)
         m.submodules[self._name] = mem
         write, read = mem.write_port(), mem.read_port()
         word = Signal(self._width, reset_less=True)

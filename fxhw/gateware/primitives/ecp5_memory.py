@@ -5,8 +5,10 @@ an 8 ns cycle for the way to a register in the fabric.  Its own output register 
 but Yosys does not put one there.
 
 Blocks lie side by side.  Port A writes and port B reads; words of 36 bits take both data ports,
-where the byte enables are the write enable.  The output register is always enabled.  The block's
-reset is not used: if it clears the latch before the register, too, the next word is lost.
+where the byte enables are the write enable.  The read enable opens the latch and the output
+register: sources differ on whether the block's clock enable holds the register as well, and so it
+does not matter.  The block's reset is not used: if it clears the latch before the register, too,
+the next word is lost.
 """
 
 from ...plan.memory_banks import BLOCK_SHAPES
@@ -108,8 +110,8 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
       .WRITEMODE_A("NORMAL"), .WRITEMODE_B("NORMAL"),
       .RESETMODE("SYNC"), .ASYNC_RESET_RELEASE("SYNC"), .GSR("DISABLED")
     ) block_i (
-      .CLKA(CLK), .CEA(1'b1), .OCEA(1'b1), .RSTA(1'b0), .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
-      .CLKB(CLK), .CEB(RE), .OCEB(1'b1), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
+      .CLKA(CLK), .CEA(1'b1), .OCEA({"RE" if bits == _BOTH_PORTS else "1'b1"}), .RSTA(1'b0), .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
+      .CLKB(CLK), .CEB(RE), .OCEB(RE), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
 {_pins(bits)}
     );
   end endgenerate
@@ -121,9 +123,10 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   always @(posedge CLK) begin
     if (WE)
       stored[WA] <= D;
-    if (RE)
+    if (RE) begin
       latch <= stored[RA];
-    word <= latch;
+      word <= latch;
+    end
   end
   assign Q = word;
 `endif
