@@ -85,7 +85,9 @@ class RegisteredMemory(wiring.Component):
                 o_Q=self.word,
             )
             return m
-        mem = memory.Memory(shape=self._width, depth=self._depth, init=self._init, attrs=self._marks)
+        mem = memory.Memory(
+            shape=self._width, depth=self._depth, init=self._init, attrs=self._marks
+        )
         m.submodules[self._name] = mem
         write, read = mem.write_port(), mem.read_port()
         word = Signal(self._width, reset_less=True)

@@ -86,6 +86,8 @@ def memory_verilog(name: str, depth: int, width: int, source: str = "") -> str:
     places = max(1, (depth - 1).bit_length())
     used = _address_bits(bits)
     fill = f"{used - places}'b0, " if used > places else ""
+    # Half of a word of both ports comes from port A's register.
+    own_enable = "RE" if bits == _BOTH_PORTS else "1'b1"
     include = f'  `include "{source}.vh"\n' if source else ""
     read = f'  initial $readmemh("{source}.mem", stored);\n' if source else ""
     return f"""\
@@ -110,7 +112,8 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
       .WRITEMODE_A("NORMAL"), .WRITEMODE_B("NORMAL"),
       .RESETMODE("SYNC"), .ASYNC_RESET_RELEASE("SYNC"), .GSR("DISABLED")
     ) block_i (
-      .CLKA(CLK), .CEA(1'b1), .OCEA({"RE" if bits == _BOTH_PORTS else "1'b1"}), .RSTA(1'b0), .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
+      .CLKA(CLK), .CEA(1'b1), .OCEA({own_enable}), .RSTA(1'b0),
+      .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
       .CLKB(CLK), .CEB(RE), .OCEB(RE), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
 {_pins(bits)}
     );
