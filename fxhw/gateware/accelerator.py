@@ -214,8 +214,8 @@ class Accelerator(wiring.Component):
             intake.i.payload.last.eq(self.s_axis_tlast),
             self.s_axis_tready.eq(intake.i.ready),
             intake.drop.eq(self._sequencer.error),
-            intake.cancel.eq(self._registers.abort),
         ]
+        m.d.sync += intake.cancel.eq(self._registers.abort)
 
     def _connect_mask(self, m):
         """The mask's pins."""

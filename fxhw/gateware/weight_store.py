@@ -51,10 +51,11 @@ class WeightStore(wiring.Component):
     """A memory of wide words in one or two banks, written beat by beat.
 
     A word lies in memories side by side, each as wide as block RAMs are, so it is read at once.
-    Beats are not, so what of a beat fills no memory's word waits for the next one.
+    Beats are not, so what of a beat fills no memory's word waits for the next one.  The memories
+    lie far apart, so each has a write enable of its own, from a register.
 
-    *Latency*: a word follows its address by two cycles.  *Throughput*: a word and a beat per
-    cycle.
+    *Latency*: a word follows its address by two cycles; a beat is written in the cycle after it
+    came.  *Throughput*: a word and a beat per cycle.
 
     Parameters
     ----------
@@ -104,24 +105,29 @@ class WeightStore(wiring.Component):
         def locate(bank, word):
             return word if self._banks == 1 else Cat(word[:span], bank)
 
-        # What came before the beat at hand, as far back as a memory's word can reach.
-        recent = Signal(BLOCK_BITS - 1)
-        known = Cat(recent, self.load.data)
+        # The beat to be written, and what came before it, as far back as a memory's word can reach.
+        beat = Signal(self._bus_bits, reset_less=True)
+        recent = Signal(BLOCK_BITS - 1, reset_less=True)
+        place = Signal(range(depth), reset_less=True)
+        known = Cat(recent, beat)
+        m.d.sync += place.eq(locate(self.load.bank, self.load.word))
         with m.If(self.load.valid):
-            m.d.sync += recent.eq(known[self._bus_bits :])
+            m.d.sync += [recent.eq(known[self._bus_bits :]), beat.eq(self.load.data)]
         parts = stored_parts(self._word_bits, self._bus_bits)
         number = self.load.beat[: ceil_log2(len(parts))]
-        for beat, (low, high) in enumerate(parts):
+        for part, (low, high) in enumerate(parts):
             if low == high:
                 continue
             # A bank is loaded while the other one is read, or while nothing is.
-            mem = RegisteredMemory(depth, high - low, f"beat_{beat}", self._target)
-            m.submodules[f"part_{beat}"] = mem
-            first = low - (beat * self._bus_bits - len(recent))
+            mem = RegisteredMemory(depth, high - low, f"beat_{part}", self._target)
+            m.submodules[f"part_{part}"] = mem
+            first = low - (part * self._bus_bits - len(recent))
+            writing = Signal(name=f"writing_{part}")
+            m.d.sync += writing.eq(self.load.valid & self.enable & (number == part))
             m.d.comb += [
-                mem.write_address.eq(locate(self.load.bank, self.load.word)),
+                mem.write_address.eq(place),
                 mem.data.eq(known[first : first + high - low]),
-                mem.write_enable.eq(self.load.valid & self.enable & (number == beat)),
+                mem.write_enable.eq(writing),
                 mem.enable.eq(1),
                 mem.address.eq(locate(self.bank, self.address)),
                 self.word[low:high].eq(mem.word),

@@ -6,7 +6,7 @@ goes into a flip-flop of a second one, which sums up what passes: nothing is opt
 path starts and ends in a register, and three pins are left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import FxhwError
 from .netlist import Netlist
@@ -27,7 +27,10 @@ class Primitives:
     Parameters
     ----------
     flip_flop : type, and its ports: clock, data, output.
-    xor : type, its ports: two inputs, output; unused inputs; parameters.
+    xor : type, its ports: two inputs, output.
+    unused : further inputs of it.
+    parameters : of it.
+    flip_flop_parameters : of the flip-flop.
     buffers : types of input and output buffer, with ports ``I`` and ``O``; none where place and
         route adds them.
     """
@@ -37,6 +40,7 @@ class Primitives:
     unused: tuple[str, ...]
     parameters: dict[str, str]
     buffers: tuple[str, str] | None = None
+    flip_flop_parameters: dict[str, str] = field(default_factory=dict)
 
 
 class _Editor:
@@ -73,7 +77,8 @@ class _Editor:
     def register(self, clock: int, data, output: int) -> None:
         """A flip-flop."""
         kind, clk, d, q = self._primitives.flip_flop
-        self.cell(kind, {clk: clock, d: data}, {q: output})
+        parameters = self._primitives.flip_flop_parameters
+        self.cell(kind, {clk: clock, d: data}, {q: output}, parameters)
 
     def add(self, first, second) -> int:
         """The exclusive or of two bits."""

@@ -36,14 +36,14 @@ class Device:
     tool : name of the program, as ``nextpnr-ecp5``; its package is ``yowasp-`` and that.
     arguments : options for the part.
     method : how ports are treated, for readers.
-    primitives : cells for the harness; None where nextpnr leaves ports open by itself.
+    primitives : cells for the harness.
     pins : pins of the harness: clock, input, output; none where nextpnr chooses them.
     """
 
     tool: str
     arguments: tuple[str, ...]
     method: str
-    primitives: Primitives | None = None
+    primitives: Primitives
     pins: tuple[str, ...] = ()
 
     @property
@@ -57,9 +57,15 @@ class Device:
         return importlib.util.find_spec(self.module) is not None
 
 
-_OPEN = "speed grade 6, ports open (--out-of-context)"
 _BETWEEN = "ports between two shift registers"
 
+_ECP5 = Primitives(
+    flip_flop=("TRELLIS_FF", "CLK", "DI", "Q"),
+    flip_flop_parameters={"GSR": "DISABLED", "CEMUX": "1 ", "REGSET": "RESET"},
+    xor=("LUT4", "A", "B", "Z"),
+    unused=("C", "D"),
+    parameters={"INIT": "0110011001100110"},
+)
 _ICE40 = Primitives(
     flip_flop=("SB_DFF", "C", "D", "Q"),
     xor=("SB_LUT4", "I0", "I1", "O"),
@@ -76,7 +82,8 @@ _GOWIN = Primitives(
 
 
 def _ecp5(size: str) -> Device:
-    return Device("nextpnr-ecp5", (f"--{size}", "--speed", "6", "--out-of-context"), _OPEN)
+    arguments = (f"--{size}", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
+    return Device("nextpnr-ecp5", arguments, f"speed grade 6, {_BETWEEN}", _ECP5)
 
 
 def _gowin(device: str, family: str, pins: tuple[str, str, str]) -> Device:
@@ -144,10 +151,8 @@ def place(
     """
     device = find_device(target)
     blocks = assign_blocks(netlist)
-    module = netlist.module
-    if device.primitives:
-        module = wrap(netlist, device.primitives)
-        blocks |= dict.fromkeys(module["cells"].keys() - netlist.module["cells"].keys(), HARNESS)
+    module = wrap(netlist, device.primitives)
+    blocks |= dict.fromkeys(module["cells"].keys() - netlist.module["cells"].keys(), HARNESS)
     with tempfile.TemporaryDirectory(prefix="fxhw-") as work:
         path = Path(work) / "netlist.json"
         path.write_text(json.dumps({"modules": {netlist.top: module}}), encoding="utf-8")

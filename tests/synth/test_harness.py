@@ -7,6 +7,7 @@ import pytest
 
 from fxhw.emit import run_yosys
 from fxhw.errors import FxhwError
+from fxhw.synth import find_target
 from fxhw.synth.harness import wrap
 from fxhw.synth.netlist import INPUTS, Netlist, load_netlist
 from fxhw.synth.nextpnr import DEVICES
@@ -23,6 +24,15 @@ module SB_DFF(input C, D, output reg Q); initial Q = 0; always @(posedge C) Q <=
 module SB_LUT4(input I0, I1, I2, I3, output O);
   parameter [15:0] LUT_INIT = 0;
   assign O = LUT_INIT[{I3, I2, I1, I0}];
+endmodule
+module TRELLIS_FF(input CLK, DI, output reg Q);
+  parameter GSR = "", CEMUX = "", REGSET = "";
+  initial Q = REGSET != "RESET" || CEMUX != "1" || GSR != "DISABLED";
+  always @(posedge CLK) Q <= DI;
+endmodule
+module LUT4(input A, B, C, D, output Z);
+  parameter [15:0] INIT = 0;
+  assign Z = INIT[{D, C, B, A}];
 endmodule
 """
 
@@ -46,12 +56,13 @@ endmodule
 """
 
 
-def prove(tmp_path, primitives):
+def prove(tmp_path, name, primitives):
     """Have Yosys prove that a wrapped design equals one written out."""
     (tmp_path / "dut.v").write_text(DESIGN)
     (tmp_path / INPUTS).write_text("")
     (tmp_path / "expected.v").write_text(MODEL + EXPECTED)
-    run_yosys("read_verilog dut.v\nsynth_ice40 -top dut\nwrite_json netlist.json\n", tmp_path)
+    family = find_target(name).family
+    run_yosys(f"read_verilog dut.v\nsynth_{family} -top dut\nwrite_json netlist.json\n", tmp_path)
     module = wrap(load_netlist(tmp_path, "dut"), primitives)
     assert {name: port["direction"] for name, port in module["ports"].items()} == {
         "clk": "input",
@@ -67,14 +78,16 @@ def prove(tmp_path, primitives):
     )
 
 
-def test_inputs_come_from_one_shift_register_and_outputs_are_summed_in_another(tmp_path):
-    prove(tmp_path, DEVICES["up5k"].primitives)
+@pytest.mark.parametrize("name", ["up5k", "ecp5-25k"])
+def test_inputs_come_from_one_shift_register_and_outputs_are_summed_in_another(name, tmp_path):
+    prove(tmp_path, name, DEVICES[name].primitives)
 
 
-def test_the_proof_finds_a_wrong_sum(tmp_path):
-    right = DEVICES["up5k"].primitives
+@pytest.mark.parametrize(("name", "parameter"), [("up5k", "LUT_INIT"), ("ecp5-25k", "INIT")])
+def test_the_proof_finds_a_wrong_sum(name, parameter, tmp_path):
+    right = DEVICES[name].primitives
     with pytest.raises(FxhwError, match="proof did fail"):
-        prove(tmp_path, replace(right, parameters={"LUT_INIT": "1000100010001000"}))
+        prove(tmp_path, name, replace(right, parameters={parameter: "1000100010001000"}))
 
 
 def test_a_module_without_a_clock_is_refused():
