@@ -10,7 +10,7 @@ from pathlib import Path
 from ..emit import write_bundle
 from ..emit.sources import fingerprint
 from ..errors import FxhwError, ToolError
-from ..estimate import ExternalMemory, forecast_network
+from ..estimate import forecast_network
 from ..graph import Network, UNetTopology, outline_network
 from ..plan import Design, compile_network, design_for
 from ..published import ACCELERATORS
@@ -141,7 +141,7 @@ def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> di
     found = _recorded(variant, *planned, where, synthesized, progress, wanted)
     if found is None:
         return None
-    forecast = forecast_network(network, design, ExternalMemory(BUS_BITS, LATENCY), CLOCK)
+    forecast = forecast_network(network, design, CLOCK, LATENCY)
     return found | {
         "part": variant.part,
         "title": target.title,
