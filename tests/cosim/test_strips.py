@@ -134,7 +134,7 @@ def paired(cache):
     """(folder, network): the same lines, two pixels per cycle in multiplier blocks."""
     network = network_of((6, 3), (6, 14))
     design = design_for(
-        network, 2, 2, 25, 64, memory="axi", address_bits=32, row_words=16, style="dsp", pixels=2
+        network, 2, 2, 25, 64, memory="axi", address_bits=32, row_words=20, style="dsp", pixels=2
     )
     write_bundle(network, compile_network(network, design), cache / "paired", top="paired")
     return cache / "paired", network
@@ -169,7 +169,7 @@ def bridged(cache):
     """(folder, network): strips and tiles behind Wishbone."""
     network = network_of((6, 3), (6, 14), image_channels=1)
     design = design_for(
-        network, 2, 2, 12, 64, memory="wishbone", address_bits=32, row_words=16
+        network, 2, 2, 12, 64, memory="wishbone", address_bits=32, row_words=20
     )
     write_bundle(network, compile_network(network, design), cache / "bridged", top="bridged")
     return cache / "bridged", network
