@@ -7,7 +7,7 @@ SAMPLE := rtl_out/tiny_w4a4
 PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
 
-.PHONY: help venv train-venv generate sim synth test test-slow formal grid fuzz train-test \
+.PHONY: help venv train-venv pnr-venv generate sim synth test test-slow formal grid fuzz train-test \
   table1 studies sim-16 sim-paper paper-fit sweep lint sample clean
 
 help:
@@ -20,11 +20,12 @@ help:
 	@echo "make studies    the smaller studies; results of both in docs/results"
 	@echo "make sim-paper  the paper's network on a whole image in Verilator, every code compared;"
 	@echo "                sim-16: the same with 16 channels, in a minute or two"
-	@echo "make paper-fit  the paper's network on an ECP5 and a Zynq: what it takes there"
+	@echo "make paper-fit  the paper's network on an ECP5 and a Zynq: what it takes there, how fast"
 	@echo "make sweep      area, speed, energy and dice of many designs; goes on after a break"
 	@echo "make lint       the linters"
 	@echo "make sample     renew the committed sample, $(SAMPLE)"
-	@echo "make venv       $(VENV) with the pinned packages; train-venv: with PyTorch too"
+	@echo "make venv       $(VENV) with the pinned packages; train-venv: with PyTorch too,"
+	@echo "                pnr-venv: with place and route too"
 	@echo "make clean      remove builds and caches"
 
 venv: $(VENV)/.stamp
@@ -38,6 +39,10 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 train-venv: $(VENV)/.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev,train]'
+
+pnr-venv: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,pnr]'
 
 generate: $(VENV)/.stamp
 	$(BIN)/fxhw generate --wbits 4 --abits 6 -o $(DESIGN)
@@ -83,7 +88,7 @@ sim-paper: $(VENV)/.stamp
 	$(BIN)/python -m fxhw.studies paper-sim
 	$(BIN)/python -m fxhw.studies paper-sim --lanes 16 --bus-width 128
 
-paper-fit: $(VENV)/.stamp
+paper-fit: pnr-venv
 	$(BIN)/python -m fxhw.studies paper-fit
 
 # A few accelerators of fewer lanes first: they tell how the rest of one grows with its lanes.

@@ -10,7 +10,7 @@ from rich.table import Table
 from ..bundled import find_checkpoint
 from ..checkpoint import load_checkpoint
 from ..errors import FxhwError
-from ..estimate import ExternalMemory, Forecast, forecast_network
+from ..estimate import Forecast, forecast_network
 from ..graph import Network, UNetTopology, outline_network
 from ..plan import ROW_WORDS, design_for
 from ..quantize import requantize, widths
@@ -76,18 +76,18 @@ def command(
     else:
         network = _load(checkpoint, size, wbits, abits)
         name = str(checkpoint or "em")
-    external = ExternalMemory(int(bus_width), memory_latency) if memory == "axi" else None
-    if output and external is None:
+    external = memory == "axi"
+    if output and not external:
         raise FxhwError(f"A roofline needs a memory bus: take --memory axi, or leave {output} out")
     if external:
         words = weight_words or tile_words(network, pin, pout)
         design = design_for(
-            network, pin, pout, words, external.bus_bits, memory="axi", address_bits=32,
+            network, pin, pout, words, int(bus_width), memory="axi", address_bits=32,
             row_words=row_words,
         )
     else:
         design = design_for(network, pin, pout, weight_words, row_words=row_words)
-    forecast = forecast_network(network, design, external, clock_mhz * 1e6)
+    forecast = forecast_network(network, design, clock_mhz * 1e6, memory_latency)
     height, width = network.size
     title = f"{name}, {height}x{width}, w{design.wbits}a{design.abits}, 9x{pin}x{pout}"
     if output:

@@ -125,7 +125,7 @@ def tile_words(network: Network, pin: int, pout: int) -> int:
     "--dsps",
     type=click.IntRange(min=0),
     default=0,
-    help="Most multiplier blocks of the main array, with --style mixed.",
+    help="Most multiplier blocks, all in the main array, with --style mixed.",
 )
 @click.option(
     "--block",

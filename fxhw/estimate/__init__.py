@@ -5,6 +5,5 @@ them beside the cycles and names the bound of every layer, :mod:`~fxhw.estimate.
 """
 
 from .forecast import Forecast, LayerForecast, forecast_network
-from .traffic import ExternalMemory
 
-__all__ = ["ExternalMemory", "Forecast", "LayerForecast", "forecast_network"]
+__all__ = ["Forecast", "LayerForecast", "forecast_network"]

@@ -3,13 +3,14 @@
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
+from ..errors import FxhwError
 from ..graph import Network
 from ..plan import Design, estimate_network
-from ..plan.cycles import StepEstimate
+from ..plan.cycles import READ_LATENCY, StepEstimate
 from ..plan.external_map import map_external
 from ..plan.parameters import count_beats
 from ..plan.program import DESCRIPTOR_WORDS, Descriptor, Kind
-from .traffic import ExternalMemory, StepTraffic, count_traffic
+from .traffic import StepTraffic, count_traffic
 
 __all__ = ["Forecast", "LayerForecast", "forecast_network"]
 
@@ -106,27 +107,28 @@ class Forecast:
 
 
 def forecast_network(
-    network: Network, design: Design, memory: ExternalMemory | None, clock: float
+    network: Network, design: Design, clock: float, latency: int = READ_LATENCY
 ) -> Forecast:
     """Forecast of ``network`` on ``design`` at ``clock`` Hz.
 
     Parameters
     ----------
-    memory : external memory of feature maps and parameters; None keeps both on chip.
+    latency : of external memory: cycles from a read's address to its first beat.
 
     Raises
     ------
-    FxhwError if the design cannot run the network.
+    FxhwError if the design cannot run the network, or the latency is out of its range.
     """
-    latency = {"latency": memory.latency} if memory else {}
-    schedule, program, estimate = estimate_network(network, design, **latency)
+    if not 0 <= latency <= 100_000:
+        raise FxhwError(f"The memory's latency must lie in 0 .. 100000 cycles, not {latency}")
+    schedule, program, estimate = estimate_network(network, design, latency)
     loads = tuple(count_beats(design, descriptor) for descriptor in program)
     parameters = len(program) * 32 * DESCRIPTOR_WORDS // design.bus_bits + sum(loads)
     beats = _step_beats(program, loads)
     traffic = None
-    if memory:
-        layout = map_external(schedule, design.pin, memory.packed(design))
-        traffic = count_traffic(design, schedule, layout, memory, beats)
+    if design.external:
+        layout = map_external(schedule, design.pin, design.packed)
+        traffic = count_traffic(design, schedule, layout, beats)
         features, overhead = layout.size, layout.overhead
     else:
         features, overhead = -(-design.feature_words * design.feature_bits // 8), None
@@ -163,7 +165,7 @@ def forecast_network(
         start=estimate.start,
         macs_per_cycle=estimate.macs_per_cycle,
         clock=clock,
-        bus_bytes=memory.bus_bits // 8 if memory else None,
+        bus_bytes=design.packed.bus_bytes if design.external else None,
         feature_bytes=features,
         parameter_bytes=parameters * design.bus_bits // 8,
         overhead=overhead,

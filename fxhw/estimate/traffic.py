@@ -2,48 +2,13 @@
 
 from dataclasses import dataclass
 
-from ..errors import FxhwError
 from ..plan import Design
 from ..plan.external_map import ExternalMap
 from ..plan.packed_rows import source_columns
 from ..plan.packed_words import PackedWords
 from ..plan.schedule import Schedule, Source, Step, with_halo
 
-__all__ = ["BUS_BITS", "ExternalMemory", "StepTraffic", "count_traffic"]
-
-BUS_BITS = (64, 128, 256)
-"""Widths an AXI4 bus may have."""
-
-
-@dataclass(frozen=True)
-class ExternalMemory:
-    """A memory behind an AXI4 bus, a beat of it per cycle in each direction.
-
-    Parameters
-    ----------
-    bus_bits : width of the bus: 64, 128 or 256.
-    latency : cycles from a read's address to its first beat.
-
-    Raises
-    ------
-    FxhwError if a parameter is out of its range.
-    """
-
-    bus_bits: int = 64
-    latency: int = 40
-
-    def __post_init__(self):
-        if self.bus_bits not in BUS_BITS:
-            choices = ", ".join(map(str, BUS_BITS))
-            raise FxhwError(f"The bus must have {choices} bits, not {self.bus_bits}")
-        if not 0 <= self.latency <= 100_000:
-            raise FxhwError(
-                f"The memory's latency must lie in 0 .. 100000 cycles, not {self.latency}"
-            )
-
-    def packed(self, design: Design) -> PackedWords:
-        """How feature map words lie in it."""
-        return PackedWords(design.feature_bits, self.bus_bits)
+__all__ = ["StepTraffic", "count_traffic"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +38,6 @@ def count_traffic(
     design: Design,
     schedule: Schedule,
     layout: ExternalMap,
-    memory: ExternalMemory,
     parameter_beats: tuple[int, ...],
 ) -> tuple[StepTraffic, ...]:
     """Traffic of every step of ``schedule``.
@@ -83,7 +47,7 @@ def count_traffic(
     layout : where the feature maps lie.
     parameter_beats : beats of each step's parameters.
     """
-    packed = memory.packed(design)
+    packed = design.packed
     image = schedule.image
     steps = []
     for step, parameters in zip(schedule.steps, parameter_beats):

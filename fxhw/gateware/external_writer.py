@@ -26,6 +26,10 @@ class ExternalTarget(data.Struct):
     words: 16
 
 
+_STATES = "idle", "begin", "measure", "row", "place", "ask"
+"""States of the walk over rows and pieces."""
+
+
 class ExternalWriter(wiring.Component):
     """Words in raster order become commands and beats for a burst writer.
 
@@ -86,6 +90,16 @@ class ExternalWriter(wiring.Component):
                 "overrun": Out(1),
             }
         )
+        # The row, and the piece of it; bytes of the range from either on; what is still to come.
+        self._row, self._address = Signal.like(self.origin), Signal.like(self.origin)
+        self._row_room = Signal(signed(len(self.limit) + 1))
+        self._room = Signal.like(self._row_room)
+        self._columns, self._rows = Signal.like(self.width), Signal.like(self.height)
+        self._step = Signal(range(packed.word_bytes << len(self.target.pixel_stride)))
+        self._whole, self._fits = Signal(), Signal()
+        # The states in which much is loaded, a bit each.
+        self._begins, self._turns, self._asks = Signal(), Signal(), Signal()
+        self._state = Signal(data.StructLayout(dict.fromkeys(_STATES, 1)))
 
     def elaborate(self, platform):
         m = Module()
@@ -123,13 +137,9 @@ class ExternalWriter(wiring.Component):
         target, packed, command = self.target, self._packed, self.commands
         lane_bits = (packed.bus_bytes - 1).bit_length()
         unit_bits = (packed.unit_bytes - 1).bit_length()
-        # The row, and the piece of it; bytes of the range from either on.
-        row, address = Signal.like(self.origin), Signal.like(self.origin)
-        row_room = Signal(signed(len(self.limit) + 1))
-        room = Signal.like(row_room)
-        columns, rows = Signal.like(self.width), Signal.like(self.height)
-        step = Signal(range(packed.word_bytes << len(target.pixel_stride)))
-        whole, fits, free = Signal(), Signal(), Signal()
+        row, address, row_room, room = self._row, self._address, self._row_room, self._room
+        columns, rows, step = self._columns, self._rows, self._step
+        whole, fits, free = self._whole, self._fits, Signal()
         m.d.comb += [
             length.pixels.eq(Mux(whole, self.width, 1)),
             length.groups.eq(target.words),
@@ -145,11 +155,11 @@ class ExternalWriter(wiring.Component):
             m.d.sync += command.valid.eq(0)
         with m.If(segment.ready):
             m.d.sync += segment.valid.eq(0)
-        # The states in which much is loaded, a bit each.
-        begins, turns, asks, turns_next = (Signal() for _ in range(4))
+        begins, turns, asks, turns_next = self._begins, self._turns, self._asks, Signal()
         m.d.comb += length.start.eq(begins)
         m.d.sync += [begins.eq(0), turns.eq(turns_next), asks.eq(0)]
         with m.FSM() as fsm:
+            m.d.comb += [self._state[name].eq(fsm.ongoing(name.title())) for name in _STATES]
             with m.State("Idle"):
                 m.d.sync += begins.eq(self.start)
                 with m.If(self.start):
@@ -204,4 +214,4 @@ class ExternalWriter(wiring.Component):
                 room.eq(room - step),
                 columns.eq(columns - 1),
             ]
-        return ~fsm.ongoing("Idle")
+        return ~self._state.idle

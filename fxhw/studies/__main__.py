@@ -123,10 +123,11 @@ def _paper_sim(work, results, processes, checkpoint, base_channels, lanes, bus_w
 
 @_study("paper-fit", "The paper's network on an ECP5 and a Zynq: resources, frames per second.")
 @click.option("--match", default="", help="Only variants with this in their name.")
-def _paper_fit(work, results, processes, match):
+@click.option("--pnr/--no-pnr", default=True, help="Place and route what has not been, too.")
+def _paper_fit(work, results, processes, match, pnr):
     wanted = [variant for variant in paper_fit.VARIANTS if match in variant.name]
     with Console(stderr=True).status("starting") as status:
-        paper_fit.write(work, results, status.update, wanted)
+        paper_fit.write(work, results, status.update, wanted, pnr)
     click.echo((results / "paper_fit.md").read_text(encoding="utf-8"))
 
 

@@ -1,24 +1,43 @@
 """The paper's network on two parts: what its accelerator takes there, and how fast it would be."""
 
+import hashlib
+import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..estimate import ExternalMemory, forecast_network
-from ..graph import UNetTopology, outline_network
-from ..plan import compile_network, design_for
+from ..emit import write_bundle
+from ..emit.sources import fingerprint
+from ..errors import FxhwError, ToolError
+from ..estimate import forecast_network
+from ..graph import Network, UNetTopology, outline_network
+from ..plan import Design, compile_network, design_for
 from ..published import ACCELERATORS
-from ..synth import find_target, misfit, shares, synthesize
+from ..synth import content, find_target, misfit, shares, synthesize
+from ..synth.netlist import load_netlist
+from ..synth.nextpnr import DEVICES, find_device, place
 from .results import markdown_table, read_json, write_json, write_text
 
 __all__ = ["VARIANTS", "Variant", "write"]
 
 CLOCK = 125e6
-"""Hz; what the report states rates at."""
+"""Hz; what the report states rates at, beside the clock that was reached."""
 
+BASE_CHANNELS, DEPTH, SIZE = 64, 3, (200, 200)
 LANES, WEIGHT_WORDS, BUS_BITS, LATENCY = 8, 256, 64, 40
 
+PLACED_LANES = 2
+"""Lanes of what is placed and routed: the whole takes nextpnr the better part of an hour."""
+
+SEED = 1
+
 _CLASSES = ("LUT", "FF", "DSP", "block RAM")
+
+_SOURCES = (
+    "emit", "estimate", "fixed", "gateware", "graph", "plan", "synth", "studies/paper_fit",
+)
+"""What a record depends on, beside its design."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,21 @@ class Variant:
         """As files are called."""
         return f"{self.part}_{self.style}_{self.pixels}"
 
+    def plan(self, lanes: int) -> tuple[Network, Design]:
+        """A network and its accelerator of ``lanes`` channels in and out.
+
+        Channels go with the lanes, so the groups of each layer, and with them every memory's
+        depth and all control, are those of the whole; multiplier blocks go with the array.
+        """
+        # What weights there are does not matter to the accelerator: they lie in external memory.
+        topology = UNetTopology.doubling(BASE_CHANNELS * lanes // LANES, DEPTH)
+        network = outline_network(topology, SIZE, 4, 6)
+        return network, design_for(
+            network, lanes, lanes, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
+            style=self.style, target=find_target(self.part).family, pixels=self.pixels,
+            dsps=self.dsps * lanes**2 // LANES**2,
+        )
+
 
 VARIANTS = (
     Variant("ecp5-85k", "lut"),
@@ -51,63 +85,145 @@ VARIANTS = (
 
 
 def write(
-    work: Path, results: Path, progress: Callable[[str], None], wanted=VARIANTS
+    work: Path,
+    results: Path,
+    progress: Callable[[str], None],
+    wanted=VARIANTS,
+    pnr: bool = True,
 ) -> None:
-    """Write ``paper_fit.json`` and ``paper_fit.md``; what is in ``work`` is not done again.
+    """Write ``paper_fit.json`` and ``paper_fit.md``.
+
+    What ``work`` has of an earlier call is not done again, unless the sources have changed since;
+    then what is left out of ``wanted`` is left out of the results, too.
 
     Parameters
     ----------
-    work : folder for what is generated.
+    work : folder for what is generated, and for a record of each variant's synthesis and placement.
     progress : called with a phrase, now and then.
+    wanted : variants that are measured where there is no record of them.
+    pnr : whether those are placed and routed, too.
+
+    Raises
+    ------
+    FxhwError naming the variant and the log if a tool fails.
     """
-    found = []
-    for variant in VARIANTS:
-        record = work / "paper_fit" / f"{variant.name}.json"
-        entry = read_json(record, None)
-        if entry is None and variant in wanted:
-            progress(f"{variant.name}: generating and synthesizing")
-            entry = _measure(variant, work / "paper_fit" / variant.name)
-            write_json(entry, record)
-        if entry is not None:
-            found.append(entry)
-    write_json(found, results / "paper_fit.json")
-    write_text(_page(found), results / "paper_fit.md")
+    folder = work / "paper_fit"
+    placeable = [variant for variant in wanted if pnr and variant.part in DEVICES]
+    for variant in placeable:
+        find_device(find_target(variant.part))  # refused before an hour of synthesis
+    for to_place in ([], placeable):  # what takes longest comes last
+        found = []
+        for variant in VARIANTS:
+            fit = _fit(variant, folder, progress, variant in wanted)
+            speed = _speed(variant, folder, progress, variant in to_place)
+            if fit is not None:
+                found.append(fit | speed)
+        write_json(found, results / "paper_fit.json")
+        write_text(_page(found), results / "paper_fit.md")
 
 
-def _measure(variant: Variant, folder: Path) -> dict:
-    from ..emit import write_bundle
-
-    # What weights there are does not matter to the accelerator: they lie in external memory.
-    network = outline_network(UNetTopology.doubling(64, 3), (200, 200), 4, 6)
+def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict | None:
+    """What a variant takes and how many cycles an image takes it; None if there is no record."""
+    network, design = planned = variant.plan(LANES)
     target = find_target(variant.part)
-    design = design_for(
-        network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
-        style=variant.style, target=target.family, pixels=variant.pixels, dsps=variant.dsps,
-    )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_bundle(network, compile_network(network, design), folder, top="paper", force=True)
-    blocks = variant.style != "lut"
-    resources = synthesize(folder, target, blocks, folder.with_suffix(".netlist"))
-    forecast = forecast_network(network, design, ExternalMemory(BUS_BITS, LATENCY), CLOCK)
-    return {
+
+    def synthesized(generated: Path, netlist: Path) -> dict:
+        progress(f"{variant.name}: synthesizing")
+        resources = synthesize(generated, target, _blocks(variant), netlist)
+        return {
+            "used": target.used(resources.classes),
+            "share": shares(resources),
+            "misfit": misfit(resources),
+            "cells": resources.cells,
+        }
+
+    where = folder / variant.name
+    found = _recorded(variant, *planned, where, synthesized, progress, wanted)
+    if found is None:
+        return None
+    forecast = forecast_network(network, design, CLOCK, LATENCY)
+    return found | {
         "part": variant.part,
         "title": target.title,
         "design": design.to_json(),
         "macs_per_cycle": design.macs_per_cycle,
-        "used": target.used(resources.classes),
-        "share": shares(resources),
-        "misfit": misfit(resources),
-        "cells": resources.cells,
         "macs": forecast.macs,
         "cycles": forecast.cycles,
     }
+
+
+def _speed(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict:
+    """The clock that a variant of a few lanes reaches, None if there is no record of it."""
+    unknown = {"fmax_mhz": None}
+    if variant.part not in DEVICES:
+        return unknown
+    target = find_target(variant.part)
+
+    def placed(generated: Path, netlist: Path) -> dict:
+        progress(f"{variant.name}: synthesizing {PLACED_LANES}x{PLACED_LANES} lanes")
+        synthesize(generated, target, _blocks(variant), netlist)
+        placement = place(
+            load_netlist(netlist, _TOP), target, seed=SEED, goal=CLOCK / 1e6,
+            progress=lambda line: progress(f"{variant.name}: placing: {line[:60]}"),
+        )
+        return {"fmax_mhz": round(placement.fmax, 2), "placement": placement.to_json()}
+
+    where = folder / f"{variant.name}_placed"
+    found = _recorded(variant, *variant.plan(PLACED_LANES), where, placed, progress, wanted)
+    return unknown if found is None else found | {"placed_lanes": PLACED_LANES}
+
+
+_TOP = "paper"
+
+
+def _blocks(variant: Variant) -> bool:
+    """Whether a variant's multiplications may go into multiplier blocks."""
+    return variant.style != "lut"
+
+
+def _recorded(
+    variant: Variant,
+    network: Network,
+    design: Design,
+    folder: Path,
+    measure: Callable[[Path, Path], dict],
+    progress: Callable[[str], None],
+    wanted: bool,
+) -> dict | None:
+    """What ``measure`` finds out about the design generated in ``folder``.
+
+    A record beside the folder is of this design and of these sources, or it is none.  Where only
+    the sources are others, and what they generate is the same, its figures stay.
+    """
+    record = folder.with_name(f"{folder.name}.json")
+    text = json.dumps([design.to_json(), network.size, CLOCK, SEED, fingerprint(_SOURCES)])
+    key = hashlib.sha256(text.encode()).hexdigest()
+    entry = read_json(record, {})
+    if entry.get("key") == key:
+        return entry["found"]
+    if not wanted:
+        return None
+    progress(f"{folder.name}: generating")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    write_bundle(network, compile_network(network, design), folder, top=_TOP, force=True)
+    made = content(folder, find_target(variant.part), _blocks(variant))
+    if entry.get("content") != made:
+        with tempfile.TemporaryDirectory(prefix="fxhw-") as temporary:
+            try:
+                entry = {"content": made, "found": measure(folder, Path(temporary) / "netlist")}
+            except ToolError as error:
+                log = folder.with_name(f"{folder.name}.log")
+                write_text(error.output, log)
+                raise FxhwError(f"{folder.name}: {error}; all it said is in {log}") from error
+    write_json(entry | {"key": key}, record)
+    return entry["found"]
 
 
 def _page(found: list[dict]) -> str:
     rows = []
     for entry in found:
         design, used, share = entry["design"], entry["used"], entry["share"]
-        frames = CLOCK / entry["cycles"]
+        frames, fmax = CLOCK / entry["cycles"], entry["fmax_mhz"]
         gops = 2 * entry["macs"] * frames / 1e9
         array = f"9x{design['pin']}x{design['pout']}"
         pixels = design.get("pixels", 1)
@@ -121,15 +237,19 @@ def _page(found: list[dict]) -> str:
                 f"{gops:.0f}",
                 f"{gops / used['LUT'] * 1000:.1f}",
                 f"{frames:.2f}",
+                f"{fmax:.0f}" if fmax else "",
+                f"{frames * fmax * 1e6 / CLOCK:.2f}" if fmax else "",
             ]
         )
+    assumed = f"{CLOCK / 1e6:.0f} MHz"
     heading = [
         "part, style, array", "LUT", "FF", "DSP", "block RAM", "fits", "peak GOPS", "GOPS",
-        "GOPS/kLUT", "frames/s",
+        "GOPS/kLUT", f"frames/s at {assumed}", "MHz routed", "frames/s there",
     ]
     return f"""# The paper's network on FPGAs
 
-64 base channels, 3 levels, 200x200, w4 a6; {BUS_BITS}-bit AXI4 bus to external memory,
+{BASE_CHANNELS} base channels, {DEPTH} levels, {"x".join(map(str, SIZE))}, w4 a6; \
+{BUS_BITS}-bit AXI4 bus to external memory,
 {WEIGHT_WORDS} weight words a step, {LATENCY} cycles from a read's address to its data.
 `make paper-fit`
 
@@ -137,9 +257,13 @@ def _page(found: list[dict]) -> str:
 
 - Resources are Yosys's, of the whole accelerator without its memory controller; LUT counts places,
   those that carry cells and LUT RAM take included.
-- GOPS and frames per second assume {CLOCK / 1e6:.0f} MHz, a multiply-accumulate being two
-  operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board, and the
-  clock is a goal, not a result of place and route.
+- GOPS and frames per second assume {assumed}, a multiply-accumulate being two
+  operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board.
+- MHz routed is what nextpnr reaches (seed {SEED}, out of context) with {PLACED_LANES}x\
+{PLACED_LANES} lanes of the same
+  accelerator: the same control, the same depth of every memory, words of fewer channels.  The
+  whole, which takes nextpnr the better part of an hour, may be slower.  No open place and route
+  takes UltraScale+.
 - GOPS counts useful operations alone; peak GOPS is what the main array could do.
 - mixed is the style that keeps to the part's multiplier blocks and makes the rest of LUTs.
 

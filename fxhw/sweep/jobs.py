@@ -13,16 +13,16 @@ from typing import ClassVar
 
 from ..dice import score
 from ..emit import write_block, write_bundle
+from ..emit.sources import fingerprint
 from ..errors import FxhwError
 from ..golden import run_network
 from ..graph import Network
 from ..images import image_codes
 from ..plan import STYLES, Plan, compile_network, design_for
 from ..plan.conv_spec import BLOCK_STYLES
-from ..synth import Resources, find_target, synthesize
+from ..synth import Resources, content, find_target, synthesize
 from .operands import Operands
 from .point import Point
-from .sources import fingerprint
 from .stand_in import give_operands
 from .work import count_work
 
@@ -156,11 +156,11 @@ class SynthesisJob(Job):
             self._generate(folder)
             # The other styles are there to do without multiplier blocks.
             dsp = self.point.style in BLOCK_STYLES
-            content = _content(folder, target, dsp)
-            if content in known:
-                return {"content": content}
+            made = content(folder, target, dsp)
+            if made in known:
+                return {"content": made}
             resources = synthesize(folder, target, dsp=dsp)
-        return {"content": content} | _counts(resources)
+        return {"content": made} | _counts(resources)
 
     def _generate(self, folder: Path) -> None:
         network, plan = plan_point(self.network, self.point)
@@ -225,14 +225,6 @@ def plan_accelerator(network: Network, point: Point) -> Plan:
         dsps=blocks,
     )
     return compile_network(network, design)
-
-
-def _content(folder: Path, target, dsp: bool) -> str:
-    digest = hashlib.sha256(f"{target.script(_TOP, dsp)}\n{fingerprint(())}\n".encode())
-    for path in sorted(path for kind in ("v", "vh", "mem") for path in folder.glob(f"*.{kind}")):
-        data = path.read_bytes()
-        digest.update(f"{path.name} {len(data)}\n".encode() + data)
-    return digest.hexdigest()[:24]
 
 
 def _counts(resources: Resources) -> dict:

@@ -11,7 +11,7 @@ it found into a :mod:`~fxhw.synth.placement`.  :mod:`~fxhw.synth.report` and
 
 from .fit import luts_per_mac, misfit, shares
 from .report import resource_rows, write_reports
-from .synthesize import Resources, check_design, synthesize
+from .synthesize import Resources, check_design, content, synthesize
 from .targets import TARGETS, Target, find_target
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Resources",
     "Target",
     "check_design",
+    "content",
     "find_target",
     "luts_per_mac",
     "misfit",

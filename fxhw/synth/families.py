@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["CLASSES", "FAMILIES", "Family"]
+__all__ = ["CLASSES", "FAMILIES", "KEEP_BUDGET", "Family"]
 
 CLASSES = {
     "LUT": "look-up tables for logic",
@@ -18,6 +18,17 @@ CLASSES = {
     "memory bits": "bits of all memories, which an ASIC would make of RAM macros",
 }
 """What cells are counted as, in the order of the reports."""
+
+
+KEEP_BUDGET = """\
+proc
+select -set others t:$mul {top}_*block_[0-9]*/t:$mul %d
+techmap -max_iter 1 @others
+maccmap t:$macc*
+select -clear
+"""
+"""Yosys commands that make adders of all multiplications but those of the ``mixed`` style's blocks
+(``block_0`` .. of its array), so that no others are inferred beyond the budget."""
 
 
 @dataclass(frozen=True)

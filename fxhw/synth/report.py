@@ -12,7 +12,7 @@ from .blocks import block_title
 from .families import CLASSES
 from .fit import luts_per_mac, misfit, shares
 from .placement import Placement
-from .synthesize import Resources
+from .synthesize import Resources, commands
 
 __all__ = ["block_rows", "resource_rows", "share_rows", "write_reports", "write_texts"]
 
@@ -173,7 +173,7 @@ def _entry(manifest: dict, result: Resources, placements: dict[str, Placement]) 
         "target": target.name,
         "family": target.family,
         "title": target.title,
-        "script": target.script(manifest["top"], result.dsp).splitlines(),
+        "script": commands(manifest, target, result.dsp).splitlines(),
         "dsp": result.dsp,
         "classes": _plain(result.classes),
     }

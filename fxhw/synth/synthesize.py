@@ -1,5 +1,6 @@
 """Runs Yosys on a generated folder."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -9,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..emit import load_manifest, run_yosys
+from ..emit.sources import fingerprint
 from ..errors import FxhwError
 from .blocks import assign_blocks
 from .families import FAMILIES
 from .netlist import INPUTS, NETLIST, Netlist, kind_of, load_netlist
 from .targets import Target
 
-__all__ = ["Resources", "check_design", "count", "synthesize"]
+__all__ = ["Resources", "check_design", "commands", "content", "count", "synthesize"]
 
 _CHECK = """\
 {library}read_verilog {top}.v
@@ -78,6 +80,26 @@ def made_for(folder: str | os.PathLike) -> str:
     return load_manifest(folder)["design"].get("target", "generic")
 
 
+def commands(manifest: dict, target: Target, dsp: bool = True) -> str:
+    """Yosys commands that synthesize the design of a ``manifest``.
+
+    The ``mixed`` style promises a number of multiplier blocks: none are made of multiplications
+    outside its array.
+    """
+    return target.script(manifest["top"], dsp, manifest["design"].get("style") == "mixed")
+
+
+def content(folder: str | os.PathLike, target: Target, dsp: bool = True) -> str:
+    """Hash (hex) of all that a synthesis of ``folder`` depends on: sources, commands, tools."""
+    folder = Path(folder)
+    script = commands(load_manifest(folder), target, dsp)
+    digest = hashlib.sha256(f"{script}\n{fingerprint(())}\n".encode())
+    for path in sorted(path for kind in ("v", "vh", "mem") for path in folder.glob(f"*.{kind}")):
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:24]
+
+
 def synthesize(
     folder: str | os.PathLike,
     target: Target,
@@ -103,8 +125,9 @@ def synthesize(
         )
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fxhw-") as work:
-        top = load_manifest(folder)["top"]
-        script = _SYNTHESIZE.replace("{command}", target.script(top, dsp))
+        manifest = load_manifest(folder)
+        top = manifest["top"]
+        script = _SYNTHESIZE.replace("{command}", commands(manifest, target, dsp).rstrip())
         script = script.replace("{netlist}", NETLIST).replace("{inputs}", INPUTS)
         _run(Path(folder), Path(work), script)
         seconds = time.monotonic() - start

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..errors import FxhwError
-from .families import FAMILIES, FLIP_FLOP_NAND2, Family
+from .families import FAMILIES, FLIP_FLOP_NAND2, KEEP_BUDGET, Family
 
 __all__ = ["TARGETS", "Target", "find_target"]
 
@@ -34,10 +34,17 @@ class Target:
         """Its family's cells and Yosys commands."""
         return FAMILIES[self.family]
 
-    def script(self, top: str, dsp: bool = True) -> str:
-        """Yosys commands that synthesize ``top``, with multiplier blocks or without."""
+    def script(self, top: str, dsp: bool = True, budget: bool = False) -> str:
+        """Yosys commands that synthesize ``top``, with multiplier blocks or without.
+
+        Parameters
+        ----------
+        budget : whether multiplier blocks are for the products that the array plans for them.
+        """
         blocks = self.rules.dsp if dsp else self.rules.no_dsp
         text = self.rules.script.format(top=top, options=f"{self.options} {blocks}")
+        if budget and dsp and "DSP" in self.rules.classes:
+            text = KEEP_BUDGET.format(top=top) + text
         return re.sub(" +", " ", text)
 
     def classify(self, counts: dict[str, int]) -> dict[str, float]:

@@ -20,9 +20,11 @@ from fxhw.emit.manifest import content_hash
 from fxhw.errors import FxhwError
 from fxhw.fixed import normalize
 from fxhw.golden import run_network
-from fxhw.images import read_image, read_label, write_mask
+from fxhw.images import image_codes, read_image, read_label, write_mask
 from fxhw.plan import compile_network, design_for
 from tests.networks import random_network
+
+from .run import run_command
 
 SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
 
@@ -78,6 +80,32 @@ def test_compiled_bench_says_the_same(tmp_path):
     flags = ["--simulator", "compiled", "--stalls", "--mask", tmp_path / "mask.png"]
     assert "All equal" in sim(SAMPLE, *flags).stdout
     assert read_label(tmp_path / "mask.png").shape == (12, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_strips_from_generation_to_the_mask(tmp_path):
+    """The commands as a user gives them, for a line buffer of fewer words than rows have."""
+    checkpoint = SAMPLE / "checkpoint.safetensors"
+    folder = tmp_path / "striped"
+    flags = ["--memory", "axi", "--pin", 2, "--pout", 2, "--row-words", 20, "-o", folder]
+    made = run_command("generate", "--checkpoint", checkpoint, "--image-size", "10x30", *flags)
+    assert "fxhw sim" in made.stdout
+    columns = {step["layer"]: set() for step in load_manifest(folder)["steps"]}
+    for step in load_manifest(folder)["steps"]:
+        columns[step["layer"]].add(step["first_column"])
+    assert len(columns["dec0b"]) > 1
+    image = save_image(tmp_path / "x.png", (10, 30))
+    mask = tmp_path / "mask.png"
+    found = json.loads(sim(folder, "--image", image, "--json", "--mask", mask).stdout)
+    assert found["passed"]
+    tiles = {layer["name"]: layer["tiles"] for layer in found["layers"]}
+    assert all(tiles[name] >= len(firsts) for name, firsts in columns.items())
+    network = load_checkpoint(checkpoint).resized((10, 30))
+    codes = network.prepare(image_codes(read_image(image, network.image_channels), network.image))
+    assert np.array_equal(read_label(mask), run_network(network, codes)[0])
+    # The same from the command's own default image, which fits no strip alone.
+    assert "All equal" in sim(folder, "--stalls").stdout
 
 
 def test_waveforms_come_from_the_other_bench():

@@ -126,6 +126,64 @@ def test_broken_programs_are_caught(striped, built, cache, monkeypatch, name, br
     assert run_compiled(striped[0], job_for(striped[1]), cache=cache).problems
 
 
+# ---- Other arrays, another bus -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def paired(cache):
+    """(folder, network): the same lines, two pixels per cycle in multiplier blocks."""
+    network = network_of((6, 3), (6, 14))
+    design = design_for(
+        network, 2, 2, 25, 64, memory="axi", address_bits=32, row_words=20, style="dsp", pixels=2
+    )
+    write_bundle(network, compile_network(network, design), cache / "paired", top="paired")
+    return cache / "paired", network
+
+
+@pytest.mark.parametrize("name", ["even", "any order"])
+def test_two_pixels_per_cycle(paired, cache, name):
+    folder, network = paired
+    found = strips(folder, network)
+    assert max(len(columns) for _, columns in found.values()) > 2
+    # Rasters of even and of odd widths: the last pixel of a row alone in its pair, or not.
+    steps = Folder.open(folder).plan(network).schedule.steps
+    assert {(step.raster[1] - step.raster[0]) % 2 for step in steps} == {0, 1}
+    job = job_for(network, logits=name == "even")
+    assert_equal(run_compiled(folder, job, timing=TIMINGS[name], cache=cache))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("channels", "size", "image_channels"),
+    [((6, 3), (5, 13), 1), ((5, 2), (4, 15), 2), ((2, 3), (4, 9), 2), ((6, 2), (2, 3), 1)],
+    ids=str,
+)
+def test_networks_on_two_pixels(paired, cache, channels, size, image_channels):
+    network = network_of(channels, size, image_channels)
+    for timing in (Timing(), Timing(pause=90)):
+        assert_equal(run_compiled(paired[0], job_for(network), timing=timing, cache=cache))
+
+
+@pytest.fixture(scope="session")
+def bridged(cache):
+    """(folder, network): strips and tiles behind Wishbone."""
+    network = network_of((6, 3), (6, 14), image_channels=1)
+    design = design_for(
+        network, 2, 2, 12, 64, memory="wishbone", address_bits=32, row_words=20
+    )
+    write_bundle(network, compile_network(network, design), cache / "bridged", top="bridged")
+    return cache / "bridged", network
+
+
+@pytest.mark.parametrize("logits", [False, True], ids=["mask", "logits"])
+def test_strips_behind_wishbone(bridged, cache, logits):
+    folder, network = bridged
+    found = strips(folder, network)
+    assert any(tiles > 1 and len(columns) > 1 for tiles, columns in found.values())
+    timing = Timing(read_latency=3, write_latency=2, pause=120 * logits)
+    assert_equal(run_compiled(folder, job_for(network, logits=logits), timing=timing, cache=cache))
+
+
 class TestErrors:
     @pytest.fixture
     def session(self, striped, built):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fxhw.errors import FxhwError
-from fxhw.estimate import ExternalMemory, forecast_network
+from fxhw.estimate import forecast_network
 from fxhw.estimate.roofline import draw_roofline
 from fxhw.graph import UNetTopology, outline_network
 from fxhw.plan import compile_network, design_for
@@ -37,7 +37,7 @@ def test_on_chip_equals_the_plan():
     network = random_network(5, (4, 6), (12, 20), 4, 6)
     design = design_for(network, 2, 2)
     plan = compile_network(network, design)
-    forecast = forecast_network(network, design, None, CLOCK)
+    forecast = forecast_network(network, design, CLOCK)
     assert forecast.cycles == plan.estimate.total
     assert forecast.utilization == pytest.approx(plan.estimate.utilization)
     assert forecast.bytes == 0
@@ -47,7 +47,7 @@ def test_on_chip_equals_the_plan():
 
 def test_the_papers_network(paper):
     design = external(paper, 8, 8, 256)
-    forecast = forecast_network(paper, design, ExternalMemory(64, 40), CLOCK)
+    forecast = forecast_network(paper, design, CLOCK)
     weights = sum(op.codes.size for op in (*paper.convs, paper.head))
     assert weights == pytest.approx(4_837_249, rel=0.002)  # which counts batch-norms
     assert forecast.macs == pytest.approx(22.9e9, rel=0.002)
@@ -62,7 +62,7 @@ def test_the_papers_network(paper):
 
 def test_a_wider_array_meets_the_bus(paper):
     narrow, wide = (
-        forecast_network(paper, external(paper, 16, 16, 32, bus), ExternalMemory(bus), CLOCK)
+        forecast_network(paper, external(paper, 16, 16, 32, bus), CLOCK)
         for bus in (64, 256)
     )
     assert "external memory" in {layer.bound for layer in narrow.layers}
@@ -72,7 +72,7 @@ def test_a_wider_array_meets_the_bus(paper):
 
 def test_a_larger_weight_store_saves_traffic(paper):
     small, large = (
-        forecast_network(paper, external(paper, 8, 8, words), ExternalMemory(), CLOCK)
+        forecast_network(paper, external(paper, 8, 8, words), CLOCK)
         for words in (64, 256)
     )
     assert small.bytes > 1.5 * large.bytes
@@ -85,8 +85,7 @@ def test_latency_costs_every_step_something():
     network = outline()
     design = external(network, 4, 4)
     quick, slow = (
-        forecast_network(network, design, ExternalMemory(64, latency), CLOCK)
-        for latency in (0, 100)
+        forecast_network(network, design, CLOCK, latency) for latency in (0, 100)
     )
     steps = sum(layer.tiles for layer in quick.layers)
     # Every step but the first waits for its source; before it, three descriptors and what belongs
@@ -114,7 +113,7 @@ def test_narrow_lanes_are_padded_to_bytes():
 def test_roofline_is_deterministic(paper):
     pytest.importorskip("matplotlib")
     design = external(paper, 8, 8, 256)
-    forecast = forecast_network(paper, design, ExternalMemory(), CLOCK)
+    forecast = forecast_network(paper, design, CLOCK)
     text = draw_roofline(forecast, "paper")
     assert text == draw_roofline(forecast, "paper")
     assert all(layer.name in text for layer in forecast.layers)
@@ -124,14 +123,12 @@ def test_roofline_is_deterministic(paper):
 
 def test_json(paper):
     design = external(paper, 8, 8, 256)
-    entry = forecast_network(paper, design, ExternalMemory(), CLOCK).to_json()
+    entry = forecast_network(paper, design, CLOCK).to_json()
     assert json.loads(json.dumps(entry))["cycles"] == entry["cycles"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [({"bus_bits": 96}, "64, 128, 256 bits, not 96"), ({"latency": -1}, "0 .. 100000 cycles")],
-)
-def test_mistakes(fields, message):
-    with pytest.raises(FxhwError, match=message):
-        ExternalMemory(**fields)
+@pytest.mark.parametrize("latency", [-1, 100_001])
+def test_latency_out_of_range(latency):
+    network = outline()
+    with pytest.raises(FxhwError, match=f"0 .. 100000 cycles, not {latency}"):
+        forecast_network(network, external(network, 4, 4), CLOCK, latency)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fxhw.errors import FxhwError
-from fxhw.synth import check_design, find_target, synthesize
+from fxhw.synth import check_design, content, find_target, synthesize
 from fxhw.synth.families import FAMILIES
 from fxhw.synth.netlist import load_netlist
 from fxhw.synth.synthesize import count
@@ -47,6 +47,41 @@ def test_a_part_takes_a_design_of_its_familys_cells_and_keeps_the_netlist(tmp_pa
     netlist = load_netlist(tmp_path / "netlist", "dut")
     assert count(netlist, found.target, seconds=found.seconds) == found
     assert "dut_main_lines/i" in netlist.inputs
+
+
+MULTIPLICATIONS = """\
+module dut_engine_array_block_0(input clk, input [16:0] a, input [13:0] b, output [30:0] p);
+  reg [30:0] product;
+  always @(posedge clk) product <= a * b;
+  assign p = product;
+endmodule
+
+module dut(
+  input clk, input [16:0] a, input [13:0] b, output [30:0] p,
+  output reg [17:0] bytes, output reg signed [30:0] scaled
+);
+  dut_engine_array_block_0 \\block$1 (.clk(clk), .a(a), .b(b), .p(p));
+  wire signed [16:0] sum = a;
+  always @(posedge clk) begin
+    bytes <= b * 3'd6;
+    scaled <= sum * $signed(b);
+  end
+endmodule
+"""
+"""A multiplier block of an array, an address's multiplication and a requantizer's."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ecp5", *(pytest.param(n, marks=pytest.mark.slow) for n in ("xc7", "xcup", "gowin", "ice40"))],
+)
+def test_a_budget_of_multiplier_blocks_is_kept(name, tmp_path):
+    mixed = make_folder(tmp_path / "mixed", MULTIPLICATIONS, style="mixed")
+    free = make_folder(tmp_path / "free", MULTIPLICATIONS, style="dsp")
+    target = find_target(name)
+    assert synthesize(mixed, target).classes["DSP"] == 1
+    assert synthesize(free, target).classes["DSP"] > 1
+    assert content(mixed, target) != content(mixed, target, dsp=False) != content(free, target)
 
 
 def test_equal_folders_give_equal_counts(tmp_path):

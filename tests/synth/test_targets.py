@@ -96,3 +96,12 @@ def test_an_unknown_target_is_refused_with_all_there_are():
 )
 def test_the_command_lets_multiplier_blocks_in_or_not(name, dsp, script):
     assert find_target(name).script("t", dsp) == script
+
+
+def test_a_budget_comes_before_the_command_where_there_are_multiplier_blocks():
+    ecp5, generic = find_target("ecp5-85k"), find_target("generic")
+    *first, last = ecp5.script("t", budget=True).splitlines()
+    assert last == ecp5.script("t")
+    assert "select -set others t:$mul t_*block_[0-9]*/t:$mul %d" in first
+    assert ecp5.script("t", dsp=False, budget=True) == ecp5.script("t", dsp=False)
+    assert generic.script("t", budget=True) == generic.script("t")

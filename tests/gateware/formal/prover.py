@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from signal import SIGKILL
 
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.back import rtlil
@@ -60,11 +61,17 @@ def _run(*command, folder, timeout):
     """Status and output of a tool from this Python's environment, run in ``folder``."""
     bin_folder = Path(sys.executable).parent
     environment = dict(os.environ, PATH=f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}")
-    done = subprocess.run(
-        command, cwd=folder, env=environment, timeout=timeout, text=True,
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )
-    return done.returncode, done.stdout
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            # The solver is a child of the tool and would go on alone.
+            os.killpg(process.pid, SIGKILL)
+            raise
+    return process.returncode, output
 
 
 def _trace(path):

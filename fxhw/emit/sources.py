@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from ..emit.manifest import tool_versions
+from .manifest import tool_versions
 
 __all__ = ["fingerprint"]
 
