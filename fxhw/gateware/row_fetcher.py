@@ -51,7 +51,7 @@ class RowFetcher(wiring.Component):
     config, width, height, odd : the rows; columns of the raster at the layer's resolution, rows of
         it, and whether it starts at an odd column; stable from ``start`` on while it is busy.
     origin, limit : first address, a multiple of the bus's bytes, and bytes of the range.
-    busy : rows are still to be asked for.
+    busy : rows are still to be asked for; a register, from the cycle after ``start`` on.
     overrun : pulse: a row would leave the range.
     commands : for the burst reader.
     segments : for the unpacker of what it reads.
@@ -117,11 +117,13 @@ class RowFetcher(wiring.Component):
             m.d.sync += segment.valid.eq(0)
         with m.FSM() as fsm:
             m.d.comb += [
-                self.busy.eq(~fsm.ongoing("Idle") | command.valid | segment.valid),
                 self._state.measure.eq(fsm.ongoing("Measure")),
                 self._state.place.eq(fsm.ongoing("Place")),
                 self._state.ask.eq(fsm.ongoing("Ask")),
             ]
+            m.d.sync += self.busy.eq(
+                self.start | ~fsm.ongoing("Idle") | command.valid | segment.valid
+            )
             with m.State("Idle"):
                 m.d.sync += [
                     address.eq(self.origin + config.base),
