@@ -10,6 +10,7 @@ from fxhw.gateware.burst_writer import BurstWriter
 from fxhw.plan.bursts import BurstSpec
 
 from .axi_memory import AxiMemory
+from .formal.test_datapath_streams import mutant
 
 SPEC = BurstSpec(8, 16)
 SIZE = 1 << 14
@@ -139,10 +140,10 @@ def check_recovery(dut, memory, bench):
 
 
 @pytest.mark.parametrize("when", range(0, 90, 4))
-def test_cancelled_write(when):
+def test_cancelled_write(when, block=BurstWriter):
     """Bursts that were issued are completed, nothing outside the command is written, and the
     next command writes its own words."""
-    dut = BurstWriter(SPEC, depth=32, outstanding=3)
+    dut = block(SPEC, depth=32, outstanding=3)
     bench, memory = Bench(dut, when), AxiMemory(SPEC, SIZE, latency=10, gap=0.3, stall=0.4)
     before = bytes(memory.bytes)
     words = [bench.rng.getrandbits(64) for _ in range(100)]
@@ -164,6 +165,12 @@ def test_cancelled_write(when):
         await check_recovery(dut, memory, bench)(ctx)
 
     bench.run(script, memory.serve_writes(dut.bus))
+
+
+def test_words_of_a_burst_dropped_are_missed():
+    broken = mutant(BurstWriter, "dropping & ~(self._active | self._waiting)", "dropping")
+    with pytest.raises(TimeoutError):
+        test_cancelled_write(20, broken)
 
 
 @pytest.mark.parametrize("failing", [0x100, 0x180, 0x400])
