@@ -117,8 +117,8 @@ class WriteShare(wiring.Component):
 
     Whether a word passes, and whether a turn ends with it, is decided from registers alone.
 
-    *Latency*: 3 cycles for an address, 2 for a word, 1 for a response.  *Throughput*: an address in 3
-    cycles, a word per cycle, for bursts of 3 beats and more.
+    *Latency*: 3 cycles for an address, 2 for a word, 1 for a response.  *Throughput*: an address in
+    3 cycles, a word per cycle, for bursts of 3 beats and more.
 
     Parameters
     ----------

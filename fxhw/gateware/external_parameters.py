@@ -95,9 +95,7 @@ class ExternalParameters(wiring.Component):
             m.d.sync += following.eq(port.program)
         with m.If(~port.active):
             m.d.sync += loading.eq(0)
-        m.d.sync += [
-            port.stray.eq(0), begins.eq(0), beyond.eq(end > self.limit[low:])
-        ]
+        m.d.sync += [port.stray.eq(0), begins.eq(0), beyond.eq(end > self.limit[low:])]
         # A command waits in a register, so that nothing of the reader stands before a state.
         with m.If(command.ready):
             m.d.sync += command.valid.eq(0)
