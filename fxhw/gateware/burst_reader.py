@@ -31,11 +31,12 @@ class BurstReader(wiring.Component):
 
     A burst is issued only when the queue has room for all its beats (credits), so RREADY is
     always high and neither the memory nor another reader ever waits for this one's taker.  Behind
-    the queue lies a short one, so that who takes a beat does not reach to the block RAM.
+    the queue lies a short one, so that who takes a beat does not reach to the block RAM, and a
+    register between them, as block RAM is slow.
 
-    *Latency*: from a command to its address 4 cycles, from a beat on the bus to the output 4.
+    *Latency*: from a command to its address 4 cycles, from a beat on the bus to the output 5.
     *Throughput*: a beat per cycle if ``depth`` covers the memory's latency, that is ``depth`` is
-    at least the cycles from a burst's address to its first beat, and 12 and ``spec.block_beats``
+    at least the cycles from a burst's address to its first beat, and 13 and ``spec.block_beats``
     more, and ``outstanding`` bursts are that long too.  A command costs 3 cycles at least, so
     shorter ones come slower.
 
@@ -84,7 +85,7 @@ class BurstReader(wiring.Component):
         m.submodules.queue = queue = BeatQueue(
             Beat(self._spec), self._depth, always_ready=True
         )
-        m.submodules.words = words = EarlyQueue(Beat(self._spec))
+        m.submodules.words = words = EarlyQueue(Beat(self._spec), stages=1)
         m.submodules.drain = drain = DrainControl()
         bus = self.bus
 
@@ -115,11 +116,13 @@ class BurstReader(wiring.Component):
 
         m.d.comb += [
             queue.o.ready.eq(words.room),
-            words.i.valid.eq(queue.o.valid & words.room),
-            words.i.payload.eq(queue.o.payload),
             self.o.valid.eq(words.o.valid & ~drain.draining),
             self.o.payload.eq(words.o.payload),
             words.o.ready.eq(self.o.ready | drain.draining),
+        ]
+        m.d.sync += [
+            words.i.valid.eq(queue.o.valid & words.room),
+            words.i.payload.eq(queue.o.payload),
         ]
         m.d.sync += issuer.give.eq(words.o.valid & words.o.ready)
 

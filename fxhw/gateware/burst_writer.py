@@ -27,7 +27,7 @@ class BurstWriter(wiring.Component):
     those that a command does not cover are not written.  Words may come before their command.  As
     a burst waits for its words, a slow source never holds the bus up, and writers that share one
     cannot wait for one another.  Before the bus lies a short queue, so that WREADY does not reach
-    to the block RAM.
+    to the block RAM, and a register between them, as block RAM is slow.
 
     *Latency*: from a burst's last word to its address 3 to 5 cycles.  *Throughput*: a word per
     cycle within a burst of 5 beats or more, and a cycle between bursts.
@@ -126,7 +126,7 @@ class BurstWriter(wiring.Component):
         word = data.StructLayout(
             {"data": len(bus.wdata), "strb": len(bus.wstrb), "last": 1}
         )
-        m.submodules.words = words = EarlyQueue(word)
+        m.submodules.words = words = EarlyQueue(word, stages=1)
         # No burst is issued any more; and words behind the last one's are dropped.
         dropping, drop = Signal(), Signal()
         m.d.sync += [dropping.eq(draining), drop.eq(dropping & ~(self._active | self._waiting))]
@@ -136,11 +136,13 @@ class BurstWriter(wiring.Component):
             queue.o.ready.eq((self._active & words.room) | drop),
         ]
         strobes = current.first & (current.last | (~last).replicate(len(current.last)))
-        m.d.comb += [
+        m.d.sync += [
             words.i.valid.eq(load),
             words.i.payload.data.eq(queue.o.payload),
             words.i.payload.strb.eq(strobes & (~draining).replicate(len(strobes))),
             words.i.payload.last.eq(last),
+        ]
+        m.d.comb += [
             bus.wvalid.eq(words.o.valid),
             bus.wdata.eq(words.o.payload.data),
             bus.wstrb.eq(words.o.payload.strb),
