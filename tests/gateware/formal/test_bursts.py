@@ -672,7 +672,7 @@ def test_shares():
         (BurstReader, "issuer.idle & issuer.home", "issuer.idle"),
         (BurstReader, "bus.rvalid & bus.rresp[1]", "0"),
         (BurstWriter, "last.eq(self._next.left == 0)", "last.eq(0)"),
-        (BurstWriter, "words.i.valid.eq(load)", "words.i.valid.eq(self._active)"),
+        (BurstWriter, "words.i.valid.eq(load)", "words.i.valid.eq(queue.o.valid & words.room)"),
         (BurstWriter, "issuer.done.eq(bus.bvalid)", "issuer.done.eq(bus.wvalid & bus.wlast)"),
         (BurstWriter, "bus.bvalid & bus.bresp[1]", "0"),
         (BurstWriter, "issuer.give.eq(self.i.valid & self.i.ready)",
