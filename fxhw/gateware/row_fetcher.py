@@ -88,7 +88,7 @@ class RowFetcher(wiring.Component):
         )
         self._address = Signal.like(self.origin)
         self._room = Signal(signed(len(self.limit) + 1))  # bytes of the range from the row on
-        self._reach = Signal(range(most * packed.word_bytes + packed.bus_bytes))
+        self._reach = Signal(range((1 << len(self._length.bytes)) + packed.bus_bytes - 1))
         self._fits = Signal()
         self._state = Signal(data.StructLayout({"measure": 1, "place": 1, "ask": 1}))
 

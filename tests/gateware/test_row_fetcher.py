@@ -141,7 +141,7 @@ def test_pace():
     ("old", "new"),
     [
         ("room >= length.bytes", "room + 1 >= length.bytes"),
-        ("+ packed.bus_bytes - 1", "+ packed.bus_bytes"),
+        ("length.bytes + packed.bus_bytes - 1", "length.bytes + packed.bus_bytes"),
         ("~config.up | second", "~config.up | ~second"),
     ],
     ids=["a byte past the range", "a beat too many", "rows out of step"],
