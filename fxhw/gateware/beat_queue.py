@@ -55,8 +55,10 @@ class BeatQueue(wiring.Component):
 
         # One bit more than an address: equal pointers are an empty memory, not a full one.
         written, taken = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
-        following = Signal.like(taken, init=1)
-        waiting = Signal()  # written != taken
+        following, beyond = Signal.like(taken, init=1), Signal.like(taken, init=2)
+        # Words in the memory: one, and two or more.  What reads one decides late, so little stands
+        # behind it.
+        waiting, several = Signal(), Signal()
         m.d.comb += [
             write.addr.eq(written[:-1]),
             write.data.eq(self.i.payload),
@@ -76,9 +78,17 @@ class BeatQueue(wiring.Component):
         with m.If(read.en):
             m.d.sync += [
                 taken.eq(following),
-                following.eq(following + 1),
+                following.eq(beyond),
+                beyond.eq(beyond + 1),
             ]
-        m.d.sync += waiting.eq(write.en | Mux(read.en, following != written, waiting))
+        m.d.sync += waiting.eq(write.en | Mux(read.en, several, waiting))
+        m.d.sync += several.eq(
+            Mux(
+                read.en,
+                several & ((beyond != written) | write.en),
+                several | (write.en & waiting),
+            )
+        )
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(read.en)
         return m

@@ -49,7 +49,8 @@ class BurstIssuer(wiring.Component):
     """Plans bursts and issues each as soon as there are credits for all its beats.
 
     A credit is a beat that a queue has room for (reads) or that lies in it (writes).  What is
-    compared was registered the cycle before: meanwhile credits only grow.
+    compared was registered the cycle before: meanwhile credits only grow.  A burst's own are
+    subtracted in the cycle after its issue; the next one is compared two cycles later.
 
     *Latency*: 4 cycles from a command to its first address.  *Throughput*: a burst in 3 cycles.
 
@@ -75,7 +76,8 @@ class BurstIssuer(wiring.Component):
     issued : see :func:`IssuedBurst`.
     in_flight : bursts issued and not done.
     home : all credits of ``depth`` are here.
-    idle : no command in hand, no address waiting, no burst in flight.
+    idle : no command in hand, no address waiting, no burst in flight; from a register, a cycle late
+        when it rises.
     """
 
     def __init__(
@@ -98,12 +100,13 @@ class BurstIssuer(wiring.Component):
                 "issued": Out(IssuedBurst(spec)),
                 "in_flight": Out(range(outstanding + 1)),
                 "home": Out(1),
-                "idle": Out(1),
+                "idle": Out(1, init=1),
             }
         )
         self._planner = BurstPlanner(spec, bytewise)
         # A queue of words to be written holds one more, in its output.
         self._credits = Signal(range(depth + 2), init=credits)
+        self._spent = Signal(signed(spec.beat_bits + 1))  # to be added: -1 - length, or 0
 
     def elaborate(self, platform):
         m = Module()
@@ -137,9 +140,8 @@ class BurstIssuer(wiring.Component):
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         self._count(m)
-        m.d.comb += self.idle.eq(
-            ~(planner.busy | held | self.o.valid) & (self.in_flight == 0)
-        )
+        at_hand = (self.i.valid & self.i.ready) | planner.busy | held | self.o.valid
+        m.d.sync += self.idle.eq(~at_hand & (self.in_flight == 0))
         return m
 
     def _take(self, m, burst):
@@ -158,9 +160,11 @@ class BurstIssuer(wiring.Component):
     def _count(self, m):
         """Count credits and bursts in flight."""
         length = Cat(self.issued.length, C(0, 1)).as_signed()
-        spent = Mux(self.issue, ~length, 0)  # -1 - length
-        m.d.sync += self._credits.eq(self._credits + spent + self.give)
+        m.d.sync += [
+            self._spent.eq(Mux(self.issue, ~length, 0)),
+            self._credits.eq(self._credits + self._spent + self.give),
+        ]
         with m.If(self.reload):
             m.d.sync += self._credits.eq(self._credits.init)
         m.d.sync += self.in_flight.eq(self.in_flight + self.issue - self.done)
-        m.d.comb += self.home.eq(self._credits[-1])
+        m.d.comb += self.home.eq(self._credits[-1] & ~self._spent[-1])

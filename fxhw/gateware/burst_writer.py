@@ -9,6 +9,7 @@ from .axi4 import Axi4WriteSignature, drive_constants
 from .beat_queue import BeatQueue
 from .burst_issuer import BurstIssuer, check_depths
 from .drain_control import DrainControl
+from .early_queue import EarlyQueue
 
 __all__ = ["BurstWriter", "WriteCommand"]
 
@@ -25,13 +26,15 @@ class BurstWriter(wiring.Component):
     Words are whole beats: byte ``n`` of a word goes to the address whose low bits are ``n``, and
     those that a command does not cover are not written.  Words may come before their command.  As
     a burst waits for its words, a slow source never holds the bus up, and writers that share one
-    cannot wait for one another.
+    cannot wait for one another.  Before the bus lies a short queue, so that WREADY does not reach
+    to the block RAM, and a register between them, as block RAM is slow.
 
     *Latency*: from a burst's last word to its address 3 to 5 cycles.  *Throughput*: a word per
     cycle within a burst of 5 beats or more, and a cycle between bursts.
 
     A command of no bytes is taken and writes nothing.  With ``cancel`` or a fault, commands and
-    words in hand are thrown away; bursts already issued are completed without strobes.  Commands
+    words in hand are thrown away; bursts already issued are completed without strobes, but for
+    the few words that already wait before the bus.  Commands
     and words not yet taken stay with their sources.
 
     Parameters
@@ -119,23 +122,33 @@ class BurstWriter(wiring.Component):
     def _send(self, m, issuer, queue, draining):
         """Send the words of one burst after the other."""
         bus, current = self.bus, self._current
-        room, load, last = Signal(), Signal(), Signal()
-        dropping = Signal()  # no burst is issued any more; words behind the last one are dropped
-        m.d.sync += dropping.eq(draining)
+        load, last = Signal(), Signal()
+        word = data.StructLayout(
+            {"data": len(bus.wdata), "strb": len(bus.wstrb), "last": 1}
+        )
+        m.submodules.words = words = EarlyQueue(word, stages=1)
+        # No burst is issued any more; and words behind the last one's are dropped.
+        dropping, drop = Signal(), Signal()
+        m.d.sync += [dropping.eq(draining), drop.eq(dropping & ~(self._active | self._waiting))]
         m.d.comb += [
             issuer.hold.eq(self._waiting),
-            room.eq(~bus.wvalid | bus.wready),
-            load.eq(self._active & queue.o.valid & room),
-            queue.o.ready.eq(Mux(self._active, room, dropping & ~self._waiting)),
+            load.eq(self._active & queue.o.valid & words.room),
+            queue.o.ready.eq((self._active & words.room) | drop),
         ]
-        with m.If(room):
-            strobes = current.first & (current.last | (~last).replicate(len(current.last)))
-            m.d.sync += [
-                bus.wvalid.eq(load),
-                bus.wdata.eq(queue.o.payload),
-                bus.wstrb.eq(strobes & (~draining).replicate(len(strobes))),
-                bus.wlast.eq(last),
-            ]
+        strobes = current.first & (current.last | (~last).replicate(len(current.last)))
+        m.d.sync += [
+            words.i.valid.eq(load),
+            words.i.payload.data.eq(queue.o.payload),
+            words.i.payload.strb.eq(strobes & (~draining).replicate(len(strobes))),
+            words.i.payload.last.eq(last),
+        ]
+        m.d.comb += [
+            bus.wvalid.eq(words.o.valid),
+            bus.wdata.eq(words.o.payload.data),
+            bus.wstrb.eq(words.o.payload.strb),
+            bus.wlast.eq(words.o.payload.last),
+            words.o.ready.eq(bus.wready),
+        ]
         with m.If(load):
             m.d.sync += [
                 last.eq(current.left == 1),

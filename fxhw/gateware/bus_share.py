@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..plan.bursts import BurstSpec
 from .axi4 import Axi4ReadSignature, Axi4WriteSignature, drive_constants
 from .burst_issuer import AddressRequest
+from .early_queue import EarlyQueue
 from .stream import StreamBuffer, StreamFork
 from .stream_arbiter import StreamArbiter, check_weights
 
@@ -114,8 +115,10 @@ class WriteShare(wiring.Component):
     before.  So a writer that waits in mid-burst makes the others wait; a :class:`BurstWriter`
     never does.  The memory may answer different writers in any order.
 
-    *Latency*: 3 cycles for an address, 1 for a word or a response.  *Throughput*: an address in 3
-    cycles, a word per cycle, for bursts of 3 beats and more.
+    Whether a word passes, and whether a turn ends with it, is decided from registers alone.
+
+    *Latency*: 3 cycles for an address, 2 for a word, 1 for a response.  *Throughput*: an address in
+    3 cycles, a word per cycle, for bursts of 3 beats and more.
 
     Parameters
     ----------
@@ -150,19 +153,14 @@ class WriteShare(wiring.Component):
         # A turn goes two ways, each as soon as it can: its address to the bus, which may want
         # words before it takes an address, and its source to the queue of turns.
         m.submodules.fork = fork = StreamFork(arbiter.o.payload.shape(), 2)
-        m.submodules.later = later = StreamFork(range(len(clients)), 1)
         wiring.connect(m, arbiter.o, fork.i)
         _address(m, bus, "aw", fork.o[0])
         m.d.comb += [
             fork.enable.eq(0b11),
             bus.awvalid.eq(fork.o[0].valid),
             fork.o[0].ready.eq(bus.awready),
-            later.enable.eq(1),
-            later.i.valid.eq(fork.o[1].valid),
-            later.i.payload.eq(fork.o[1].payload.source),
-            fork.o[1].ready.eq(later.i.ready),
         ]
-        self._send_words(m, later.o[0])
+        self._send_words(m, fork.o[1])
         self._answer(m)
         return m
 
@@ -172,20 +170,36 @@ class WriteShare(wiring.Component):
         word = data.StructLayout(
             {"data": len(bus.wdata), "strb": len(bus.wstrb), "last": 1}
         )
-        m.submodules.words = words = StreamBuffer(word)
-        turn = Signal(len(self.clients))  # one bit per writer; none while it is nobody's turn
-        source = Signal(range(len(self.clients)))
-        m.d.comb += turns.ready.eq(
-            ~turn.any() | (words.i.valid & words.i.ready & words.i.payload.last)
-        )
-        with m.If(turns.ready):
+        m.submodules.words = words = EarlyQueue(word)
+        # The turn at hand and the one behind it: one bit per writer; none while it is nobody's.
+        count = len(self.clients)
+        turn, following = Signal(count), Signal(count)
+        source, source_then = Signal(range(count)), Signal(range(count))
+        free, free_then = Signal(init=1), Signal(init=1)  # nobody's turn
+        ends = Signal()
+        # The queue of turns holds one; it is filled a cycle after it was emptied.
+        m.d.comb += [
+            turns.ready.eq(free_then),
+            ends.eq(
+                words.room
+                & Cat(t & c.wvalid & c.wlast for t, c in zip(turn, self.clients)).any()
+            ),
+        ]
+        with m.If(free_then):
             m.d.sync += [
-                turn.eq(Mux(turns.valid, 1 << turns.payload, 0)),
-                source.eq(turns.payload),
+                following.eq(Mux(turns.valid, 1 << turns.payload.source, 0)),
+                source_then.eq(turns.payload.source),
+                free_then.eq(~turns.valid),
             ]
+        with m.If(free | ends):
+            m.d.sync += [turn.eq(following), source.eq(source_then), free.eq(free_then)]
+            with m.If(~free_then):
+                m.d.sync += [following.eq(0), free_then.eq(1)]
+        m.d.comb += words.i.valid.eq(
+            words.room & Cat(t & c.wvalid for t, c in zip(turn, self.clients)).any()
+        )
         for n, client in enumerate(self.clients):
-            with m.If(turn[n]):
-                m.d.comb += [words.i.valid.eq(client.wvalid), client.wready.eq(words.i.ready)]
+            m.d.comb += client.wready.eq(words.room & turn[n])
             with m.If(source == n):
                 m.d.comb += [
                     words.i.payload.data.eq(client.wdata),

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .lap_counter import LapCounter
+from .stream import StreamFork
 
 __all__ = ["ColumnTrim"]
 
@@ -12,10 +13,10 @@ __all__ = ["ColumnTrim"]
 class ColumnTrim(wiring.Component):
     """A raster without the first, the last or either column, the words of which are thrown away.
 
-    Words arrive by row, then column, then group, the group fastest.  What is thrown away is taken
-    whether there is room behind or not.
+    Words arrive by row, then column, then group, the group fastest.  What is behind is not known to
+    the source in the same cycle; what is thrown away waits for it, too.
 
-    *Latency*: none.  *Throughput*: a word per cycle.
+    *Latency*: 1 cycle.  *Throughput*: a word per cycle.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class ColumnTrim(wiring.Component):
         either does.
     groups, width, height : the raster as it arrives, 1 or more each; these are stable from
         ``start`` to the last word.
-    busy : words are still to come.
+    busy : words are still to come; one may wait to be given.
     i, o : streams of words.
     """
 
@@ -52,18 +53,22 @@ class ColumnTrim(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.group, m.submodules.column, m.submodules.row = self._laps
+        m.submodules.stage = stage = StreamFork(len(self.i.payload), 1)
+        wiring.connect(m, stage.o[0], wiring.flipped(self.o))
         group, column, row = self._laps
         first = Signal()
         drop = Signal()
         m.d.comb += [
             drop.eq((self.left & first) | (self.right & column.last)),
-            self.o.valid.eq(self.i.valid & ~drop),
-            self.o.payload.eq(self.i.payload),
-            self.i.ready.eq(self.o.ready | drop),
+            stage.enable.eq(1),
+            stage.i.valid.eq(self.i.valid & ~drop),
+            stage.i.payload.eq(self.i.payload),
+            self.i.ready.eq(stage.i.ready),
             group.step.eq(self.i.valid & self.i.ready),
             column.step.eq(group.step & group.last),
-            row.step.eq(column.step & column.last),
         ]
+        # Rows only tell when the raster is done.
+        m.d.sync += row.step.eq(column.step & column.last)
         for lap, count in zip(self._laps, (self.groups, self.width, self.height)):
             m.d.comb += [lap.start.eq(self.start), lap.count.eq(count)]
         with m.If(column.step):

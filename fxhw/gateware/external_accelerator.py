@@ -159,7 +159,8 @@ class ExternalAccelerator(Accelerator):
         storing = features.busy | self._mask.busy
         before = Signal(_FAULT_CYCLES)
         m.d.sync += before.eq(Cat(storing, before))
-        return storing | before.any()
+        # It begins a cycle late, when the main datapath still runs.
+        return before.any()
 
     def _faults(self, features):
         parameters, image, mask = self._parameters, self._image, self._mask

@@ -105,7 +105,7 @@ class ExternalFeatures(wiring.Component):
         m.d.comb += [
             self.busy.eq(
                 Cat(part.busy for part in (reader, *writers)).any()
-                | Cat(writer.start for writer in writers).any()
+                | Cat(part.start for part in (reader, *writers)).any()
                 | ~answered
             ),
             self.overrun.eq(Cat(part.overrun for part in (reader, *writers)).any()),
@@ -134,8 +134,9 @@ class ExternalFeatures(wiring.Component):
                 getattr(reader.a, name).eq(getattr(layer.a, name)),
                 getattr(reader.b, name).eq(getattr(layer.b, name)),
             ]
+        # It has many loads; the datapath still runs when it comes.
+        m.d.sync += reader.start.eq(self.start & ~layer.from_front & ~self.cancel)
         m.d.comb += [
-            reader.start.eq(self.start & ~layer.from_front),
             reader.width.eq(layer.conv.width),
             reader.height.eq(layer.conv.height),
             reader.odd.eq(layer.odd),
@@ -143,7 +144,7 @@ class ExternalFeatures(wiring.Component):
         wiring.connect(m, reader.o, wiring.flipped(self.source))
 
     def _write(self, m):
-        """The results; the writers start a cycle later, when halves are there."""
+        """The results; the writers, too, start a cycle later, when halves are there."""
         layer = self.layer
         results = (
             ("full", self.full, layer.store_full, layer.full_base, layer.full_row_stride),

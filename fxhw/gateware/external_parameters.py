@@ -11,6 +11,7 @@ from ..plan.parameters import word_beats
 from ..plan.program import DESCRIPTOR_WORDS, Kind
 from .axi4 import Axi4ReadSignature
 from .burst_reader import BurstReader
+from .lap_counter import LapCounter
 from .parameter_port import ParameterPort
 from .weight_store import LoadSignature
 
@@ -28,7 +29,7 @@ class ExternalParameters(wiring.Component):
     A descriptor, or a word of a section, is one command of the burst reader; no command reaches
     past the program's range.
 
-    *Latency*: the memory's, and 7 cycles.  *Throughput*: a beat per cycle for words of 6 beats and
+    *Latency*: the memory's, and 8 cycles.  *Throughput*: a beat per cycle for words of 6 beats and
     more.
 
     Parameters
@@ -78,19 +79,26 @@ class ExternalParameters(wiring.Component):
         low = self._design.bursts.lane_bits
         sizes = word_beats(self._design)
         descriptor = 32 * DESCRIPTOR_WORDS // self._design.bus_bits
-        size = Signal(range(1 + max(descriptor, *(max(counts) for counts in sizes.values()))))
-        fetching, ended = Signal(), Signal()
+        most = max(descriptor, *(max(counts) for counts in sizes.values()))
+        size = Signal(range(most + 1))
+        count = Signal(range(1 + (1 << len(port.last_word))))  # words of the section
+        fetching, begins, ended = Signal(), Signal(), Signal()
         loading = Signal()  # the first section was begun; the second lies behind it
         address, following = Signal(32), Signal(32)
         end, beyond = Signal(33), Signal()
         left, last_command = Signal.like(port.last_word), Signal()
         command = reader.commands
         m.d.comb += command.payload.beats.eq(size)
-        with m.If(port.rewind):
+        rewinding = Signal()
+        m.d.sync += rewinding.eq(port.rewind)
+        with m.If(rewinding):
             m.d.sync += following.eq(port.program)
         with m.If(~port.active):
             m.d.sync += loading.eq(0)
-        m.d.sync += [port.stray.eq(0), beyond.eq(end > self.limit[low:])]
+        m.d.sync += [port.stray.eq(0), begins.eq(0), beyond.eq(end > self.limit[low:])]
+        # A command waits in a register, so that nothing of the reader stands before a state.
+        with m.If(command.ready):
+            m.d.sync += command.valid.eq(0)
 
         @contextmanager
         def state(name):
@@ -102,7 +110,12 @@ class ExternalParameters(wiring.Component):
 
         with m.FSM():
             with state("Idle"):
-                m.d.sync += [fetching.eq(port.fetch), left.eq(Mux(port.fetch, 0, port.last_word))]
+                m.d.sync += [
+                    fetching.eq(port.fetch),
+                    left.eq(Mux(port.fetch, 0, port.last_word)),
+                    count.eq(port.last_word + 1),
+                    begins.eq(1),
+                ]
                 with m.If(port.fetch):
                     m.d.sync += address.eq(following)
                 with m.Elif(~loading):
@@ -117,24 +130,25 @@ class ExternalParameters(wiring.Component):
                     m.d.sync += loading.eq(~port.fetch)
                     m.next = "Place"
             with state("Place"):
-                m.d.sync += [
-                    end.eq(address + size),
-                    last_command.eq(left == 0),
-                    command.payload.address.eq(self.origin + (address << low)),
-                ]
+                m.d.sync += [end.eq(address + size), last_command.eq(left == 0)]
                 m.next = "Judge"
             with state("Judge"):
-                m.d.sync += [address.eq(end), left.eq(left - 1)]
-                m.next = "Ask"
+                with m.If(~command.valid):
+                    m.d.sync += [
+                        command.payload.address.eq(self.origin + (address << low)),
+                        address.eq(end),
+                        left.eq(left - 1),
+                    ]
+                    m.next = "Ask"
             with state("Ask"):
-                m.d.comb += command.valid.eq(~beyond)
+                m.d.sync += command.valid.eq(~beyond)
                 with m.If(beyond):
                     m.d.sync += port.stray.eq(port.active)
                     m.next = "Stray"
-                with m.Elif(command.ready):
+                with m.Elif(last_command):
+                    m.next = "Wait"
+                with m.Else():
                     m.next = "Place"
-                    with m.If(last_command):
-                        m.next = "Wait"
             with state("Stray"):
                 pass
             with state("Wait"):
@@ -142,37 +156,37 @@ class ExternalParameters(wiring.Component):
                     with m.If(fetching):
                         m.d.sync += following.eq(address)
                     m.next = "Idle"
-        self._take_beats(m, size, fetching, ended)
+        with m.If(~port.active):
+            m.d.sync += command.valid.eq(0)
+        m.submodules.beat = beat = LapCounter(most)
+        m.submodules.word = word = LapCounter(1 << len(port.last_word))
+        for lap, lap_count in (beat, size), (word, count):
+            m.d.comb += [lap.count.eq(lap_count), lap.start.eq(begins)]
+        self._take_beats(m, beat, word, fetching, ended)
         return m
 
-    def _take_beats(self, m, size, fetching, ended):
+    def _take_beats(self, m, beat, word, fetching, ended):
         """Count the beats, and tell each where it belongs."""
         port, load, beats = self.port, self.load, self._reader.o
-        word, beat = Signal.like(port.last_word), Signal.like(size)
-        taken, last_beat, last = Signal(), Signal(), Signal()
+        taken = Signal()
         m.d.comb += [
             beats.ready.eq(1),
             taken.eq(beats.valid & port.active),
-            last_beat.eq(beat + 1 == size),
-            last.eq(taken & last_beat & (fetching | (word == port.last_word))),
+            # What comes after the step was given up is counted for nothing.
+            beat.step.eq(beats.valid),
+            word.step.eq(beats.valid & beat.last),
             port.valid.eq(taken & fetching),
             port.data.eq(beats.payload.data),
             port.loaded.eq(ended & ~fetching),
             load.valid.eq(self.targets.any()),
         ]
         m.d.sync += [
-            ended.eq(last),
+            ended.eq(taken & beat.last & (fetching | word.last)),
             load.data.eq(beats.payload.data),
             load.second.eq(port.section),
             load.bank.eq(port.bank),
-            load.word.eq(word),
-            load.beat.eq(beat),
+            load.word.eq(word.value),
+            load.beat.eq(beat.value),
         ]
         for kind in Kind:
             m.d.sync += self.targets[kind].eq(taken & ~fetching & (port.kind == kind))
-        with m.If(taken):
-            m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
-            with m.If(last_beat):
-                m.d.sync += word.eq(word + 1)
-        with m.If(last | ~port.active):
-            m.d.sync += [word.eq(0), beat.eq(0)]

@@ -112,19 +112,22 @@ class ExternalReader(wiring.Component):
         m.submodules.words = words = EarlyQueue(self._packed.word_bits, stages=2)
         wiring.connect(m, words.o, wiring.flipped(self.o))
         second, second_next, second_then = Signal(), Signal(), Signal()
-        passes, last = Signal(2), Signal()
+        passes, ends = Signal(2), Signal(2)  # a word of either, and of its pixel's the last
         alternate = Signal()  # `two`, from a register
         m.d.sync += alternate.eq(two)
         m.d.comb += [
-            last.eq(Mux(second, pixels[1].last, pixels[0].last)),
-            second_next.eq(Mux(passes.any() & last, ~second & alternate, second) & ~self.start),
+            second_next.eq(Mux(ends.any(), ~second & alternate, second) & ~self.start),
             self.busy.eq(fetchers[0].busy | fetchers[1].busy),
             self.overrun.eq(fetchers[0].overrun | fetchers[1].overrun),
         ]
         for index, source in enumerate(pixels):
             ready = Signal(name=f"ready_{'ab'[index]}")  # there is room, and it is its turn
             word = Signal(self._packed.word_bits, name=f"word_{'ab'[index]}")
-            m.d.comb += [source.o.ready.eq(ready), passes[index].eq(source.o.valid & ready)]
+            m.d.comb += [
+                source.o.ready.eq(ready),
+                passes[index].eq(source.o.valid & ready),
+                ends[index].eq(passes[index] & source.last),
+            ]
             m.d.sync += [
                 ready.eq(words.room & (second_next == index)),
                 word.eq(source.o.payload),

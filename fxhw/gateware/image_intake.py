@@ -4,6 +4,8 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .lap_counter import LapCounter
+
 __all__ = ["ImageBeat", "ImageIntake"]
 
 
@@ -88,17 +90,15 @@ class ImageIntake(wiring.Component):
         return m
 
     def _count(self, m, step, end_image):
-        """Count bytes and rows down to -1, so that their signs tell the last ones."""
-        left = Signal(signed(len(self.row) + 1))
-        rows = Signal(signed(len(self.height) + 1))
-        end_row = left < 0
-        m.d.comb += end_image.eq(end_row & (rows < 0))
-        # Two less than a row, or one less than before, by one adder.
-        fresh = Signal()
-        m.d.comb += fresh.eq(self.start | end_row)
-        with m.If(self.start | step):
-            m.d.sync += left.eq(Mux(fresh, self.row, left) + Cat(~fresh, C(-1, len(self.row))))
-        with m.If(self.start | (step & end_row)):
-            m.d.sync += rows.eq(
-                Mux(self.start, self.height, rows) + Cat(~self.start, C(-1, len(self.height)))
-            )
+        """Count bytes and rows."""
+        m.submodules.byte = byte = LapCounter((1 << len(self.row)) - 1)
+        m.submodules.line = line = LapCounter((1 << len(self.height)) - 1)
+        m.d.comb += [
+            byte.count.eq(self.row),
+            byte.start.eq(self.start),
+            byte.step.eq(step),
+            line.count.eq(self.height),
+            line.start.eq(self.start),
+            line.step.eq(step & byte.last),
+            end_image.eq(byte.last & line.last),
+        ]

@@ -12,6 +12,7 @@ from .burst_reader import BurstReader
 from .image_intake import ImageBeat
 from .lap_counter import LapCounter
 from .row_fetcher import RowFetcher
+from .stream import StreamFork
 from .word_unpacker import WordUnpacker
 
 __all__ = ["ImageReader"]
@@ -98,19 +99,25 @@ class ImageReader(wiring.Component):
             self.overrun.eq(rows.overrun),
             self.fault.eq(bursts.fault),
             self.idle.eq(bursts.idle),
-            self.o.valid.eq(unpacker.o.valid),
-            self.o.payload.data.eq(unpacker.o.payload),
-            unpacker.o.ready.eq(self.o.ready),
+        ]
+        # What takes the bytes looks at the mark, which comes from two counters.
+        m.submodules.stage = stage = ResetInserter(self.cancel)(StreamFork(ImageBeat, 1))
+        wiring.connect(m, stage.o[0], wiring.flipped(self.o))
+        m.d.comb += [
+            stage.enable.eq(1),
+            stage.i.valid.eq(unpacker.o.valid),
+            stage.i.payload.data.eq(unpacker.o.payload),
+            unpacker.o.ready.eq(stage.i.ready),
         ]
         m.submodules.column = column = LapCounter(self._max_row)
         m.submodules.line = line = LapCounter(self._max_height)
         m.d.comb += [
             column.count.eq(self.row),
             column.start.eq(self.start),
-            column.step.eq(self.o.valid & self.o.ready),
+            column.step.eq(unpacker.o.valid & unpacker.o.ready),
             line.count.eq(self.height),
             line.start.eq(self.start),
             line.step.eq(column.step & column.last),
-            self.o.payload.last.eq(column.last & line.last),
+            stage.i.payload.last.eq(column.last & line.last),
         ]
         return m

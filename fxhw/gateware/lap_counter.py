@@ -54,7 +54,13 @@ class LapCounter(wiring.Component):
         with m.If(begins):
             m.d.sync += [value.eq(0), following.eq(1), ahead.eq(2)]
         with m.Elif(self.step):
-            m.d.sync += [value.eq(following), following.eq(ahead), ahead.eq(ahead + 1)]
+            # `following` is one less, so its lowest bit is the next one of `ahead`.  An inverter's
+            # place would be in the reset, behind all that leads to it.
+            m.d.sync += [
+                value.eq(following),
+                following.eq(ahead),
+                ahead.eq(Cat(following[0], ahead[1:] + ahead[0])),
+            ]
         ends = Signal()
         m.d.comb += [
             ends.eq(Mux(self.start | last, self.count == 1, ahead == self.count)),

@@ -55,6 +55,7 @@ class RegisterFile(wiring.Component):
 
     def __init__(self, design: Design, index_bits: int):
         self._design = design
+        self._busy = Signal()  # until the end of the run is noted
         if design.external:
             part = data.StructLayout({"base": design.address_bits, "bytes": 32, "beyond": 1})
             memory = {"ranges": Out(data.StructLayout({name: part for name in RANGES}))}
@@ -90,42 +91,52 @@ class RegisterFile(wiring.Component):
         irq_enable = Signal()
         code, step = Signal.like(self.error_code), Signal.like(self.error_step)
         start_bit, abort_bit = (
-            word[bit.value.bit_length() - 1] for bit in (Control.START, Control.ABORT)
+            bit.value.bit_length() - 1 for bit in (Control.START, Control.ABORT)
         )
-        starting = Signal()
-        m.d.comb += starting.eq(written["CONTROL"] & start_bit & ~self.busy)
-        m.d.sync += [self.start.eq(starting), self.abort.eq(written["CONTROL"] & abort_bit)]
+        # Known with the write, as much depends on it.
+        asked, starting = Signal(), Signal()
+        # The end of a run is noted a cycle late.
+        done, error, busy = Signal(), Signal(), self._busy
+        m.d.comb += [busy.eq(self.busy | done | error), starting.eq(asked & ~busy)]
+        m.d.sync += [
+            done.eq(self.done),
+            error.eq(self.error),
+            asked.eq(self._selects("CONTROL") & self.port.write_data[start_bit]),
+            self.start.eq(starting),
+            self.abort.eq(written["CONTROL"] & word[abort_bit]),
+        ]
         with m.If(written["CONTROL"]):
             m.d.sync += irq_enable.eq(word[3])
-            with m.If(~self.busy):
+            with m.If(~busy):
                 m.d.sync += self.logits.eq(word[2])
         with m.If(written["PROGRAM"]):
             m.d.sync += self.program.eq(word)
 
         # The first error since the last clear stays; it is noted a cycle late.
         raised, raised_code = Signal(), Signal.like(self.error_code)
-        with m.If(written["ERROR"] | starting):
-            m.d.sync += [code.eq(ErrorCode.NONE), step.eq(0)]
-        with m.Elif(raised & (code == ErrorCode.NONE)):
-            m.d.sync += [code.eq(raised_code), step.eq(self.error_step)]
+        noted = Signal()  # there is an error
+        with m.If(raised & ~noted):
+            m.d.sync += [code.eq(raised_code), step.eq(self.error_step), noted.eq(1)]
+        with m.If(written["ERROR"] | self.start):
+            m.d.sync += [code.eq(ErrorCode.NONE), step.eq(0), noted.eq(0)]
         m.d.sync += raised.eq(0)
         place = self._place if self._design.external else self._load
         held = place(m, written, word, raised, raised_code)
-        with m.If(written["CONTROL"] & start_bit & self.busy):
+        with m.If(asked & busy):
             m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.START_BUSY)]
         with m.If(self.error):
             m.d.sync += [raised.eq(1), raised_code.eq(self.error_code)]
 
         ended = Signal()
-        with m.If(starting):
+        with m.If(self.start):
             m.d.sync += [finished.eq(0), ended.eq(0)]
-        with m.Elif(self.done | self.error):
-            m.d.sync += [finished.eq(self.done), ended.eq(1)]
+        with m.Elif(done | error):
+            m.d.sync += [finished.eq(done), ended.eq(1)]
         m.d.comb += self.irq.eq(irq_enable & ended)
 
         values = {
             "CONTROL": Cat(C(0, 2), self.logits, irq_enable),
-            "STATUS": Cat(self.busy | raised, finished, code != 0, C(0, 13), self.running_step),
+            "STATUS": Cat(busy | raised, finished, noted, C(0, 13), self.running_step),
             "ERROR": Cat(code, C(0, 16 - len(code)), step),
             "PROGRAM": self.program,
             **held,
@@ -143,9 +154,13 @@ class RegisterFile(wiring.Component):
         word = Signal(32)
         m.d.sync += word.eq(port.write_data)
         for name, flag in written.items():
-            index = REGISTERS[name].offset // 4
-            m.d.sync += flag.eq(port.write & (port.write_index == index))
+            m.d.sync += flag.eq(self._selects(name))
         return written, word
+
+    def _selects(self, name):
+        """Whether this register is being written."""
+        port = self.port
+        return port.write & (port.write_index == REGISTERS[name].offset // 4)
 
     def _read(self, m, values):
         """Give a register of ``values``, a constant or a counter, whichever is wanted."""
@@ -196,11 +211,13 @@ class RegisterFile(wiring.Component):
             for part, target in zip(_RANGE_PARTS, targets):
                 register = f"{name}_{part}"
                 held[register] = target
-                with m.If(written[register] & ~self.busy):
+                with m.If(written[register] & ~self._busy):
                     m.d.sync += target.eq(word)
-            with m.If(written[f"{name}_BASE_HIGH"] & ~self.busy):
+            with m.If(written[f"{name}_BASE_HIGH"] & ~self._busy):
                 m.d.sync += place.beyond.eq(word[len(high) :].any())
-        with m.If(Cat(written[register] for register in held).any() & self.busy):
+        some = Signal()  # one of them was written
+        m.d.sync += some.eq(Cat(self._selects(register) for register in held).any())
+        with m.If(some & self._busy):
             m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
         return held
 
@@ -221,7 +238,7 @@ class RegisterFile(wiring.Component):
         with m.If(written["LOAD_ADDRESS"]):
             m.d.sync += [address.eq(data), word.eq(0)]
         with m.If(written["LOAD_DATA"]):
-            with m.If(self.busy):
+            with m.If(self._busy):
                 m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_BUSY)]
             with m.Elif(outside):
                 m.d.sync += [raised.eq(1), raised_code.eq(ErrorCode.LOAD_ADDRESS)]

@@ -51,7 +51,7 @@ class RowFetcher(wiring.Component):
     config, width, height, odd : the rows; columns of the raster at the layer's resolution, rows of
         it, and whether it starts at an odd column; stable from ``start`` on while it is busy.
     origin, limit : first address, a multiple of the bus's bytes, and bytes of the range.
-    busy : rows are still to be asked for.
+    busy : rows are still to be asked for; a register, from the cycle after ``start`` on.
     overrun : pulse: a row would leave the range.
     commands : for the burst reader.
     segments : for the unpacker of what it reads.
@@ -88,7 +88,7 @@ class RowFetcher(wiring.Component):
         )
         self._address = Signal.like(self.origin)
         self._room = Signal(signed(len(self.limit) + 1))  # bytes of the range from the row on
-        self._reach = Signal(len(self._length.bytes) + 1)
+        self._reach = Signal(range((1 << len(self._length.bytes)) + packed.bus_bytes - 1))
         self._fits = Signal()
         self._state = Signal(data.StructLayout({"measure": 1, "place": 1, "ask": 1}))
 
@@ -117,11 +117,13 @@ class RowFetcher(wiring.Component):
             m.d.sync += segment.valid.eq(0)
         with m.FSM() as fsm:
             m.d.comb += [
-                self.busy.eq(~fsm.ongoing("Idle") | command.valid | segment.valid),
                 self._state.measure.eq(fsm.ongoing("Measure")),
                 self._state.place.eq(fsm.ongoing("Place")),
                 self._state.ask.eq(fsm.ongoing("Ask")),
             ]
+            m.d.sync += self.busy.eq(
+                self.start | ~fsm.ongoing("Idle") | command.valid | segment.valid
+            )
             with m.State("Idle"):
                 m.d.sync += [
                     address.eq(self.origin + config.base),

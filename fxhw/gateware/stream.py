@@ -211,10 +211,5 @@ class StreamFifo(wiring.Component):
         with m.If(moves):
             m.d.sync += self.o.valid.eq(waiting)
         with m.If(moves & waiting):
-            m.d.sync += [
-                read.addr.eq(following),
-                following.eq(after(following)),
-                waiting.eq(taken | (following != write.addr)),
-            ]
-        with m.Elif(taken):
-            m.d.sync += waiting.eq(1)
+            m.d.sync += [read.addr.eq(following), following.eq(after(following))]
+        m.d.sync += waiting.eq(taken | (waiting & (~moves | (following != write.addr))))

@@ -43,14 +43,14 @@ _FROM_FRONT = 3
 READ_LATENCY = 40
 """Cycles from a read's address to its first beat, that external memory is taken to have."""
 
-_FETCH_ROW = 25
+_FETCH_ROW = 28
 """Cycles from the start of a step to the first word of its input beside the external memory's
-latency and the words of a pixel, which are counted: row fetcher 5, burst reader 7, share 3,
-unpacker 3, reader 3, engine 4."""
+latency and the words of a pixel, which are counted: row fetcher 5, burst reader 9, share 3,
+unpacker 3, reader 4, engine 4."""
 
-_STORE_ROW = 27
-"""Cycles from the last word of a step's result to its end beside the last burst's beats: writer's
-stage and packer 6, burst writer 5, share 4, the memory's answer 8, the step's end 4."""
+_STORE_ROW = 32
+"""Cycles from the last word of a step's result to its end beside the last burst's beats: trim 1,
+writer's stage and packer 6, burst writer 7, share 5, the memory's answer 8, the step's end 5."""
 
 _POOL, _HEAD = 5, 3
 """Cycles of the pool, and of the head beside its dot product."""

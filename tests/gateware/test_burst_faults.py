@@ -10,6 +10,7 @@ from fxhw.gateware.burst_writer import BurstWriter
 from fxhw.plan.bursts import BurstSpec
 
 from .axi_memory import AxiMemory
+from .formal.test_datapath_streams import mutant
 
 SPEC = BurstSpec(8, 16)
 SIZE = 1 << 14
@@ -138,11 +139,9 @@ def check_recovery(dut, memory, bench):
     return recover
 
 
-@pytest.mark.parametrize("when", range(0, 90, 4))
-def test_cancelled_write(when):
-    """Bursts that were issued are completed, nothing outside the command is written, and the
-    next command writes its own words."""
-    dut = BurstWriter(SPEC, depth=32, outstanding=3)
+def cancel_a_write(when, block=BurstWriter):
+    """Give the writer ``when`` words of a command, cancel it, look at the memory, write again."""
+    dut = block(SPEC, depth=32, outstanding=3)
     bench, memory = Bench(dut, when), AxiMemory(SPEC, SIZE, latency=10, gap=0.3, stall=0.4)
     before = bytes(memory.bytes)
     words = [bench.rng.getrandbits(64) for _ in range(100)]
@@ -164,6 +163,19 @@ def test_cancelled_write(when):
         await check_recovery(dut, memory, bench)(ctx)
 
     bench.run(script, memory.serve_writes(dut.bus))
+
+
+@pytest.mark.parametrize("when", range(0, 90, 4))
+def test_cancelled_write(when):
+    """Bursts that were issued are completed, nothing outside the command is written, and the
+    next command writes its own words."""
+    cancel_a_write(when)
+
+
+def test_words_of_a_burst_dropped_are_missed():
+    broken = mutant(BurstWriter, "dropping & ~(self._active | self._waiting)", "dropping")
+    with pytest.raises(TimeoutError):
+        cancel_a_write(20, broken)
 
 
 @pytest.mark.parametrize("failing", [0x100, 0x180, 0x400])

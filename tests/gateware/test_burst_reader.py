@@ -83,7 +83,7 @@ def test_a_beat_per_cycle_at_40_cycles_of_latency(max_beats):
     cycles = run.given["o"]
     assert cycles[-1] - cycles[0] == len(beats) - 1
     first = cycles[0] - run.taken["commands"][0]
-    assert first <= 40 + 9
+    assert first <= 40 + 10
 
 
 def test_too_shallow_a_queue_is_slower():

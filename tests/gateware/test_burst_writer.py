@@ -10,6 +10,7 @@ from fxhw.gateware.burst_writer import BurstWriter
 from fxhw.plan.bursts import BurstSpec
 
 from .axi_memory import AxiMemory
+from .formal.test_datapath_streams import mutant
 from .simulate import simulate_stream
 from .test_burst_reader import expected_bursts
 
@@ -49,8 +50,10 @@ def written(spec, before, commands, words):
     return after, lanes
 
 
-def write(spec, commands, memory, *, parameters=None, words=None, **options):
-    writer = BurstWriter(spec, **(parameters or {}))
+def write(
+    spec, commands, memory, *, block=BurstWriter, parameters=None, words=None, **options
+):
+    writer = block(spec, **(parameters or {}))
     words = words_of(spec, commands, 7) if words is None else words
     expected = written(spec, memory.bytes, commands, words)
     idle = []
@@ -90,6 +93,29 @@ def test_every_byte_and_no_other(spec, parameters, pauses):
     assert memory.bytes == after
     assert idle[0]
     assert idle[-1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("queue.o.valid & words.room)", "queue.o.valid)"),
+        ("issuer.hold.eq(self._waiting)", "issuer.hold.eq(0)"),
+    ],
+    ids=["word lost before a slow bus", "burst overwritten"],
+)
+def test_broken_writers_are_caught(old, new):
+    """What takes more words than the proofs have."""
+    spec = BurstSpec(4, 2)
+    memory = AxiMemory(spec, SIZE, latency=3, stall=0.9, seed=5)
+    commands = [{"address": 0x100, "bytes": 400}]
+
+    def check(block):
+        parameters = {"depth": 32, "outstanding": 15}
+        _, (after, _), _ = write(spec, commands, memory, block=block, parameters=parameters)
+        assert memory.bytes == after
+
+    with pytest.raises((AssertionError, TimeoutError)):
+        check(mutant(BurstWriter, old, new))
 
 
 def test_a_word_per_cycle():

@@ -310,7 +310,7 @@ def test_an_error_is_told_and_forgotten():
     [
         ("address.eq(end), left", "address.eq(end + 1), left"),
         ("following.eq(address)", "following.eq(address + 1)"),
-        ("(word == port.last_word)", "(word + 1 == port.last_word)"),
+        ("count.eq(port.last_word + 1)", "count.eq(port.last_word)"),
         ("loading.eq(~port.fetch)", "loading.eq(0)"),
         ("load.second.eq(port.section)", "load.second.eq(0)"),
     ],

@@ -81,6 +81,16 @@ def test_upsampled_columns(width, odd):
     check(PackedWords(48, 64), config, {"width": width, "height": 3, "odd": odd}, 1 << 20)
 
 
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("widest", [1, 2])
+def test_the_shortest_rows_there_are(words, widest):
+    """Bytes of a beat that a row does not need are more than it has."""
+    packed = PackedWords(*words)
+    config = {"base": 5 * packed.unit_bytes, "row_stride": 64, "groups": 1, "up": 0}
+    dut = RowFetcher(packed, bursts(packed), max_width=widest, max_groups=1)
+    check(packed, config, {"width": widest, "height": 2, "odd": 0}, 1 << 20, dut=dut)
+
+
 @pytest.mark.parametrize("short", range(10))
 def test_a_row_past_the_range_is_never_asked_for(short):
     packed = PackedWords(48, 64)
@@ -131,7 +141,7 @@ def test_pace():
     ("old", "new"),
     [
         ("room >= length.bytes", "room + 1 >= length.bytes"),
-        ("+ packed.bus_bytes - 1", "+ packed.bus_bytes"),
+        ("length.bytes + packed.bus_bytes - 1", "length.bytes + packed.bus_bytes"),
         ("~config.up | second", "~config.up | ~second"),
     ],
     ids=["a byte past the range", "a beat too many", "rows out of step"],
