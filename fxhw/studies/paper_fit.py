@@ -259,7 +259,7 @@ def _page(found: list[dict]) -> str:
   those that carry cells and LUT RAM take included.
 - GOPS and frames per second assume {assumed}, a multiply-accumulate being two
   operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board.
-- MHz routed is what nextpnr reaches (seed {SEED}, out of context) with {PLACED_LANES}x\
+- MHz routed is what nextpnr reaches (seed {SEED}, ports between shift registers) with {PLACED_LANES}x\
 {PLACED_LANES} lanes of the same
   accelerator: the same control, the same depth of every memory, words of fewer channels.  The
   whole, which takes nextpnr the better part of an hour, may be slower.  No open place and route
