@@ -86,7 +86,8 @@ def commands(manifest: dict, target: Target, dsp: bool = True) -> str:
     The ``mixed`` style promises a number of multiplier blocks: none are made of multiplications
     outside its array.
     """
-    return target.script(manifest["top"], dsp, manifest["design"].get("style") == "mixed")
+    style = manifest.get("design", {}).get("style")
+    return target.script(manifest["top"], dsp, style == "mixed")
 
 
 def content(folder: str | os.PathLike, target: Target, dsp: bool = True) -> str:
