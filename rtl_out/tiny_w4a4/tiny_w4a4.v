@@ -99,21 +99,23 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire _02_;
   wire _03_;
   wire _04_;
-  wire [2:0] _05_;
-  wire _06_;
+  wire _05_;
+  wire [2:0] _06_;
   wire _07_;
-  wire [13:0] _08_;
+  wire _08_;
   wire _09_;
-  wire _10_;
+  wire [13:0] _10_;
   wire _11_;
-  wire [2:0] _12_;
+  wire _12_;
   wire [2:0] _13_;
   wire [2:0] _14_;
+  wire [2:0] _15_;
   reg _clear = 1'h0;
   wire abort;
   wire blocked;
   wire busy;
-  wire \busy$205 ;
+  wire \busy$204 ;
+  reg cancel = 1'h0;
   wire [2:0] cause;
   wire clear;
   wire done;
@@ -176,7 +178,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [7:0] source__payload;
   wire source__ready;
   wire source__valid;
-  wire \start$189 ;
+  wire \start$187 ;
   reg starved = 1'h0;
   wire \starved$235 ;
   wire [3:0] targets;
@@ -190,42 +192,45 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign trace_front_valid = front__valid & front__ready;
   assign trace_running = running | busy;
   assign _00_ = ~ was_running;
-  assign _04_ = _00_ & preparing;
-  assign _05_ = starved ? 3'h1 : 3'h2;
-  assign _06_ = layer[243] & \starved$235 ;
+  assign _05_ = _00_ & preparing;
+  assign _06_ = starved ? 3'h1 : 3'h2;
+  assign _07_ = layer[243] & \starved$235 ;
   always @(posedge aclk)
-    _clear <= _07_;
+    _clear <= _08_;
   always @(posedge aclk)
-    faults <= _08_;
+    cancel <= _09_;
   always @(posedge aclk)
-    was_fire <= _09_;
+    faults <= _10_;
   always @(posedge aclk)
-    was_blocked <= _10_;
+    was_fire <= _11_;
   always @(posedge aclk)
-    was_waiting <= _11_;
+    was_blocked <= _12_;
   always @(posedge aclk)
-    was_running <= _01_;
+    was_waiting <= _01_;
   always @(posedge aclk)
-    starved <= _02_;
+    was_running <= _02_;
   always @(posedge aclk)
-    preparing <= _03_;
-  assign _03_ = aresetn ? parameters__active : 1'h0;
-  assign _02_ = aresetn ? _06_ : 1'h0;
-  assign _01_ = aresetn ? trace_running : 1'h0;
-  assign _11_ = aresetn ? waiting : 1'h0;
-  assign _10_ = aresetn ? blocked : 1'h0;
-  assign _09_ = aresetn ? fire : 1'h0;
-  assign _08_[13:11] = aresetn ? faults[13:11] : 3'h0;
-  assign _08_[8] = aresetn ? faults[8] : 1'h0;
-  assign _08_[6:0] = aresetn ? faults[6:0] : 7'h00;
-  assign _08_[10] = aresetn ? long : 1'h0;
-  assign _08_[7] = aresetn ? overrun : 1'h0;
-  assign _08_[9] = aresetn ? short : 1'h0;
-  assign _07_ = aresetn ? clear : 1'h0;
-  assign _12_ = _04_ ? 3'h4 : 3'h5;
-  assign _13_ = was_waiting ? _05_ : _12_;
-  assign _14_ = was_blocked ? 3'h3 : _13_;
-  assign cause = was_fire ? 3'h0 : _14_;
+    starved <= _03_;
+  always @(posedge aclk)
+    preparing <= _04_;
+  assign _04_ = aresetn ? parameters__active : 1'h0;
+  assign _03_ = aresetn ? _07_ : 1'h0;
+  assign _02_ = aresetn ? trace_running : 1'h0;
+  assign _01_ = aresetn ? waiting : 1'h0;
+  assign _12_ = aresetn ? blocked : 1'h0;
+  assign _11_ = aresetn ? fire : 1'h0;
+  assign _10_[13:11] = aresetn ? faults[13:11] : 3'h0;
+  assign _10_[8] = aresetn ? faults[8] : 1'h0;
+  assign _10_[6:0] = aresetn ? faults[6:0] : 7'h00;
+  assign _10_[10] = aresetn ? long : 1'h0;
+  assign _10_[7] = aresetn ? overrun : 1'h0;
+  assign _10_[9] = aresetn ? short : 1'h0;
+  assign _09_ = aresetn ? abort : 1'h0;
+  assign _08_ = aresetn ? clear : 1'h0;
+  assign _13_ = _05_ ? 3'h4 : 3'h5;
+  assign _14_ = was_waiting ? _06_ : _13_;
+  assign _15_ = was_blocked ? 3'h3 : _14_;
+  assign cause = was_fire ? 3'h0 : _15_;
   tiny_w4a4_features features (
     ._clear(_clear),
     .busy(busy),
@@ -260,22 +265,22 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$43 (trace_front_data),
     .\o__ready$45 (front__ready),
     .\o__valid$47 (front__valid),
-    .\port$3505$1 ({ load__bank, load__second }),
+    .\port$3582$1 ({ load__bank, load__second }),
     .rst(rst),
     .start(front_start)
   );
   tiny_w4a4_intake intake (
-    .cancel(abort),
+    .cancel(cancel),
     .clk(aclk),
+    .count(front[67:64]),
+    .\count$18 (front[19:16]),
     .drop(drop),
-    .height(front[19:16]),
     .i__payload({ s_axis_tlast, s_axis_tdata }),
     .i__ready(s_axis_tready),
     .i__valid(s_axis_tvalid),
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .row(front[67:64]),
     .rst(rst),
     .short(short),
     .start(front_start),
@@ -304,8 +309,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .o__0__ready(full__ready),
     .\o__ready$55 (pooled__ready),
     .\o__ready$87 (m_axis_tready),
-    .\port$3505$1 ({ load__bank, load__second }),
-    .\port$3507$2 (targets[3:2]),
+    .\port$3582$1 ({ load__bank, load__second }),
+    .\port$3584$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .rst(rst),
     .running(running),
@@ -335,8 +340,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2407$27 ({ parameters__section, parameters__load }),
-    .\port$3505$1 ({ load__bank, load__second }),
+    .\port$2436$27 ({ parameters__section, parameters__load }),
+    .\port$3582$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -351,8 +356,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   );
   tiny_w4a4_registers registers (
     .abort(abort),
-    .busy(\busy$205 ),
-    .\cause$35 (cause),
+    .\busy$37 (\busy$204 ),
+    .\cause$40 (cause),
     .clk(aclk),
     .done(done),
     .error(drop),
@@ -373,12 +378,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\program (parameters__program),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$189 ),
+    .start(\start$187 ),
     .word(load_data[63:32])
   );
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
-    .busy(\busy$205 ),
+    .busy(\busy$204 ),
     .clear(clear),
     .clk(aclk),
     .data(load__data),
@@ -401,11 +406,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2407$27 ({ parameters__section, parameters__load }),
+    .\port$2436$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$189 ),
+    .start(\start$187 ),
     .valid(parameters__valid)
   );
   tiny_w4a4_slave slave (
@@ -566,7 +571,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$65 ),
-    .\port$2387$282 (layer[329:282]),
+    .\port$2416$282 (layer[329:282]),
     .rst(rst),
     .start(\start$27 ),
     .words(layer[267:266])
@@ -611,7 +616,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$64 ),
-    .\port$2387$81 (layer[242:81]),
+    .\port$2416$81 (layer[242:81]),
     .rst(rst),
     .start(start),
     .width(layer[3:0]),
@@ -665,7 +670,7 @@ module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0_
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2387$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
+module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2416$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
   input rst;
   wire rst;
   input start;
@@ -678,8 +683,8 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire _clear;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2387$282 ;
-  wire [47:0] \port$2387$282 ;
+  input [47:0] \port$2416$282 ;
+  wire [47:0] \port$2416$282 ;
   input i__valid;
   wire i__valid;
   input [7:0] i__payload;
@@ -759,7 +764,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire step;
   wire \step$34 ;
   wire taken;
-  assign _000_ = \port$2387$282 [15:0] - words;
+  assign _000_ = \port$2416$282 [15:0] - words;
   assign _011_ = words == 1'h1;
   assign _021_ = address >= 10'h21c;
   assign _022_ = taken & _021_;
@@ -819,7 +824,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   assign _036_ = taken ? _026_ : skipped;
   assign _017_ = \$signal  ? _004_ : _036_;
   assign _037_ = taken ? _025_[11:1] : address;
-  assign _016_ = \$signal  ? \port$2387$282 [26:16] : _037_;
+  assign _016_ = \$signal  ? \port$2416$282 [26:16] : _037_;
   assign _038_ = taken ? i__payload : o__payload[18:11];
   assign _039_ = _clear ? 8'h00 : _038_;
   assign _015_[18:11] = rst ? 8'h00 : _039_;
@@ -872,32 +877,39 @@ module tiny_w4a4_features_full_writer_x(rst, step, _clear, count, start, last, c
   wire clk;
   wire _00_;
   wire [3:0] _01_;
-  wire _02_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [3:0] _09_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
   reg [3:0] ahead = 4'h2;
   wire ends;
+  reg [3:0] following = 4'h1;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _03_ = count == 1'h1;
-  assign _04_ = ahead == count;
-  assign ends = _00_ ? _03_ : _04_;
-  assign _05_ = step & last;
-  assign _06_ = start | _05_;
-  assign _07_ = ahead + 1'h1;
-  assign _08_ = start | step;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[3:1] + ahead[0];
+  assign _09_ = start | step;
   always @(posedge clk)
-    ahead <= _01_;
+    following <= _01_;
   always @(posedge clk)
-    last <= _02_;
-  assign _02_ = _08_ ? ends : last;
-  assign _09_ = step ? _07_[3:0] : ahead;
-  assign _01_ = _06_ ? 4'h2 : _09_;
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 4'h2 : _10_;
+  assign _11_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
 module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, clk);
@@ -917,32 +929,39 @@ module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, c
   wire clk;
   wire _00_;
   wire [3:0] _01_;
-  wire _02_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [3:0] _09_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
   reg [3:0] ahead = 4'h2;
   wire ends;
+  reg [3:0] following = 4'h1;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _03_ = count == 1'h1;
-  assign _04_ = ahead == count;
-  assign ends = _00_ ? _03_ : _04_;
-  assign _05_ = step & last;
-  assign _06_ = start | _05_;
-  assign _07_ = ahead + 1'h1;
-  assign _08_ = start | step;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[3:1] + ahead[0];
+  assign _09_ = start | step;
   always @(posedge clk)
-    ahead <= _01_;
+    following <= _01_;
   always @(posedge clk)
-    last <= _02_;
-  assign _02_ = _08_ ? ends : last;
-  assign _09_ = step ? _07_[3:0] : ahead;
-  assign _01_ = _06_ ? 4'h2 : _09_;
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 4'h2 : _10_;
+  assign _11_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
 module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__address, read__enable, write__payload, write__valid, clk);
@@ -1301,32 +1320,39 @@ module tiny_w4a4_features_pooled_writer_x(rst, step, _clear, count, start, last,
   wire clk;
   wire _00_;
   wire [3:0] _01_;
-  wire _02_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [3:0] _09_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
   reg [3:0] ahead = 4'h2;
   wire ends;
+  reg [3:0] following = 4'h1;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _03_ = count == 1'h1;
-  assign _04_ = ahead == count;
-  assign ends = _00_ ? _03_ : _04_;
-  assign _05_ = step & last;
-  assign _06_ = start | _05_;
-  assign _07_ = ahead + 1'h1;
-  assign _08_ = start | step;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[3:1] + ahead[0];
+  assign _09_ = start | step;
   always @(posedge clk)
-    ahead <= _01_;
+    following <= _01_;
   always @(posedge clk)
-    last <= _02_;
-  assign _02_ = _08_ ? ends : last;
-  assign _09_ = step ? _07_[3:0] : ahead;
-  assign _01_ = _06_ ? 4'h2 : _09_;
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 4'h2 : _10_;
+  assign _11_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
 module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last, clk);
@@ -1346,35 +1372,42 @@ module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last,
   wire clk;
   wire _00_;
   wire [3:0] _01_;
-  wire _02_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [3:0] _09_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire _09_;
+  wire [3:0] _10_;
+  wire [3:0] _11_;
   reg [3:0] ahead = 4'h2;
   wire ends;
+  reg [3:0] following = 4'h1;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _03_ = count == 1'h1;
-  assign _04_ = ahead == count;
-  assign ends = _00_ ? _03_ : _04_;
-  assign _05_ = step & last;
-  assign _06_ = start | _05_;
-  assign _07_ = ahead + 1'h1;
-  assign _08_ = start | step;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[3:1] + ahead[0];
+  assign _09_ = start | step;
   always @(posedge clk)
-    ahead <= _01_;
+    following <= _01_;
   always @(posedge clk)
-    last <= _02_;
-  assign _02_ = _08_ ? ends : last;
-  assign _09_ = step ? _07_[3:0] : ahead;
-  assign _01_ = _06_ ? 4'h2 : _09_;
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 4'h2 : _10_;
+  assign _11_ = step ? ahead : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
+module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input start;
@@ -1385,8 +1418,8 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$8
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2387$81 ;
-  wire [161:0] \port$2387$81 ;
+  input [161:0] \port$2416$81 ;
+  wire [161:0] \port$2416$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1610,14 +1643,14 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$8
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2387$81 [160:145] : \port$2387$81 [79:64];
+  assign _011_ = second ? \port$2416$81 [160:145] : \port$2416$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2387$81 [161] : \port$2387$81 [80];
+  assign _044_ = second ? \port$2416$81 [161] : \port$2416$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1626,10 +1659,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$8
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2387$81 [161] & _001_;
+  assign _002_ = \port$2416$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2387$81 [80] & _004_;
+  assign _005_ = \port$2416$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1639,10 +1672,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$8
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2387$81 [112:81] : \port$2387$81 [31:0];
+  assign _014_ = following[3] ? \port$2416$81 [112:81] : \port$2416$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2387$81 [160:145];
+  assign _017_ = | \port$2416$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _062_ = _clear ? 1'h0 : _039_;
@@ -1724,7 +1757,7 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2387$8
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload, _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3505$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
+module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload, _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3582$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   input i__valid;
@@ -1747,8 +1780,8 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3505$1 ;
-  wire [1:0] \port$3505$1 ;
+  input [1:0] \port$3582$1 ;
+  wire [1:0] \port$3582$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
@@ -1877,7 +1910,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   assign _09_ = rst ? 16'h0000 : _22_;
   assign _23_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _08_ = rst ? 16'h0000 : _23_;
-  assign _24_ = _clear ? 1'h0 : \port$3505$1 [0];
+  assign _24_ = _clear ? 1'h0 : \port$3582$1 [0];
   assign _07_ = rst ? 1'h0 : _24_;
   assign _25_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _06_ = rst ? 1'h0 : _25_;
@@ -2224,27 +2257,28 @@ module tiny_w4a4_front_240_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   input clk;
   wire clk;
   wire _00_;
-  wire [4:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [4:0] _03_;
+  wire _03_;
   wire [4:0] _04_;
   wire _05_;
-  wire [5:0] _06_;
-  wire _07_;
-  wire [5:0] _08_;
-  wire _09_;
+  wire [4:0] _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [5:0] _09_;
   wire _10_;
-  wire _11_;
+  wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire [4:0] _14_;
+  wire _14_;
   wire [4:0] _15_;
   wire [4:0] _16_;
   wire [4:0] _17_;
-  wire _18_;
+  wire [4:0] _18_;
   wire _19_;
-  wire [4:0] _20_;
+  wire _20_;
   wire [4:0] _21_;
+  wire [4:0] _22_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
   wire moves;
@@ -2256,46 +2290,47 @@ module tiny_w4a4_front_240_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _50_;
+  reg [7:0] _52_;
   always @(posedge clk) begin
     if (moves) begin
-      _50_ <= ring[read__addr];
+      _52_ <= ring[read__addr];
     end
   end
-  assign o__payload = _50_;
+  assign o__payload = _52_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _06_ = \$signature__addr  + 1'h1;
-  assign _07_ = moves & waiting;
-  assign _08_ = following + 1'h1;
-  assign _09_ = following != \$signature__addr ;
-  assign _10_ = i__valid | _09_;
+  assign _09_ = \$signature__addr  + 1'h1;
+  assign _10_ = moves & waiting;
+  assign _11_ = following + 1'h1;
+  assign _12_ = ~ moves;
+  assign _13_ = following != \$signature__addr ;
+  assign _01_ = _12_ | _13_;
+  assign _02_ = waiting & _01_;
+  assign _03_ = i__valid | _02_;
   always @(posedge clk)
-    \$signature__addr  <= _01_;
+    \$signature__addr  <= _04_;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _05_;
   always @(posedge clk)
-    read__addr <= _03_;
+    read__addr <= _06_;
   always @(posedge clk)
-    following <= _04_;
+    following <= _07_;
   always @(posedge clk)
-    waiting <= _05_;
-  assign _11_ = i__valid ? 1'h1 : waiting;
-  assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = _clear ? 1'h0 : _12_;
-  assign _05_ = rst ? 1'h0 : _13_;
-  assign _14_ = _07_ ? _08_[4:0] : following;
-  assign _15_ = _clear ? 5'h01 : _14_;
-  assign _04_ = rst ? 5'h01 : _15_;
-  assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = _clear ? 5'h00 : _16_;
-  assign _03_ = rst ? 5'h00 : _17_;
-  assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = _clear ? 1'h0 : _18_;
-  assign _02_ = rst ? 1'h0 : _19_;
-  assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
-  assign _21_ = _clear ? 5'h00 : _20_;
-  assign _01_ = rst ? 5'h00 : _21_;
+    waiting <= _08_;
+  assign _14_ = _clear ? 1'h0 : _03_;
+  assign _08_ = rst ? 1'h0 : _14_;
+  assign _15_ = _10_ ? _11_[4:0] : following;
+  assign _16_ = _clear ? 5'h01 : _15_;
+  assign _07_ = rst ? 5'h01 : _16_;
+  assign _17_ = _10_ ? following : read__addr;
+  assign _18_ = _clear ? 5'h00 : _17_;
+  assign _06_ = rst ? 5'h00 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _20_ = _clear ? 1'h0 : _19_;
+  assign _05_ = rst ? 1'h0 : _20_;
+  assign _21_ = i__valid ? _09_[4:0] : \$signature__addr ;
+  assign _22_ = _clear ? 5'h00 : _21_;
+  assign _04_ = rst ? 5'h00 : _22_;
 endmodule
 
 module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, group, clk);
@@ -2462,7 +2497,7 @@ module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, 
   wire _06_;
   wire _07_;
   wire _08_;
-  wire [2:0] _09_;
+  wire [1:0] _09_;
   wire _10_;
   wire _11_;
   wire [1:0] _12_;
@@ -2479,7 +2514,7 @@ module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, 
   assign last_next = _06_ ? ends : last;
   assign _07_ = step & last;
   assign _08_ = start | _07_;
-  assign _09_ = ahead + 1'h1;
+  assign _09_ = ahead[1] + ahead[0];
   assign _10_ = start | step;
   always @(posedge clk)
     value <= _11_;
@@ -2490,7 +2525,7 @@ module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, 
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _10_ ? ends : last;
-  assign _12_ = step ? _09_[1:0] : ahead;
+  assign _12_ = step ? { _09_[0], following } : ahead;
   assign _02_ = _08_ ? 2'h2 : _12_;
   assign _13_ = step ? ahead[0] : following;
   assign _01_ = _08_ ? 1'h1 : _13_;
@@ -2904,7 +2939,7 @@ module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [4:0] _08_;
+  wire [3:0] _08_;
   wire _09_;
   wire [3:0] _10_;
   wire [3:0] _11_;
@@ -2919,7 +2954,7 @@ module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -2930,7 +2965,7 @@ module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
   assign _02_ = _07_ ? 4'h2 : _11_;
   assign _12_ = step ? ahead : following;
   assign _01_ = _07_ ? 4'h1 : _12_;
@@ -2956,27 +2991,28 @@ module tiny_w4a4_front_240_lines_queue(rst, o__payload, o__ready, _clear, i__val
   input clk;
   wire clk;
   wire _00_;
-  wire [3:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [3:0] _03_;
+  wire _03_;
   wire [3:0] _04_;
   wire _05_;
-  wire [4:0] _06_;
-  wire _07_;
-  wire [4:0] _08_;
-  wire _09_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
+  wire [4:0] _09_;
   wire _10_;
-  wire _11_;
+  wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire [3:0] _14_;
+  wire _14_;
   wire [3:0] _15_;
   wire [3:0] _16_;
   wire [3:0] _17_;
-  wire _18_;
+  wire [3:0] _18_;
   wire _19_;
-  wire [3:0] _20_;
+  wire _20_;
   wire [3:0] _21_;
+  wire [3:0] _22_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
   wire moves;
@@ -2988,46 +3024,47 @@ module tiny_w4a4_front_240_lines_queue(rst, o__payload, o__ready, _clear, i__val
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _50_;
+  reg [25:0] _52_;
   always @(posedge clk) begin
     if (moves) begin
-      _50_ <= ring[read__addr];
+      _52_ <= ring[read__addr];
     end
   end
-  assign o__payload = _50_;
+  assign o__payload = _52_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _06_ = \$signature__addr  + 1'h1;
-  assign _07_ = moves & waiting;
-  assign _08_ = following + 1'h1;
-  assign _09_ = following != \$signature__addr ;
-  assign _10_ = i__valid | _09_;
+  assign _09_ = \$signature__addr  + 1'h1;
+  assign _10_ = moves & waiting;
+  assign _11_ = following + 1'h1;
+  assign _12_ = ~ moves;
+  assign _13_ = following != \$signature__addr ;
+  assign _01_ = _12_ | _13_;
+  assign _02_ = waiting & _01_;
+  assign _03_ = i__valid | _02_;
   always @(posedge clk)
-    \$signature__addr  <= _01_;
+    \$signature__addr  <= _04_;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _05_;
   always @(posedge clk)
-    read__addr <= _03_;
+    read__addr <= _06_;
   always @(posedge clk)
-    following <= _04_;
+    following <= _07_;
   always @(posedge clk)
-    waiting <= _05_;
-  assign _11_ = i__valid ? 1'h1 : waiting;
-  assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = _clear ? 1'h0 : _12_;
-  assign _05_ = rst ? 1'h0 : _13_;
-  assign _14_ = _07_ ? _08_[3:0] : following;
-  assign _15_ = _clear ? 4'h1 : _14_;
-  assign _04_ = rst ? 4'h1 : _15_;
-  assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = _clear ? 4'h0 : _16_;
-  assign _03_ = rst ? 4'h0 : _17_;
-  assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = _clear ? 1'h0 : _18_;
-  assign _02_ = rst ? 1'h0 : _19_;
-  assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
-  assign _21_ = _clear ? 4'h0 : _20_;
-  assign _01_ = rst ? 4'h0 : _21_;
+    waiting <= _08_;
+  assign _14_ = _clear ? 1'h0 : _03_;
+  assign _08_ = rst ? 1'h0 : _14_;
+  assign _15_ = _10_ ? _11_[3:0] : following;
+  assign _16_ = _clear ? 4'h1 : _15_;
+  assign _07_ = rst ? 4'h1 : _16_;
+  assign _17_ = _10_ ? following : read__addr;
+  assign _18_ = _clear ? 4'h0 : _17_;
+  assign _06_ = rst ? 4'h0 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _20_ = _clear ? 1'h0 : _19_;
+  assign _05_ = rst ? 1'h0 : _20_;
+  assign _21_ = i__valid ? _09_[3:0] : \$signature__addr ;
+  assign _22_ = _clear ? 4'h0 : _21_;
+  assign _04_ = rst ? 4'h0 : _22_;
 endmodule
 
 module tiny_w4a4_front_240_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
@@ -3290,33 +3327,48 @@ module tiny_w4a4_front_240_scales(rst, enable, _clear, load__valid, load__word, 
   wire [51:0] word;
   input clk;
   wire clk;
-  wire write_enable;
-  assign write_enable = load__valid & enable;
+  wire _00_;
+  wire [63:0] _01_;
+  wire _02_;
+  wire _03_;
+  reg [63:0] beat = 64'h0000000000000000;
+  reg place = 1'h0;
+  reg write_enable = 1'h0;
+  always @(posedge clk)
+    place <= load__word[0];
+  always @(posedge clk)
+    beat <= _01_;
+  always @(posedge clk)
+    write_enable <= _02_;
+  assign _00_ = load__valid & enable;
+  assign _03_ = _clear ? 1'h0 : _00_;
+  assign _02_ = rst ? 1'h0 : _03_;
+  assign _01_ = load__valid ? load__data : beat;
   tiny_w4a4_front_240_scales_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
-    .data(load__data[51:0]),
+    .data(beat[51:0]),
     .read__addr(address),
     .rst(rst),
     .word(word),
-    .write_address(load__word[0]),
+    .write_address(place),
     .write_enable(write_enable)
   );
 endmodule
 
-module tiny_w4a4_front_240_scales_part_0(rst, write_enable, _clear, write_address, data, read__addr, word, clk);
+module tiny_w4a4_front_240_scales_part_0(rst, _clear, read__addr, write_address, data, write_enable, word, clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
+  input read__addr;
+  wire read__addr;
   input write_address;
   wire write_address;
   input [51:0] data;
   wire [51:0] data;
-  input read__addr;
-  wire read__addr;
+  input write_enable;
+  wire write_enable;
   output [51:0] word;
   reg [51:0] word = 52'h0000000000000;
   input clk;
@@ -3359,81 +3411,106 @@ module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__w
   input clk;
   wire clk;
   wire _00_;
-  wire _01_;
-  wire _02_;
+  wire [34:0] _01_;
+  wire [63:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire [34:0] _06_;
-  wire [34:0] _07_;
-  wire [34:0] _08_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  reg [63:0] beat = 64'h0000000000000000;
+  reg place = 1'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$16 ;
-  wire [71:0] \word$22 ;
-  wire [35:0] \word$28 ;
-  wire write_enable;
-  wire \write_enable$19 ;
-  wire \write_enable$25 ;
-  assign write_enable = _00_ & _01_;
-  assign _02_ = load__valid & enable;
-  assign _03_ = load__beat[1:0] == 1'h1;
-  assign \write_enable$19  = _02_ & _03_;
-  assign _04_ = load__valid & enable;
-  assign _05_ = load__beat[1:0] == 2'h2;
-  assign \write_enable$25  = _04_ & _05_;
-  always @(posedge clk)
-    recent <= _06_;
+  wire [35:0] \word$21 ;
+  wire [71:0] \word$27 ;
+  wire [35:0] \word$33 ;
+  reg write_enable = 1'h0;
+  reg \write_enable$24  = 1'h0;
+  reg \write_enable$30  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _01_ = ! load__beat[1:0];
-  assign _07_ = load__valid ? load__data[63:29] : recent;
-  assign _08_ = _clear ? 35'h000000000 : _07_;
-  assign _06_ = rst ? 35'h000000000 : _08_;
+  assign _06_ = ! load__beat[1:0];
+  assign _07_ = _00_ & _06_;
+  assign _08_ = load__valid & enable;
+  assign _09_ = load__beat[1:0] == 1'h1;
+  assign _10_ = _08_ & _09_;
+  assign _11_ = load__valid & enable;
+  assign _12_ = load__beat[1:0] == 2'h2;
+  assign _13_ = _11_ & _12_;
+  always @(posedge clk)
+    place <= load__word[0];
+  always @(posedge clk)
+    recent <= _01_;
+  always @(posedge clk)
+    beat <= _02_;
+  always @(posedge clk)
+    write_enable <= _03_;
+  always @(posedge clk)
+    \write_enable$24  <= _04_;
+  always @(posedge clk)
+    \write_enable$30  <= _05_;
+  assign _14_ = _clear ? 1'h0 : _13_;
+  assign _05_ = rst ? 1'h0 : _14_;
+  assign _15_ = _clear ? 1'h0 : _10_;
+  assign _04_ = rst ? 1'h0 : _15_;
+  assign _16_ = _clear ? 1'h0 : _07_;
+  assign _03_ = rst ? 1'h0 : _16_;
+  assign _02_ = load__valid ? load__data : beat;
+  assign _01_ = load__valid ? beat[63:29] : recent;
   tiny_w4a4_front_240_weights_112_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
-    .data(load__data[35:0]),
+    .data(beat[35:0]),
     .read__addr(address),
     .rst(rst),
-    .word(\word$16 ),
-    .write_address(load__word[0]),
+    .word(\word$21 ),
+    .write_address(place),
     .write_enable(write_enable)
   );
   tiny_w4a4_front_240_weights_112_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2572$0 (load__data[43:0]),
-    .\port$2717$7 (recent[34:7]),
+    .\port$2765$7 (recent[34:7]),
+    .\port$2767$0 (beat[43:0]),
     .read__addr(address),
     .rst(rst),
-    .word(\word$22 ),
-    .write_address(load__word[0]),
-    .write_enable(\write_enable$19 )
+    .word(\word$27 ),
+    .write_address(place),
+    .write_enable(\write_enable$24 )
   );
   tiny_w4a4_front_240_weights_112_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2572$0 (load__data[15:0]),
-    .\port$2717$15 (recent[34:15]),
+    .\port$2765$15 (recent[34:15]),
+    .\port$2767$0 (beat[15:0]),
     .read__addr(address),
     .rst(rst),
-    .word(\word$28 ),
-    .write_address(load__word[0]),
-    .write_enable(\write_enable$25 )
+    .word(\word$33 ),
+    .write_address(place),
+    .write_enable(\write_enable$30 )
   );
-  assign word = { \word$28 , \word$22 , \word$16  };
+  assign word = { \word$33 , \word$27 , \word$21  };
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_0(rst, write_enable, _clear, write_address, data, word, read__addr, clk);
+module tiny_w4a4_front_240_weights_112_part_0(rst, _clear, write_address, data, write_enable, word, read__addr, clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
   input [35:0] data;
   wire [35:0] data;
+  input write_enable;
+  wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
   input read__addr;
@@ -3456,19 +3533,19 @@ module tiny_w4a4_front_240_weights_112_part_0(rst, write_enable, _clear, write_a
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_1(rst, write_enable, _clear, write_address, \port$2572$0 , \port$2717$7 , word, read__addr, clk);
+module tiny_w4a4_front_240_weights_112_part_1(rst, _clear, write_address, \port$2765$7 , \port$2767$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [43:0] \port$2572$0 ;
-  wire [43:0] \port$2572$0 ;
-  input [27:0] \port$2717$7 ;
-  wire [27:0] \port$2717$7 ;
+  input [27:0] \port$2765$7 ;
+  wire [27:0] \port$2765$7 ;
+  input [43:0] \port$2767$0 ;
+  wire [43:0] \port$2767$0 ;
+  input write_enable;
+  wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
   input read__addr;
@@ -3480,7 +3557,7 @@ module tiny_w4a4_front_240_weights_112_part_1(rst, write_enable, _clear, write_a
   reg [71:0] beat_1 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2572$0 , \port$2717$7  };
+      beat_1[write_address] <= { \port$2767$0 , \port$2765$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
@@ -3491,19 +3568,19 @@ module tiny_w4a4_front_240_weights_112_part_1(rst, write_enable, _clear, write_a
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_2(rst, write_enable, _clear, write_address, \port$2572$0 , \port$2717$15 , word, read__addr, clk);
+module tiny_w4a4_front_240_weights_112_part_2(rst, _clear, write_address, \port$2765$15 , \port$2767$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [15:0] \port$2572$0 ;
-  wire [15:0] \port$2572$0 ;
-  input [19:0] \port$2717$15 ;
-  wire [19:0] \port$2717$15 ;
+  input [19:0] \port$2765$15 ;
+  wire [19:0] \port$2765$15 ;
+  input [15:0] \port$2767$0 ;
+  wire [15:0] \port$2767$0 ;
+  input write_enable;
+  wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
   input read__addr;
@@ -3515,7 +3592,7 @@ module tiny_w4a4_front_240_weights_112_part_2(rst, write_enable, _clear, write_a
   reg [35:0] beat_2 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2572$0 , \port$2717$15  };
+      beat_2[write_address] <= { \port$2767$0 , \port$2765$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
@@ -3682,7 +3759,7 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, drop, start, height, row, cancel, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, cancel, drop, start, \count$18 , count, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -3701,162 +3778,240 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire o__ready;
   input [8:0] i__payload;
   wire [8:0] i__payload;
+  input cancel;
+  wire cancel;
   input drop;
   wire drop;
   input start;
   wire start;
-  input [3:0] height;
-  wire [3:0] height;
-  input [3:0] row;
-  wire [3:0] row;
-  input cancel;
-  wire cancel;
+  input [3:0] \count$18 ;
+  wire [3:0] \count$18 ;
+  input [3:0] count;
+  wire [3:0] count;
   input clk;
   wire clk;
-  wire _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire _005_;
-  wire _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire [4:0] _023_;
-  wire _024_;
-  wire [6:0] _025_;
-  wire _026_;
-  wire _027_;
-  wire _028_;
-  wire _029_;
-  wire _030_;
-  wire [4:0] _031_;
-  wire _032_;
-  wire _033_;
-  wire [6:0] _034_;
-  wire _035_;
-  wire _036_;
-  wire _037_;
-  wire [4:0] _038_;
-  wire [4:0] _039_;
-  wire _040_;
-  wire _041_;
-  wire _042_;
-  wire _043_;
-  wire _044_;
-  wire [4:0] _045_;
-  wire [4:0] _046_;
-  wire _047_;
-  wire _048_;
-  wire _049_;
-  wire _050_;
-  wire _051_;
-  wire _052_;
-  wire _053_;
-  wire _054_;
-  wire _055_;
-  wire _056_;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire _31_;
+  wire _32_;
+  wire _33_;
+  wire _34_;
+  wire _35_;
+  wire _36_;
+  wire _37_;
+  wire _38_;
   reg \$signal  = 1'h0;
   reg \$signal$2  = 1'h0;
   wire end_image;
-  wire fresh;
   reg \inside  = 1'h0;
-  reg signed [4:0] left = 5'h00;
+  wire last;
+  wire \last$23 ;
   wire passing;
-  reg signed [4:0] rows = 5'h00;
-  always @(posedge clk)
-    left <= _038_;
-  always @(posedge clk)
-    rows <= _039_;
-  assign _000_ = ~ \$signal$2 ;
-  assign passing = \$signal  & _000_;
+  wire step;
+  wire \step$21 ;
+  assign _00_ = ~ \$signal$2 ;
+  assign passing = \$signal  & _00_;
   assign o__valid = i__valid & passing;
-  assign _011_ = \$signal  & o__ready;
-  assign i__ready = \$signal$2  | _011_;
-  assign _022_ = \$signal  & o__ready;
-  assign _033_ = ~ o__valid;
-  assign starved = _022_ & _033_;
-  assign _040_ = i__valid & i__ready;
-  assign _041_ = passing & _040_;
-  assign _042_ = _041_ & i__payload[8];
-  assign _043_ = ~ end_image;
-  assign short = _042_ & _043_;
-  assign _044_ = i__valid & i__ready;
-  assign _001_ = passing & _044_;
-  assign _002_ = ~ i__payload[8];
-  assign _003_ = _001_ & _002_;
-  assign long = _003_ & end_image;
-  assign _004_ = $signed(left) < $signed(1'h0);
-  assign _005_ = $signed(rows) < $signed(1'h0);
-  assign end_image = _004_ & _005_;
-  assign _006_ = $signed(left) < $signed(1'h0);
-  assign fresh = start | _006_;
-  assign _007_ = i__valid & i__ready;
-  assign _008_ = ~ i__payload[8];
-  assign _009_ = i__valid & i__ready;
-  assign _010_ = _009_ & passing;
-  assign _012_ = end_image | i__payload[8];
-  assign _013_ = i__valid & i__ready;
-  assign _014_ = \$signal$2  & _013_;
-  assign _015_ = _014_ & i__payload[8];
-  assign _016_ = i__valid & i__ready;
-  assign _017_ = ~ i__payload[8];
-  assign _018_ = _016_ ? _017_ : \inside ;
-  assign _019_ = i__valid & i__ready;
-  assign _020_ = _019_ & passing;
-  assign _021_ = start | _020_;
-  assign _023_ = fresh ? { 1'h0, row } : left;
-  assign _024_ = ~ fresh;
-  assign _025_ = $signed(_023_) + $signed({ 5'h0f, _024_ });
-  assign _026_ = i__valid & i__ready;
-  assign _027_ = _026_ & passing;
-  assign _028_ = $signed(left) < $signed(1'h0);
-  assign _029_ = _027_ & _028_;
-  assign _030_ = start | _029_;
-  assign _031_ = start ? { 1'h0, height } : rows;
-  assign _032_ = ~ start;
-  assign _034_ = $signed(_031_) + $signed({ 5'h0f, _032_ });
+  assign _11_ = \$signal  & o__ready;
+  assign i__ready = \$signal$2  | _11_;
+  assign _22_ = \$signal  & o__ready;
+  assign _23_ = ~ o__valid;
+  assign starved = _22_ & _23_;
+  assign _24_ = i__valid & i__ready;
+  assign _25_ = passing & _24_;
+  assign _26_ = _25_ & i__payload[8];
+  assign _27_ = ~ end_image;
+  assign short = _26_ & _27_;
+  assign _28_ = i__valid & i__ready;
+  assign _01_ = passing & _28_;
+  assign _02_ = ~ i__payload[8];
+  assign _03_ = _01_ & _02_;
+  assign long = _03_ & end_image;
+  assign _04_ = i__valid & i__ready;
+  assign step = _04_ & passing;
+  assign _05_ = i__valid & i__ready;
+  assign _06_ = _05_ & passing;
+  assign \step$21  = _06_ & last;
+  assign end_image = last & \last$23 ;
+  assign _07_ = i__valid & i__ready;
+  assign _08_ = ~ i__payload[8];
+  assign _09_ = i__valid & i__ready;
+  assign _10_ = _09_ & passing;
+  assign _12_ = end_image | i__payload[8];
+  assign _13_ = i__valid & i__ready;
+  assign _14_ = \$signal$2  & _13_;
+  assign _15_ = _14_ & i__payload[8];
+  assign _16_ = i__valid & i__ready;
+  assign _17_ = ~ i__payload[8];
+  assign _18_ = _16_ ? _17_ : \inside ;
   always @(posedge clk)
-    \inside  <= _035_;
+    \inside  <= _19_;
   always @(posedge clk)
-    \$signal  <= _036_;
+    \$signal  <= _20_;
   always @(posedge clk)
-    \$signal$2  <= _037_;
-  assign _045_ = _030_ ? _034_[4:0] : rows;
-  assign _039_ = rst ? 5'h00 : _045_;
-  assign _046_ = _021_ ? _025_[4:0] : left;
-  assign _038_ = rst ? 5'h00 : _046_;
-  assign _047_ = _015_ ? 1'h0 : \$signal$2 ;
-  assign _048_ = drop ? _018_ : _047_;
-  assign _049_ = cancel ? 1'h0 : _048_;
-  assign _037_ = rst ? 1'h0 : _049_;
-  assign _050_ = _012_ ? 1'h0 : \$signal ;
-  assign _051_ = _010_ ? _050_ : \$signal ;
-  assign _052_ = start ? 1'h1 : _051_;
-  assign _053_ = drop ? 1'h0 : _052_;
-  assign _054_ = cancel ? 1'h0 : _053_;
-  assign _036_ = rst ? 1'h0 : _054_;
-  assign _055_ = _007_ ? _008_ : \inside ;
-  assign _056_ = cancel ? 1'h0 : _055_;
-  assign _035_ = rst ? 1'h0 : _056_;
+    \$signal$2  <= _21_;
+  assign _29_ = _15_ ? 1'h0 : \$signal$2 ;
+  assign _30_ = drop ? _18_ : _29_;
+  assign _31_ = cancel ? 1'h0 : _30_;
+  assign _21_ = rst ? 1'h0 : _31_;
+  assign _32_ = _12_ ? 1'h0 : \$signal ;
+  assign _33_ = _10_ ? _32_ : \$signal ;
+  assign _34_ = start ? 1'h1 : _33_;
+  assign _35_ = drop ? 1'h0 : _34_;
+  assign _36_ = cancel ? 1'h0 : _35_;
+  assign _20_ = rst ? 1'h0 : _36_;
+  assign _37_ = _07_ ? _08_ : \inside ;
+  assign _38_ = cancel ? 1'h0 : _37_;
+  assign _19_ = rst ? 1'h0 : _38_;
+  tiny_w4a4_intake_byte \byte  (
+    .clk(clk),
+    .count(count),
+    .last(last),
+    .rst(rst),
+    .start(start),
+    .step(step)
+  );
+  tiny_w4a4_intake_line line (
+    .clk(clk),
+    .count(\count$18 ),
+    .last(\last$23 ),
+    .rst(rst),
+    .start(start),
+    .step(\step$21 )
+  );
+endmodule
+
+module tiny_w4a4_intake_byte(rst, step, start, count, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input start;
+  wire start;
+  input [3:0] count;
+  wire [3:0] count;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire [4:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire [4:0] _10_;
+  wire [3:0] _11_;
+  reg [4:0] ahead = 5'h02;
+  wire ends;
+  reg [3:0] following = 4'h1;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[4:1] + ahead[0];
+  assign _09_ = start | step;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[3:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 5'h02 : _10_;
+  assign _11_ = step ? ahead[3:0] : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
+endmodule
+
+module tiny_w4a4_intake_line(rst, step, start, count, last, clk);
+  input rst;
+  wire rst;
+  input step;
+  wire step;
+  input start;
+  wire start;
+  input [3:0] count;
+  wire [3:0] count;
+  output last;
+  reg last = 1'h0;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire [3:0] _01_;
+  wire [4:0] _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire _09_;
+  wire [4:0] _10_;
+  wire [3:0] _11_;
+  reg [4:0] ahead = 5'h02;
+  wire ends;
+  reg [3:0] following = 4'h1;
+  wire [3:0] value;
+  assign _00_ = start | last;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[4:1] + ahead[0];
+  assign _09_ = start | step;
+  always @(posedge clk)
+    following <= _01_;
+  always @(posedge clk)
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[3:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 5'h02 : _10_;
+  assign _11_ = step ? ahead[3:0] : following;
+  assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
 module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$22 , fire, o__0__ready, \o__ready$55 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$43 , \i__payload$28 , mask__valid
-, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3505$1 , \port$3507$2 , load__beat, load__word, clk);
+, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3582$1 , \port$3584$2 , load__beat, load__word, clk);
   input \o__ready$87 ;
   wire \o__ready$87 ;
   input rst;
@@ -3911,10 +4066,10 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3505$1 ;
-  wire [1:0] \port$3505$1 ;
-  input [1:0] \port$3507$2 ;
-  wire [1:0] \port$3507$2 ;
+  input [1:0] \port$3582$1 ;
+  wire [1:0] \port$3582$1 ;
+  input [1:0] \port$3584$2 ;
+  wire [1:0] \port$3584$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -3961,12 +4116,12 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .i__valid(i__valid),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
-    .\load__valid$91 (\port$3507$2 [1]),
+    .\load__valid$91 (\port$3584$2 [1]),
     .\load__word$94 (load__word),
     .\o__payload$43 (\i__payload$22 ),
     .\o__ready$45 (\i__ready$25 ),
     .\o__valid$47 (\i__valid$26 ),
-    .\port$3505$1 (\port$3505$1 ),
+    .\port$3582$1 (\port$3582$1 ),
     .rst(rst),
     .start(start)
   );
@@ -3995,8 +4150,8 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .i__valid(\i__valid$71 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3505$1 [0]),
-    .load__valid(\port$3507$2 [0]),
+    .load__second(\port$3582$1 [0]),
+    .load__valid(\port$3584$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
@@ -4023,7 +4178,7 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   );
 endmodule
 
-module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3505$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
+module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3582$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   output blocked;
@@ -4052,8 +4207,8 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3505$1 ;
-  wire [1:0] \port$3505$1 ;
+  input [1:0] \port$3582$1 ;
+  wire [1:0] \port$3582$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
@@ -4235,9 +4390,9 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   assign _017_ = rst ? 16'h0000 : _036_;
   assign _037_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _016_ = rst ? 16'h0000 : _037_;
-  assign _038_ = _clear ? 1'h0 : \port$3505$1 [1];
+  assign _038_ = _clear ? 1'h0 : \port$3582$1 [1];
   assign _015_ = rst ? 1'h0 : _038_;
-  assign _039_ = _clear ? 1'h0 : \port$3505$1 [0];
+  assign _039_ = _clear ? 1'h0 : \port$3582$1 [0];
   assign _014_ = rst ? 1'h0 : _039_;
   assign _040_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _011_ = rst ? 1'h0 : _040_;
@@ -4247,7 +4402,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2874$0 (tag_6),
+    .\port$2937$0 (tag_6),
     .recall__addr(group),
     .rst(rst),
     .sums(sums)
@@ -4312,7 +4467,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
   tiny_w4a4_main_engine_scales scales (
     ._clear(_clear),
-    .\address$15 (\address$67 ),
+    .\address$18 (\address$67 ),
     .bank(\config [80]),
     .clk(clk),
     .enable(beat__second),
@@ -4326,7 +4481,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
   tiny_w4a4_main_engine_weights_118 \weights$118  (
     ._clear(_clear),
-    .\address$15 (address),
+    .\address$20 (address),
     .bank(\config [80]),
     .clk(clk),
     .enable(enable),
@@ -4354,13 +4509,13 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2874$0 , recall__addr, bias, sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2937$0 , recall__addr, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input [2:0] \port$2874$0 ;
-  wire [2:0] \port$2874$0 ;
+  input [2:0] \port$2937$0 ;
+  wire [2:0] \port$2937$0 ;
   input recall__addr;
   wire recall__addr;
   input [31:0] bias;
@@ -4485,115 +4640,115 @@ module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2874$0 , recall__ad
   wire [16:0] lane_1_0;
   reg [33:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$2874$0 [0])
+    if (\port$2937$0 [0])
       partials[recall__addr] <= { lane_1_0, lane_0_0 };
   end
   assign \before  = partials[recall__addr];
-  assign _000_ = \port$2874$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2874$0 [1];
+  assign _000_ = \port$2937$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2937$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2874$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2874$0 [1];
+  assign _040_ = \port$2937$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2937$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2874$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2874$0 [1];
+  assign _073_ = \port$2937$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2937$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2874$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2874$0 [1];
+  assign _001_ = \port$2937$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2937$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2874$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2874$0 [1];
+  assign _011_ = \port$2937$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2937$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2874$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2874$0 [1];
+  assign _014_ = \port$2937$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2937$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2874$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2874$0 [1];
+  assign _017_ = \port$2937$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2937$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2874$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2874$0 [1];
+  assign _021_ = \port$2937$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2937$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2874$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2874$0 [1];
+  assign _024_ = \port$2937$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2937$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2874$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2874$0 [1];
+  assign _027_ = \port$2937$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2937$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2874$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2874$0 [1];
+  assign _031_ = \port$2937$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2937$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2874$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2874$0 [1];
+  assign _034_ = \port$2937$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2937$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2874$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2874$0 [1];
+  assign _037_ = \port$2937$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2937$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2874$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2874$0 [1];
+  assign _041_ = \port$2937$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2937$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2874$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2874$0 [1];
+  assign _044_ = \port$2937$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2937$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2874$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2874$0 [1];
+  assign _047_ = \port$2937$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2937$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2874$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2874$0 [1];
+  assign _050_ = \port$2937$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2937$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2874$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2874$0 [1];
+  assign _055_ = \port$2937$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2937$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2874$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2874$0 [1];
+  assign _058_ = \port$2937$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2937$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2874$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2874$0 [1];
+  assign _061_ = \port$2937$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2937$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2874$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2874$0 [1];
+  assign _065_ = \port$2937$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2937$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2874$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2874$0 [1];
+  assign _068_ = \port$2937$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2937$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2874$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2874$0 [1];
+  assign _071_ = \port$2937$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2937$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2874$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2874$0 [1];
+  assign _075_ = \port$2937$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2937$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2874$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2874$0 [1];
+  assign _078_ = \port$2937$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2937$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2874$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2874$0 [1];
+  assign _081_ = \port$2937$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2937$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2874$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2874$0 [1];
+  assign _085_ = \port$2937$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2937$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2874$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2874$0 [1];
+  assign _088_ = \port$2937$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2937$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2874$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2874$0 [1];
+  assign _091_ = \port$2937$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2937$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2874$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2874$0 [1];
+  assign _094_ = \port$2937$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2937$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2874$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2874$0 [1];
+  assign _098_ = \port$2937$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2937$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2874$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2874$0 [1];
+  assign _101_ = \port$2937$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2937$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2874$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2874$0 [1];
+  assign _104_ = \port$2937$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2937$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2874$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2874$0 [1];
+  assign _003_ = \port$2937$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2937$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2874$0 [0] & \port$2874$0 [2];
+  assign _007_ = \port$2937$0 [0] & \port$2937$0 [2];
   always @(posedge clk)
     o_valid <= _008_;
   always @(posedge clk)
@@ -4966,27 +5121,28 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
   input clk;
   wire clk;
   wire _00_;
-  wire [4:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [4:0] _03_;
+  wire _03_;
   wire [4:0] _04_;
   wire _05_;
-  wire [5:0] _06_;
-  wire _07_;
-  wire [5:0] _08_;
-  wire _09_;
+  wire [4:0] _06_;
+  wire [4:0] _07_;
+  wire _08_;
+  wire [5:0] _09_;
   wire _10_;
-  wire _11_;
+  wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire [4:0] _14_;
+  wire _14_;
   wire [4:0] _15_;
   wire [4:0] _16_;
   wire [4:0] _17_;
-  wire _18_;
+  wire [4:0] _18_;
   wire _19_;
-  wire [4:0] _20_;
+  wire _20_;
   wire [4:0] _21_;
+  wire [4:0] _22_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
   wire moves;
@@ -4998,46 +5154,47 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _50_;
+  reg [7:0] _52_;
   always @(posedge clk) begin
     if (moves) begin
-      _50_ <= ring[read__addr];
+      _52_ <= ring[read__addr];
     end
   end
-  assign o__payload = _50_;
+  assign o__payload = _52_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _06_ = \$signature__addr  + 1'h1;
-  assign _07_ = moves & waiting;
-  assign _08_ = following + 1'h1;
-  assign _09_ = following != \$signature__addr ;
-  assign _10_ = i__valid | _09_;
+  assign _09_ = \$signature__addr  + 1'h1;
+  assign _10_ = moves & waiting;
+  assign _11_ = following + 1'h1;
+  assign _12_ = ~ moves;
+  assign _13_ = following != \$signature__addr ;
+  assign _01_ = _12_ | _13_;
+  assign _02_ = waiting & _01_;
+  assign _03_ = i__valid | _02_;
   always @(posedge clk)
-    \$signature__addr  <= _01_;
+    \$signature__addr  <= _04_;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _05_;
   always @(posedge clk)
-    read__addr <= _03_;
+    read__addr <= _06_;
   always @(posedge clk)
-    following <= _04_;
+    following <= _07_;
   always @(posedge clk)
-    waiting <= _05_;
-  assign _11_ = i__valid ? 1'h1 : waiting;
-  assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = _clear ? 1'h0 : _12_;
-  assign _05_ = rst ? 1'h0 : _13_;
-  assign _14_ = _07_ ? _08_[4:0] : following;
-  assign _15_ = _clear ? 5'h01 : _14_;
-  assign _04_ = rst ? 5'h01 : _15_;
-  assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = _clear ? 5'h00 : _16_;
-  assign _03_ = rst ? 5'h00 : _17_;
-  assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = _clear ? 1'h0 : _18_;
-  assign _02_ = rst ? 1'h0 : _19_;
-  assign _20_ = i__valid ? _06_[4:0] : \$signature__addr ;
-  assign _21_ = _clear ? 5'h00 : _20_;
-  assign _01_ = rst ? 5'h00 : _21_;
+    waiting <= _08_;
+  assign _14_ = _clear ? 1'h0 : _03_;
+  assign _08_ = rst ? 1'h0 : _14_;
+  assign _15_ = _10_ ? _11_[4:0] : following;
+  assign _16_ = _clear ? 5'h01 : _15_;
+  assign _07_ = rst ? 5'h01 : _16_;
+  assign _17_ = _10_ ? following : read__addr;
+  assign _18_ = _clear ? 5'h00 : _17_;
+  assign _06_ = rst ? 5'h00 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _20_ = _clear ? 1'h0 : _19_;
+  assign _05_ = rst ? 1'h0 : _20_;
+  assign _21_ = i__valid ? _09_[4:0] : \$signature__addr ;
+  assign _22_ = _clear ? 5'h00 : _21_;
+  assign _04_ = rst ? 5'h00 : _22_;
 endmodule
 
 module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, last, group, clk);
@@ -5211,33 +5368,40 @@ module tiny_w4a4_main_engine_issue_group_in(rst, step, _clear, start, count, las
   input clk;
   wire clk;
   wire _00_;
-  wire [2:0] _01_;
-  wire _02_;
+  wire [1:0] _01_;
+  wire [2:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire [3:0] _07_;
-  wire _08_;
-  wire [2:0] _09_;
+  wire _07_;
+  wire [2:0] _08_;
+  wire _09_;
+  wire [2:0] _10_;
+  wire [1:0] _11_;
   reg [2:0] ahead = 3'h2;
   wire ends;
+  reg [1:0] following = 2'h1;
   wire [1:0] value;
   assign _00_ = start | last;
-  assign _03_ = count == 1'h1;
-  assign _04_ = ahead == count;
-  assign ends = _00_ ? _03_ : _04_;
-  assign _05_ = step & last;
-  assign _06_ = start | _05_;
-  assign _07_ = ahead + 1'h1;
-  assign _08_ = start | step;
+  assign _04_ = count == 1'h1;
+  assign _05_ = ahead == count;
+  assign ends = _00_ ? _04_ : _05_;
+  assign _06_ = step & last;
+  assign _07_ = start | _06_;
+  assign _08_ = ahead[2:1] + ahead[0];
+  assign _09_ = start | step;
   always @(posedge clk)
-    ahead <= _01_;
+    following <= _01_;
   always @(posedge clk)
-    last <= _02_;
-  assign _02_ = _08_ ? ends : last;
-  assign _09_ = step ? _07_[2:0] : ahead;
-  assign _01_ = _06_ ? 3'h2 : _09_;
+    ahead <= _02_;
+  always @(posedge clk)
+    last <= _03_;
+  assign _03_ = _09_ ? ends : last;
+  assign _10_ = step ? { _08_[1:0], following[0] } : ahead;
+  assign _02_ = _07_ ? 3'h2 : _10_;
+  assign _11_ = step ? ahead[1:0] : following;
+  assign _01_ = _07_ ? 2'h1 : _11_;
 endmodule
 
 module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
@@ -5268,7 +5432,7 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   wire _06_;
   wire _07_;
   wire _08_;
-  wire [2:0] _09_;
+  wire [1:0] _09_;
   wire _10_;
   wire _11_;
   wire [1:0] _12_;
@@ -5285,7 +5449,7 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   assign last_next = _06_ ? ends : last;
   assign _07_ = step & last;
   assign _08_ = start | _07_;
-  assign _09_ = ahead + 1'h1;
+  assign _09_ = ahead[1] + ahead[0];
   assign _10_ = start | step;
   always @(posedge clk)
     value <= _11_;
@@ -5296,7 +5460,7 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _10_ ? ends : last;
-  assign _12_ = step ? _09_[1:0] : ahead;
+  assign _12_ = step ? { _09_[0], following } : ahead;
   assign _02_ = _08_ ? 2'h2 : _12_;
   assign _13_ = step ? ahead[0] : following;
   assign _01_ = _08_ ? 1'h1 : _13_;
@@ -5710,7 +5874,7 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [6:0] _08_;
+  wire [5:0] _08_;
   wire _09_;
   wire [5:0] _10_;
   wire [5:0] _11_;
@@ -5725,7 +5889,7 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[5:1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -5736,7 +5900,7 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[5:0] : ahead;
+  assign _11_ = step ? { _08_[4:0], following[0] } : ahead;
   assign _02_ = _07_ ? 6'h02 : _11_;
   assign _12_ = step ? ahead : following;
   assign _01_ = _07_ ? 6'h01 : _12_;
@@ -5762,27 +5926,28 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__v
   input clk;
   wire clk;
   wire _00_;
-  wire [3:0] _01_;
+  wire _01_;
   wire _02_;
-  wire [3:0] _03_;
+  wire _03_;
   wire [3:0] _04_;
   wire _05_;
-  wire [4:0] _06_;
-  wire _07_;
-  wire [4:0] _08_;
-  wire _09_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
+  wire [4:0] _09_;
   wire _10_;
-  wire _11_;
+  wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire [3:0] _14_;
+  wire _14_;
   wire [3:0] _15_;
   wire [3:0] _16_;
   wire [3:0] _17_;
-  wire _18_;
+  wire [3:0] _18_;
   wire _19_;
-  wire [3:0] _20_;
+  wire _20_;
   wire [3:0] _21_;
+  wire [3:0] _22_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
   wire moves;
@@ -5794,46 +5959,47 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__v
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _50_;
+  reg [25:0] _52_;
   always @(posedge clk) begin
     if (moves) begin
-      _50_ <= ring[read__addr];
+      _52_ <= ring[read__addr];
     end
   end
-  assign o__payload = _50_;
+  assign o__payload = _52_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _06_ = \$signature__addr  + 1'h1;
-  assign _07_ = moves & waiting;
-  assign _08_ = following + 1'h1;
-  assign _09_ = following != \$signature__addr ;
-  assign _10_ = i__valid | _09_;
+  assign _09_ = \$signature__addr  + 1'h1;
+  assign _10_ = moves & waiting;
+  assign _11_ = following + 1'h1;
+  assign _12_ = ~ moves;
+  assign _13_ = following != \$signature__addr ;
+  assign _01_ = _12_ | _13_;
+  assign _02_ = waiting & _01_;
+  assign _03_ = i__valid | _02_;
   always @(posedge clk)
-    \$signature__addr  <= _01_;
+    \$signature__addr  <= _04_;
   always @(posedge clk)
-    o__valid <= _02_;
+    o__valid <= _05_;
   always @(posedge clk)
-    read__addr <= _03_;
+    read__addr <= _06_;
   always @(posedge clk)
-    following <= _04_;
+    following <= _07_;
   always @(posedge clk)
-    waiting <= _05_;
-  assign _11_ = i__valid ? 1'h1 : waiting;
-  assign _12_ = _07_ ? _10_ : _11_;
-  assign _13_ = _clear ? 1'h0 : _12_;
-  assign _05_ = rst ? 1'h0 : _13_;
-  assign _14_ = _07_ ? _08_[3:0] : following;
-  assign _15_ = _clear ? 4'h1 : _14_;
-  assign _04_ = rst ? 4'h1 : _15_;
-  assign _16_ = _07_ ? following : read__addr;
-  assign _17_ = _clear ? 4'h0 : _16_;
-  assign _03_ = rst ? 4'h0 : _17_;
-  assign _18_ = moves ? waiting : o__valid;
-  assign _19_ = _clear ? 1'h0 : _18_;
-  assign _02_ = rst ? 1'h0 : _19_;
-  assign _20_ = i__valid ? _06_[3:0] : \$signature__addr ;
-  assign _21_ = _clear ? 4'h0 : _20_;
-  assign _01_ = rst ? 4'h0 : _21_;
+    waiting <= _08_;
+  assign _14_ = _clear ? 1'h0 : _03_;
+  assign _08_ = rst ? 1'h0 : _14_;
+  assign _15_ = _10_ ? _11_[3:0] : following;
+  assign _16_ = _clear ? 4'h1 : _15_;
+  assign _07_ = rst ? 4'h1 : _16_;
+  assign _17_ = _10_ ? following : read__addr;
+  assign _18_ = _clear ? 4'h0 : _17_;
+  assign _06_ = rst ? 4'h0 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _20_ = _clear ? 1'h0 : _19_;
+  assign _05_ = rst ? 1'h0 : _20_;
+  assign _21_ = i__valid ? _09_[3:0] : \$signature__addr ;
+  assign _22_ = _clear ? 4'h0 : _21_;
+  assign _04_ = rst ? 4'h0 : _22_;
 endmodule
 
 module tiny_w4a4_main_engine_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
@@ -6055,7 +6221,7 @@ module tiny_w4a4_main_engine_requantizer(rst, _clear, i_shift, i_valid, i_acc, o
   assign _029_[10:0] = whole_0_2;
 endmodule
 
-module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$15 , word, clk);
+module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$18 , word, clk);
   input rst;
   wire rst;
   input enable;
@@ -6074,45 +6240,57 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input \address$15 ;
-  wire \address$15 ;
+  input \address$18 ;
+  wire \address$18 ;
   output [41:0] word;
   wire [41:0] word;
   input clk;
   wire clk;
-  wire write_enable;
-  assign write_enable = load__valid & enable;
+  wire _00_;
+  wire [63:0] _01_;
+  wire _02_;
+  wire _03_;
+  reg [63:0] beat = 64'h0000000000000000;
+  reg [1:0] place = 2'h0;
+  reg write_enable = 1'h0;
+  always @(posedge clk)
+    place <= { load__bank, load__word[0] };
+  always @(posedge clk)
+    beat <= _01_;
+  always @(posedge clk)
+    write_enable <= _02_;
+  assign _00_ = load__valid & enable;
+  assign _03_ = _clear ? 1'h0 : _00_;
+  assign _02_ = rst ? 1'h0 : _03_;
+  assign _01_ = load__valid ? load__data : beat;
   tiny_w4a4_main_engine_scales_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
-    .data(load__data[41:0]),
-    .\port$2387$80 (bank),
-    .\port$2840$0 (load__bank),
-    .\port$2842$0 (load__word[0]),
-    .\port$2860$0 (\address$15 ),
+    .data(beat[41:0]),
+    .\port$2416$80 (bank),
+    .\port$2923$0 (\address$18 ),
     .rst(rst),
     .word(word),
+    .write_address(place),
     .write_enable(write_enable)
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , data, \port$2860$0 , word, clk);
+module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2416$80 , \port$2923$0 , write_address, data, write_enable, word, clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
-  input \port$2387$80 ;
-  wire \port$2387$80 ;
-  input \port$2840$0 ;
-  wire \port$2840$0 ;
-  input \port$2842$0 ;
-  wire \port$2842$0 ;
+  input \port$2416$80 ;
+  wire \port$2416$80 ;
+  input \port$2923$0 ;
+  wire \port$2923$0 ;
+  input [1:0] write_address;
+  wire [1:0] write_address;
   input [41:0] data;
   wire [41:0] data;
-  input \port$2860$0 ;
-  wire \port$2860$0 ;
+  input write_enable;
+  wire write_enable;
   output [41:0] word;
   reg [41:0] word = 42'h00000000000;
   input clk;
@@ -6122,18 +6300,18 @@ module tiny_w4a4_main_engine_scales_part_0(rst, write_enable, _clear, \port$2387
   reg [41:0] beat_0 [3:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_0[{ \port$2840$0 , \port$2842$0  }] <= data;
+      beat_0[write_address] <= data;
   end
   reg [41:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2387$80 , \port$2860$0  }];
+    _1_ <= beat_0[{ \port$2416$80 , \port$2923$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$15 , clk);
+module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$20 , clk);
   input rst;
   wire rst;
   input enable;
@@ -6154,100 +6332,120 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
-  input [2:0] \address$15 ;
-  wire [2:0] \address$15 ;
+  input [2:0] \address$20 ;
+  wire [2:0] \address$20 ;
   input clk;
   wire clk;
   wire _00_;
-  wire _01_;
-  wire _02_;
+  wire [34:0] _01_;
+  wire [63:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire [34:0] _06_;
-  wire [34:0] _07_;
-  wire [34:0] _08_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  reg [63:0] beat = 64'h0000000000000000;
+  reg [3:0] place = 4'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$18 ;
-  wire [71:0] \word$24 ;
-  wire [35:0] \word$30 ;
-  wire write_enable;
-  wire \write_enable$21 ;
-  wire \write_enable$27 ;
-  assign write_enable = _00_ & _01_;
-  assign _02_ = load__valid & enable;
-  assign _03_ = load__beat[1:0] == 1'h1;
-  assign \write_enable$21  = _02_ & _03_;
-  assign _04_ = load__valid & enable;
-  assign _05_ = load__beat[1:0] == 2'h2;
-  assign \write_enable$27  = _04_ & _05_;
-  always @(posedge clk)
-    recent <= _06_;
+  wire [35:0] \word$23 ;
+  wire [71:0] \word$29 ;
+  wire [35:0] \word$35 ;
+  reg write_enable = 1'h0;
+  reg \write_enable$26  = 1'h0;
+  reg \write_enable$32  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _01_ = ! load__beat[1:0];
-  assign _07_ = load__valid ? load__data[63:29] : recent;
-  assign _08_ = _clear ? 35'h000000000 : _07_;
-  assign _06_ = rst ? 35'h000000000 : _08_;
+  assign _06_ = ! load__beat[1:0];
+  assign _07_ = _00_ & _06_;
+  assign _08_ = load__valid & enable;
+  assign _09_ = load__beat[1:0] == 1'h1;
+  assign _10_ = _08_ & _09_;
+  assign _11_ = load__valid & enable;
+  assign _12_ = load__beat[1:0] == 2'h2;
+  assign _13_ = _11_ & _12_;
+  always @(posedge clk)
+    place <= { load__bank, load__word[2:0] };
+  always @(posedge clk)
+    recent <= _01_;
+  always @(posedge clk)
+    beat <= _02_;
+  always @(posedge clk)
+    write_enable <= _03_;
+  always @(posedge clk)
+    \write_enable$26  <= _04_;
+  always @(posedge clk)
+    \write_enable$32  <= _05_;
+  assign _14_ = _clear ? 1'h0 : _13_;
+  assign _05_ = rst ? 1'h0 : _14_;
+  assign _15_ = _clear ? 1'h0 : _10_;
+  assign _04_ = rst ? 1'h0 : _15_;
+  assign _16_ = _clear ? 1'h0 : _07_;
+  assign _03_ = rst ? 1'h0 : _16_;
+  assign _02_ = load__valid ? load__data : beat;
+  assign _01_ = load__valid ? beat[63:29] : recent;
   tiny_w4a4_main_engine_weights_118_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
-    .data(load__data[35:0]),
-    .\port$2387$80 (bank),
-    .\port$2840$0 (load__bank),
-    .\port$2842$0 (load__word[2:0]),
-    .\port$3044$0 (\address$15 ),
+    .data(beat[35:0]),
+    .\port$2416$80 (bank),
+    .\port$3121$0 (\address$20 ),
     .rst(rst),
-    .word(\word$18 ),
+    .word(\word$23 ),
+    .write_address(place),
     .write_enable(write_enable)
   );
   tiny_w4a4_main_engine_weights_118_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2387$80 (bank),
-    .\port$2840$0 (load__bank),
-    .\port$2842$0 (load__word[2:0]),
-    .\port$2846$0 (load__data[43:0]),
-    .\port$3009$7 (recent[34:7]),
-    .\port$3044$0 (\address$15 ),
+    .\port$2416$80 (bank),
+    .\port$3071$7 (recent[34:7]),
+    .\port$3073$0 (beat[43:0]),
+    .\port$3121$0 (\address$20 ),
     .rst(rst),
-    .word(\word$24 ),
-    .write_enable(\write_enable$21 )
+    .word(\word$29 ),
+    .write_address(place),
+    .write_enable(\write_enable$26 )
   );
   tiny_w4a4_main_engine_weights_118_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2387$80 (bank),
-    .\port$2840$0 (load__bank),
-    .\port$2842$0 (load__word[2:0]),
-    .\port$2846$0 (load__data[15:0]),
-    .\port$3009$15 (recent[34:15]),
-    .\port$3044$0 (\address$15 ),
+    .\port$2416$80 (bank),
+    .\port$3071$15 (recent[34:15]),
+    .\port$3073$0 (beat[15:0]),
+    .\port$3121$0 (\address$20 ),
     .rst(rst),
-    .word(\word$30 ),
-    .write_enable(\write_enable$27 )
+    .word(\word$35 ),
+    .write_address(place),
+    .write_enable(\write_enable$32 )
   );
-  assign word = { \word$30 , \word$24 , \word$18  };
+  assign word = { \word$35 , \word$29 , \word$23  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_0(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , data, word, \port$3044$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2416$80 , write_address, data, write_enable, word, \port$3121$0 , clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
-  input \port$2387$80 ;
-  wire \port$2387$80 ;
-  input \port$2840$0 ;
-  wire \port$2840$0 ;
-  input [2:0] \port$2842$0 ;
-  wire [2:0] \port$2842$0 ;
+  input \port$2416$80 ;
+  wire \port$2416$80 ;
+  input [3:0] write_address;
+  wire [3:0] write_address;
   input [35:0] data;
   wire [35:0] data;
+  input write_enable;
+  wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3044$0 ;
-  wire [2:0] \port$3044$0 ;
+  input [2:0] \port$3121$0 ;
+  wire [2:0] \port$3121$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6255,38 +6453,36 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, write_enable, _clear, \port
   reg [35:0] beat_0 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_0[{ \port$2840$0 , \port$2842$0  }] <= data;
+      beat_0[write_address] <= data;
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2387$80 , \port$3044$0  }];
+    _1_ <= beat_0[{ \port$2416$80 , \port$3121$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_1(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , \port$2846$0 , \port$3009$7 , word, \port$3044$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2416$80 , write_address, \port$3071$7 , \port$3073$0 , write_enable, word, \port$3121$0 , clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
-  input \port$2387$80 ;
-  wire \port$2387$80 ;
-  input \port$2840$0 ;
-  wire \port$2840$0 ;
-  input [2:0] \port$2842$0 ;
-  wire [2:0] \port$2842$0 ;
-  input [43:0] \port$2846$0 ;
-  wire [43:0] \port$2846$0 ;
-  input [27:0] \port$3009$7 ;
-  wire [27:0] \port$3009$7 ;
+  input \port$2416$80 ;
+  wire \port$2416$80 ;
+  input [3:0] write_address;
+  wire [3:0] write_address;
+  input [27:0] \port$3071$7 ;
+  wire [27:0] \port$3071$7 ;
+  input [43:0] \port$3073$0 ;
+  wire [43:0] \port$3073$0 ;
+  input write_enable;
+  wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3044$0 ;
-  wire [2:0] \port$3044$0 ;
+  input [2:0] \port$3121$0 ;
+  wire [2:0] \port$3121$0 ;
   input clk;
   wire clk;
   wire [71:0] read__data;
@@ -6294,38 +6490,36 @@ module tiny_w4a4_main_engine_weights_118_part_1(rst, write_enable, _clear, \port
   reg [71:0] beat_1 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[{ \port$2840$0 , \port$2842$0  }] <= { \port$2846$0 , \port$3009$7  };
+      beat_1[write_address] <= { \port$3073$0 , \port$3071$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_1[{ \port$2387$80 , \port$3044$0  }];
+    _1_ <= beat_1[{ \port$2416$80 , \port$3121$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_2(rst, write_enable, _clear, \port$2387$80 , \port$2840$0 , \port$2842$0 , \port$2846$0 , \port$3009$15 , word, \port$3044$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2416$80 , write_address, \port$3071$15 , \port$3073$0 , write_enable, word, \port$3121$0 , clk);
   input rst;
   wire rst;
-  input write_enable;
-  wire write_enable;
   input _clear;
   wire _clear;
-  input \port$2387$80 ;
-  wire \port$2387$80 ;
-  input \port$2840$0 ;
-  wire \port$2840$0 ;
-  input [2:0] \port$2842$0 ;
-  wire [2:0] \port$2842$0 ;
-  input [15:0] \port$2846$0 ;
-  wire [15:0] \port$2846$0 ;
-  input [19:0] \port$3009$15 ;
-  wire [19:0] \port$3009$15 ;
+  input \port$2416$80 ;
+  wire \port$2416$80 ;
+  input [3:0] write_address;
+  wire [3:0] write_address;
+  input [19:0] \port$3071$15 ;
+  wire [19:0] \port$3071$15 ;
+  input [15:0] \port$3073$0 ;
+  wire [15:0] \port$3073$0 ;
+  input write_enable;
+  wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3044$0 ;
-  wire [2:0] \port$3044$0 ;
+  input [2:0] \port$3121$0 ;
+  wire [2:0] \port$3121$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6333,11 +6527,11 @@ module tiny_w4a4_main_engine_weights_118_part_2(rst, write_enable, _clear, \port
   reg [35:0] beat_2 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[{ \port$2840$0 , \port$2842$0  }] <= { \port$2846$0 , \port$3009$15  };
+      beat_2[write_address] <= { \port$3073$0 , \port$3071$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_2[{ \port$2387$80 , \port$3044$0  }];
+    _1_ <= beat_2[{ \port$2416$80 , \port$3121$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
@@ -6397,11 +6591,11 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _025_;
   wire _026_;
   wire _027_;
-  wire [23:0] _028_;
-  wire [23:0] _029_;
+  wire _028_;
+  wire _029_;
   wire _030_;
-  wire _031_;
-  wire _032_;
+  wire [23:0] _031_;
+  wire [23:0] _032_;
   wire _033_;
   wire _034_;
   wire _035_;
@@ -6472,34 +6666,34 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   always @(posedge clk)
     column_2 <= _015_;
   assign _023_ = _clear ? 1'h0 : _042_;
-  assign _007_ = rst ? 1'h0 : _023_;
-  assign _024_ = moves ? _022_ : _free;
-  assign _025_ = _clear ? 1'h1 : _024_;
-  assign _006_ = rst ? 1'h1 : _025_;
-  assign _026_ = moves ? _019_ : o__valid;
-  assign _027_ = _clear ? 1'h0 : _026_;
-  assign _005_ = rst ? 1'h0 : _027_;
-  assign _028_ = opens ? i__payload[23:0] : column_2;
-  assign _015_ = _004_ ? 24'h000000 : _028_;
+  assign _008_ = rst ? 1'h0 : _023_;
+  assign _024_ = _001_ ? 1'h0 : early;
+  assign _025_ = start ? 1'h1 : _024_;
+  assign _026_ = _clear ? 1'h0 : _025_;
+  assign _007_ = rst ? 1'h0 : _026_;
+  assign _027_ = moves ? _022_ : _free;
+  assign _028_ = _clear ? 1'h1 : _027_;
+  assign _006_ = rst ? 1'h1 : _028_;
+  assign _029_ = moves ? _019_ : o__valid;
+  assign _030_ = _clear ? 1'h0 : _029_;
+  assign _005_ = rst ? 1'h0 : _030_;
+  assign _031_ = opens ? i__payload[23:0] : column_2;
+  assign _015_ = _004_ ? 24'h000000 : _031_;
   assign _014_ = opens ? recall__data[47:24] : column_1;
-  assign _029_ = opens ? recall__data[23:0] : column_0;
-  assign _013_ = _003_ ? 24'h000000 : _029_;
-  assign _030_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _031_ = _001_ ? _030_ : \$signal ;
-  assign _032_ = start ? 1'h1 : _031_;
-  assign _033_ = _clear ? 1'h0 : _032_;
-  assign _012_ = rst ? 1'h0 : _033_;
-  assign _034_ = _001_ ? _002_ : flushing;
-  assign _035_ = _clear ? 1'h0 : _034_;
-  assign _011_ = rst ? 1'h0 : _035_;
-  assign _036_ = _001_ ? row_begins : at_left;
-  assign _037_ = _clear ? 1'h0 : _036_;
-  assign _009_ = rst ? 1'h0 : _037_;
-  assign _038_ = _001_ ? i__payload[24] : row_begins;
-  assign _039_ = start ? 1'h1 : _038_;
+  assign _032_ = opens ? recall__data[23:0] : column_0;
+  assign _013_ = _003_ ? 24'h000000 : _032_;
+  assign _033_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _034_ = _001_ ? _033_ : \$signal ;
+  assign _035_ = start ? 1'h1 : _034_;
+  assign _036_ = _clear ? 1'h0 : _035_;
+  assign _012_ = rst ? 1'h0 : _036_;
+  assign _037_ = _001_ ? _002_ : flushing;
+  assign _038_ = _clear ? 1'h0 : _037_;
+  assign _011_ = rst ? 1'h0 : _038_;
+  assign _039_ = _001_ ? row_begins : at_left;
   assign _040_ = _clear ? 1'h0 : _039_;
-  assign _008_ = rst ? 1'h0 : _040_;
-  assign _041_ = _001_ ? 1'h0 : early;
+  assign _009_ = rst ? 1'h0 : _040_;
+  assign _041_ = _001_ ? i__payload[24] : row_begins;
   assign _042_ = start ? 1'h1 : _041_;
   tiny_w4a4_main_engine_window_117_group group (
     ._clear(_clear),
@@ -6539,7 +6733,7 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [3:0] _08_;
+  wire [2:0] _08_;
   wire _09_;
   wire [1:0] _10_;
   wire [2:0] _11_;
@@ -6554,7 +6748,7 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[2:1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -6565,7 +6759,7 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[2:0] : ahead;
+  assign _11_ = step ? { _08_[1:0], following[0] } : ahead;
   assign _02_ = _07_ ? 3'h2 : _11_;
   assign _12_ = step ? ahead[1:0] : following;
   assign _01_ = _07_ ? 2'h1 : _12_;
@@ -7082,14 +7276,14 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   wire [7:0] _040_;
   wire [3:0] _041_;
   wire _042_;
-  wire [7:0] _043_;
+  wire _043_;
   wire _044_;
-  wire _045_;
-  wire [7:0] _046_;
-  wire _047_;
+  wire [7:0] _045_;
+  wire _046_;
+  wire [7:0] _047_;
   wire [7:0] _048_;
   wire [7:0] _049_;
-  wire [7:0] _050_;
+  wire _050_;
   wire _051_;
   wire _052_;
   wire _053_;
@@ -7099,21 +7293,18 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   wire _057_;
   wire _058_;
   wire _059_;
-  wire _060_;
-  wire [3:0] _061_;
+  wire [3:0] _060_;
+  wire _061_;
   wire _062_;
-  wire _063_;
   wire \$signal$3 ;
   reg \$signal$4  = 1'h1;
   wire \$signature__addr ;
-  reg [3:0] \$signature__addr$34  = 4'h0;
   wire [7:0] \$signature__data ;
-  wire [7:0] \$signature__data$59 ;
-  wire \$signature__en ;
   reg [3:0] address = 4'h0;
-  reg [3:0] \delayed$37  = 4'h0;
-  reg [7:0] \delayed$40  = 8'h00;
-  reg \delayed$42  = 1'h0;
+  reg [3:0] \address$51  = 4'h0;
+  reg [7:0] data = 8'h00;
+  reg \delayed$38  = 1'h0;
+  reg [3:0] \delayed$39  = 4'h0;
   reg [7:0] \delayed$45  = 8'h00;
   reg [7:0] \delayed$46  = 8'h00;
   reg \delayed$48  = 1'h0;
@@ -7125,7 +7316,6 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   reg [7:0] \delayed$55  = 8'h00;
   reg [3:0] \delayed$56  = 4'h0;
   reg \delayed$57  = 1'h0;
-  reg [7:0] \delayed$58  = 8'h00;
   wire last;
   wire \last$21 ;
   wire \last$27 ;
@@ -7139,46 +7329,30 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   wire store__en;
   wire [3:0] value;
   wire [3:0] \value$25 ;
-  wire write__en;
+  wire [7:0] word;
+  wire write_enable;
   reg [7:0] pairs [1:0];
   always @(posedge clk) begin
     if (store__en)
       pairs[\$signature__addr ] <= store__data;
   end
   assign \$signature__data  = pairs[\$signature__addr ];
-  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] row [9:0];
-  always @(posedge clk) begin
-    if (write__en)
-      row[\$signature__addr$34 ] <= \delayed$40 ;
-  end
-  reg [7:0] _160_;
-  always @(posedge clk) begin
-    if (\$signature__en ) begin
-      _160_ <= row[\$signature__addr$34 ];
-    end
-  end
-  assign \$signature__data$59  = _160_;
-  always @(posedge clk)
-    \delayed$45  <= _026_;
-  always @(posedge clk)
-    \delayed$46  <= _027_;
   always @(posedge clk)
     \delayed$48  <= _028_;
   always @(posedge clk)
     \delayed$49  <= _029_;
   always @(posedge clk)
-    \delayed$40  <= _030_;
+    data <= _030_;
   always @(posedge clk)
     \delayed$50  <= _031_;
   always @(posedge clk)
-    address <= _032_;
+    \address$51  <= _032_;
   always @(posedge clk)
-    \delayed$42  <= _034_;
+    \delayed$38  <= _034_;
   always @(posedge clk)
-    \delayed$37  <= _035_;
+    \delayed$39  <= _035_;
   always @(posedge clk)
-    \$signature__addr$34  <= _036_;
+    address <= _036_;
   always @(posedge clk)
     \delayed$52  <= _037_;
   always @(posedge clk)
@@ -7192,13 +7366,11 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   always @(posedge clk)
     \delayed$57  <= _042_;
   always @(posedge clk)
-    \delayed$58  <= _043_;
+    o__valid <= _043_;
   always @(posedge clk)
-    o__valid <= _044_;
+    \$signal$4  <= _044_;
   always @(posedge clk)
-    \$signal$4  <= _045_;
-  always @(posedge clk)
-    o__payload <= _046_;
+    o__payload <= _045_;
   assign _000_ = ~ o__valid;
   assign i__ready = _000_ | o__ready;
   assign \$signal$3  = \$signal$4  | o__ready;
@@ -7213,10 +7385,9 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   assign \place.gives  = \last$27  | \value$25 [0];
   assign \place.alone_row  = ~ \value$25 [0];
   assign store__en = i__valid & i__ready;
-  assign \$signature__en  = i__ready & \delayed$37 [2];
-  assign _047_ = i__ready & \delayed$42 ;
-  assign _001_ = ~ \delayed$37 [2];
-  assign write__en = _047_ & _001_;
+  assign _046_ = i__ready & \delayed$38 ;
+  assign _001_ = ~ \delayed$39 [2];
+  assign write_enable = _046_ & _001_;
   assign _002_ = i__valid & i__ready;
   assign _003_ = _002_ & \place.ends ;
   assign _004_ = \delayed$45 [3:0] > \delayed$46 [3:0];
@@ -7227,52 +7398,55 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   assign _009_ = _008_ ? \delayed$45 [7:4] : \delayed$46 [7:4];
   assign _010_ = last & \last$21 ;
   assign _012_ = i__ready & \delayed$48 ;
-  assign _013_ = address + 1'h1;
+  assign _013_ = \address$51  + 1'h1;
   assign _014_ = i__ready & \delayed$48 ;
   assign _015_ = _014_ & \delayed$50 ;
   assign _016_ = start | _015_;
-  assign _017_ = \delayed$42  & \delayed$37 [2];
+  assign _017_ = \delayed$38  & \delayed$39 [2];
   assign _018_ = ~ \delayed$57 ;
-  assign _019_ = \delayed$55 [3:0] > \delayed$58 [3:0];
+  assign _019_ = \delayed$55 [3:0] > word[3:0];
   assign _020_ = \delayed$56 [3] | _019_;
-  assign _021_ = _020_ ? \delayed$55 [3:0] : \delayed$58 [3:0];
-  assign _023_ = \delayed$55 [7:4] > \delayed$58 [7:4];
+  assign _021_ = _020_ ? \delayed$55 [3:0] : word[3:0];
+  assign _023_ = \delayed$55 [7:4] > word[7:4];
   assign _024_ = \delayed$56 [3] | _023_;
-  assign _025_ = _024_ ? \delayed$55 [7:4] : \delayed$58 [7:4];
-  assign _048_ = \delayed$57  ? { _025_, _021_ } : o__payload;
-  assign _049_ = \$signal$3  ? _048_ : o__payload;
-  assign _050_ = _clear ? 8'h00 : _049_;
-  assign _046_ = rst ? 8'h00 : _050_;
-  assign _051_ = \$signal$3  ? _018_ : \$signal$4 ;
-  assign _052_ = _clear ? 1'h1 : _051_;
-  assign _045_ = rst ? 1'h1 : _052_;
-  assign _053_ = \$signal$3  ? \delayed$57  : o__valid;
-  assign _054_ = _clear ? 1'h0 : _053_;
-  assign _044_ = rst ? 1'h0 : _054_;
-  assign _043_ = \$signal$3  ? \$signature__data$59  : \delayed$58 ;
-  assign _055_ = \$signal$3  ? \delayed$54  : \delayed$57 ;
-  assign _056_ = _clear ? 1'h0 : _055_;
-  assign _042_ = rst ? 1'h0 : _056_;
+  assign _025_ = _024_ ? \delayed$55 [7:4] : word[7:4];
+  always @(posedge clk)
+    \delayed$45  <= _026_;
+  always @(posedge clk)
+    \delayed$46  <= _027_;
+  assign _047_ = \delayed$57  ? { _025_, _021_ } : o__payload;
+  assign _048_ = \$signal$3  ? _047_ : o__payload;
+  assign _049_ = _clear ? 8'h00 : _048_;
+  assign _045_ = rst ? 8'h00 : _049_;
+  assign _050_ = \$signal$3  ? _018_ : \$signal$4 ;
+  assign _051_ = _clear ? 1'h1 : _050_;
+  assign _044_ = rst ? 1'h1 : _051_;
+  assign _052_ = \$signal$3  ? \delayed$57  : o__valid;
+  assign _053_ = _clear ? 1'h0 : _052_;
+  assign _043_ = rst ? 1'h0 : _053_;
+  assign _054_ = \$signal$3  ? \delayed$54  : \delayed$57 ;
+  assign _055_ = _clear ? 1'h0 : _054_;
+  assign _042_ = rst ? 1'h0 : _055_;
   assign _041_ = \$signal$3  ? \delayed$53  : \delayed$56 ;
   assign _040_ = \$signal$3  ? \delayed$52  : \delayed$55 ;
-  assign _057_ = \$signal$3  ? _017_ : \delayed$54 ;
-  assign _058_ = _clear ? 1'h0 : _057_;
-  assign _039_ = rst ? 1'h0 : _058_;
-  assign _038_ = \$signal$3  ? \delayed$37  : \delayed$53 ;
-  assign _037_ = \$signal$3  ? \delayed$40  : \delayed$52 ;
-  assign _036_ = \$signal$3  ? address : \$signature__addr$34 ;
-  assign _035_ = \$signal$3  ? \delayed$49  : \delayed$37 ;
-  assign _059_ = \$signal$3  ? \delayed$48  : \delayed$42 ;
-  assign _060_ = _clear ? 1'h0 : _059_;
-  assign _034_ = rst ? 1'h0 : _060_;
-  assign _061_ = _012_ ? _013_[3:0] : address;
-  assign _032_ = _016_ ? 4'h0 : _061_;
+  assign _056_ = \$signal$3  ? _017_ : \delayed$54 ;
+  assign _057_ = _clear ? 1'h0 : _056_;
+  assign _039_ = rst ? 1'h0 : _057_;
+  assign _038_ = \$signal$3  ? \delayed$39  : \delayed$53 ;
+  assign _037_ = \$signal$3  ? data : \delayed$52 ;
+  assign _036_ = \$signal$3  ? \address$51  : address;
+  assign _035_ = \$signal$3  ? \delayed$49  : \delayed$39 ;
+  assign _058_ = \$signal$3  ? \delayed$48  : \delayed$38 ;
+  assign _059_ = _clear ? 1'h0 : _058_;
+  assign _034_ = rst ? 1'h0 : _059_;
+  assign _060_ = _012_ ? _013_[3:0] : \address$51 ;
+  assign _032_ = _016_ ? 4'h0 : _060_;
   assign _031_ = \$signal$3  ? _010_ : \delayed$50 ;
-  assign _030_ = \$signal$3  ? { _009_, _006_ } : \delayed$40 ;
+  assign _030_ = \$signal$3  ? { _009_, _006_ } : data;
   assign _029_ = \$signal$3  ? { \place.alone_row , \place.gives , \place.alone , \place.ends  } : \delayed$49 ;
-  assign _062_ = \$signal$3  ? _003_ : \delayed$48 ;
-  assign _063_ = _clear ? 1'h0 : _062_;
-  assign _028_ = rst ? 1'h0 : _063_;
+  assign _061_ = \$signal$3  ? _003_ : \delayed$48 ;
+  assign _062_ = _clear ? 1'h0 : _061_;
+  assign _028_ = rst ? 1'h0 : _062_;
   assign _027_ = \$signal$3  ? \$signature__data  : \delayed$46 ;
   assign _026_ = \$signal$3  ? store__data : \delayed$45 ;
   tiny_w4a4_main_pool_group group (
@@ -7284,6 +7458,16 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
     .start(start),
     .step(step),
     .value(\$signature__addr )
+  );
+  tiny_w4a4_main_pool_row row (
+    ._clear(_clear),
+    .clk(clk),
+    .data(data),
+    .enable(\$signal$3 ),
+    .rst(rst),
+    .word(word),
+    .write_address(address),
+    .write_enable(write_enable)
   );
   tiny_w4a4_main_pool_x x (
     ._clear(_clear),
@@ -7332,7 +7516,7 @@ module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, c
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [2:0] _08_;
+  wire [1:0] _08_;
   wire _09_;
   wire _10_;
   wire [1:0] _11_;
@@ -7347,7 +7531,7 @@ module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, c
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -7358,12 +7542,49 @@ module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, c
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[1:0] : ahead;
+  assign _11_ = step ? { _08_[0], following } : ahead;
   assign _02_ = _07_ ? 2'h2 : _11_;
   assign _12_ = step ? ahead[0] : following;
   assign _01_ = _07_ ? 1'h1 : _12_;
   assign _13_ = step ? following : value;
   assign _10_ = _07_ ? 1'h0 : _13_;
+endmodule
+
+module tiny_w4a4_main_pool_row(rst, enable, write_enable, _clear, data, write_address, word, clk);
+  input rst;
+  wire rst;
+  input enable;
+  wire enable;
+  input write_enable;
+  wire write_enable;
+  input _clear;
+  wire _clear;
+  input [7:0] data;
+  wire [7:0] data;
+  input [3:0] write_address;
+  wire [3:0] write_address;
+  output [7:0] word;
+  reg [7:0] word = 8'h00;
+  input clk;
+  wire clk;
+  wire [7:0] _0_;
+  wire [7:0] read__data;
+  (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
+  reg [7:0] row [9:0];
+  always @(posedge clk) begin
+    if (write_enable)
+      row[write_address] <= data;
+  end
+  reg [7:0] _3_;
+  always @(posedge clk) begin
+    if (enable) begin
+      _3_ <= row[write_address];
+    end
+  end
+  assign read__data = _3_;
+  always @(posedge clk)
+    word <= _0_;
+  assign _0_ = enable ? read__data : word;
 endmodule
 
 module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
@@ -7391,7 +7612,7 @@ module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [4:0] _08_;
+  wire [3:0] _08_;
   wire _09_;
   wire [3:0] _10_;
   wire [3:0] _11_;
@@ -7406,7 +7627,7 @@ module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -7417,7 +7638,7 @@ module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
   assign _02_ = _07_ ? 4'h2 : _11_;
   assign _12_ = step ? ahead : following;
   assign _01_ = _07_ ? 4'h1 : _12_;
@@ -7450,7 +7671,7 @@ module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
   wire _05_;
   wire _06_;
   wire _07_;
-  wire [4:0] _08_;
+  wire [3:0] _08_;
   wire _09_;
   wire [3:0] _10_;
   wire [3:0] _11_;
@@ -7465,7 +7686,7 @@ module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
   assign ends = _00_ ? _04_ : _05_;
   assign _06_ = step & last;
   assign _07_ = start | _06_;
-  assign _08_ = ahead + 1'h1;
+  assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
   always @(posedge clk)
     value <= _10_;
@@ -7476,7 +7697,7 @@ module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
   always @(posedge clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? _08_[3:0] : ahead;
+  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
   assign _02_ = _07_ ? 4'h2 : _11_;
   assign _12_ = step ? ahead : following;
   assign _01_ = _07_ ? 4'h1 : _12_;
@@ -7617,7 +7838,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2407$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3505$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2436$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3582$1 , targets, load__beat, load__word
 , clk);
   input rst;
   wire rst;
@@ -7637,8 +7858,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2407$27 ;
-  wire [1:0] \port$2407$27 ;
+  input [1:0] \port$2436$27 ;
+  wire [1:0] \port$2436$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7653,8 +7874,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3505$1 ;
-  wire [1:0] \port$3505$1 ;
+  output [1:0] \port$3582$1 ;
+  wire [1:0] \port$3582$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -7712,7 +7933,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2407$27 [0];
+  assign _18_ = loading | \port$2436$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -7760,8 +7981,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2407$27 (\port$2407$27 ),
-    .\port$3505$1 (\port$3505$1 ),
+    .\port$2436$27 (\port$2436$27 ),
+    .\port$3582$1 (\port$3582$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -7770,7 +7991,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign port__valid = arriving[2];
 endmodule
 
-module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_word, loaded, \port$3505$1 , targets, \beat$19 , \word$20 , clk);
+module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_word, loaded, \port$3582$1 , targets, \beat$19 , \word$20 , clk);
   input rst;
   wire rst;
   output read;
@@ -7779,14 +8000,14 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2407$27 ;
-  wire [1:0] \port$2407$27 ;
+  input [1:0] \port$2436$27 ;
+  wire [1:0] \port$2436$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3505$1 ;
-  wire [1:0] \port$3505$1 ;
+  output [1:0] \port$3582$1 ;
+  wire [1:0] \port$3582$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$19 ;
@@ -7835,8 +8056,8 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2407$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2407$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2436$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2436$27 [1] ? 2'h0 : 2'h2;
   assign _17_ = beat + 1'h1;
   assign _18_ = beat == last_beat;
   assign _19_ = word + 1'h1;
@@ -7847,7 +8068,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   assign _02_ = arriving_1[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2407$27 [0] & started;
+  assign _05_ = \port$2436$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -7871,7 +8092,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   assign _15_[2] = rst ? 1'h0 : _02_;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2407$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2436$27 [1], read };
   assign _23_ = _18_ ? _20_ : loaded;
   assign _24_ = read ? _23_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _24_;
@@ -7881,7 +8102,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   assign _27_ = _18_ ? 2'h0 : _17_[1:0];
   assign _28_ = read ? _27_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2407$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2436$27 [0];
   function [1:0] _71_;
     input [1:0] a;
     input [5:0] b;
@@ -7907,10 +8128,10 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2407$27 , last_w
   assign _15_[0] = rst ? 1'h0 : targets[0];
   assign \word$20  = { 13'h0000, arriving_2[7:5] };
   assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$3505$1  = arriving_2[2:1];
+  assign \port$3582$1  = arriving_2[2:1];
 endmodule
 
-module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$35 , done, error, error_step, error_code, busy, running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
+module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
 , load_enable, port__read, port__read_index, clk);
   input [5:0] port__write_index;
   wire [5:0] port__write_index;
@@ -7922,8 +8143,8 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire irq;
   input port__write;
   wire port__write;
-  input [2:0] \cause$35 ;
-  wire [2:0] \cause$35 ;
+  input [2:0] \cause$40 ;
+  wire [2:0] \cause$40 ;
   input done;
   wire done;
   input error;
@@ -7932,8 +8153,8 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire [15:0] error_step;
   input [3:0] error_code;
   wire [3:0] error_code;
-  input busy;
-  wire busy;
+  input \busy$37 ;
+  wire \busy$37 ;
   input [15:0] running_step;
   wire [15:0] running_step;
   output [31:0] word;
@@ -7987,14 +8208,14 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _022_;
   wire _023_;
   wire _024_;
-  wire [31:0] _025_;
-  wire [31:0] _026_;
-  wire [3:0] _027_;
+  wire _025_;
+  wire _026_;
+  wire [31:0] _027_;
   wire _028_;
   wire [31:0] _029_;
-  wire _030_;
-  wire _031_;
-  wire [31:0] _032_;
+  wire [3:0] _030_;
+  wire [31:0] _031_;
+  wire _032_;
   wire [31:0] _033_;
   wire [31:0] _034_;
   wire [31:0] _035_;
@@ -8003,7 +8224,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire [31:0] _038_;
   wire _039_;
   wire [31:0] _040_;
-  wire _041_;
+  wire [31:0] _041_;
   wire _042_;
   wire _043_;
   wire _044_;
@@ -8023,37 +8244,37 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _058_;
   wire _059_;
   wire _060_;
-  wire [31:0] _061_;
-  wire [3:0] _062_;
-  wire [15:0] _063_;
+  wire _061_;
+  wire _062_;
+  wire _063_;
   wire _064_;
-  wire [1:0] _065_;
-  wire _066_;
-  wire [31:0] _067_;
+  wire [31:0] _065_;
+  wire [3:0] _066_;
+  wire [15:0] _067_;
   wire _068_;
-  wire [3:0] _069_;
-  wire [31:0] _070_;
-  wire _071_;
+  wire _069_;
+  wire _070_;
+  wire [31:0] _071_;
   wire _072_;
-  wire _073_;
-  wire _074_;
-  wire [2:0] _075_;
+  wire [3:0] _073_;
+  wire [31:0] _074_;
+  wire _075_;
   wire _076_;
   wire _077_;
   wire _078_;
-  wire [4:0] _079_;
-  wire [31:0] _080_;
+  wire _079_;
+  wire [2:0] _080_;
   wire _081_;
-  wire [31:0] _082_;
-  wire [8:0] _083_;
-  wire _084_;
-  wire _085_;
+  wire _082_;
+  wire _083_;
+  wire [4:0] _084_;
+  wire [31:0] _085_;
   wire _086_;
   wire _087_;
-  wire _088_;
+  wire [31:0] _088_;
   wire _089_;
-  wire _090_;
-  wire _091_;
+  wire [1:0] _090_;
+  wire [8:0] _091_;
   wire _092_;
   wire _093_;
   wire _094_;
@@ -8128,52 +8349,63 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _163_;
   wire _164_;
   wire _165_;
-  wire [31:0] _166_;
-  wire [31:0] _167_;
+  wire _166_;
+  wire _167_;
   wire _168_;
   wire _169_;
   wire _170_;
-  wire _171_;
-  wire _172_;
+  wire [31:0] _171_;
+  wire [31:0] _172_;
   wire _173_;
-  wire [31:0] _174_;
-  wire [31:0] _175_;
-  wire [31:0] _176_;
-  wire [3:0] _177_;
-  wire [3:0] _178_;
-  wire [3:0] _179_;
-  wire [3:0] _180_;
-  wire [3:0] _181_;
-  wire _182_;
-  wire _183_;
-  wire _184_;
-  wire _185_;
-  wire _186_;
-  wire [23:0] _187_;
-  wire [7:0] _188_;
-  wire [7:0] _189_;
-  wire [7:0] _190_;
-  wire [7:0] _191_;
-  wire [7:0] _192_;
-  wire _193_;
-  wire _194_;
-  wire _195_;
-  wire _196_;
-  wire _197_;
-  wire [15:0] _198_;
-  wire [15:0] _199_;
-  wire [3:0] _200_;
-  wire [3:0] _201_;
-  wire [31:0] _202_;
+  wire _174_;
+  wire _175_;
+  wire _176_;
+  wire _177_;
+  wire _178_;
+  wire [31:0] _179_;
+  wire [31:0] _180_;
+  wire [31:0] _181_;
+  wire [3:0] _182_;
+  wire [3:0] _183_;
+  wire [3:0] _184_;
+  wire [3:0] _185_;
+  wire [3:0] _186_;
+  wire _187_;
+  wire _188_;
+  wire _189_;
+  wire _190_;
+  wire _191_;
+  wire [23:0] _192_;
+  wire [7:0] _193_;
+  wire [7:0] _194_;
+  wire [7:0] _195_;
+  wire [7:0] _196_;
+  wire [7:0] _197_;
+  wire _198_;
+  wire _199_;
+  wire _200_;
+  wire _201_;
+  wire _202_;
   wire _203_;
   wire _204_;
-  wire _205_;
+  wire [15:0] _205_;
+  wire [15:0] _206_;
+  wire [3:0] _207_;
+  wire [3:0] _208_;
+  wire [31:0] _209_;
+  wire _210_;
+  wire _211_;
+  wire _212_;
   reg [3:0] \$like  = 4'h0;
   reg \$signal  = 1'h0;
-  reg \$signal$32  = 1'h0;
-  reg \$signal$33  = 1'h0;
+  reg \$signal$15  = 1'h0;
+  reg \$signal$23  = 1'h0;
   reg \$signal$36  = 1'h0;
+  reg \$signal$38  = 1'h0;
+  reg \$signal$41  = 1'h0;
+  wire _busy;
   reg at_hand = 1'h0;
+  reg busy = 1'h0;
   reg [2:0] cause = 3'h0;
   reg [31:0] constant = 32'd0;
   wire [7:0] count;
@@ -8181,6 +8413,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   reg ended = 1'h0;
   reg finished = 1'h0;
   reg irq_enable = 1'h0;
+  reg noted = 1'h0;
   reg outside = 1'h0;
   reg [3:0] raised_code = 4'h0;
   reg [4:0] selects = 5'h00;
@@ -8189,152 +8422,154 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire starting;
   reg [15:0] step = 16'h0000;
   wire [31:0] value;
-  reg \word$25  = 1'h0;
+  reg \word$31  = 1'h0;
   reg written_control = 1'h0;
   reg written_error = 1'h0;
   reg written_load_address = 1'h0;
   reg written_load_data = 1'h0;
   reg written_program = 1'h0;
   assign _000_ = port__write_index == 2'h2;
-  assign _084_ = port__write & _000_;
-  assign _095_ = port__write_index == 3'h4;
-  assign _106_ = port__write & _095_;
-  assign _117_ = port__write_index == 3'h5;
-  assign _127_ = port__write & _117_;
-  assign _136_ = port__write_index == 3'h6;
-  assign _145_ = port__write & _136_;
-  assign _154_ = port__write_index == 3'h7;
-  assign _001_ = port__write & _154_;
-  assign _010_ = written_control & word[1];
-  assign _028_ = written_error | starting;
-  assign _039_ = ! \$like ;
-  assign _046_ = \$signal  & _039_;
-  assign _054_ = load_address_at >= 8'h95;
-  assign _065_ = \word$25  + 1'h1;
-  assign _083_ = load_address_at[7:0] + 1'h1;
-  assign _085_ = written_control & word[0];
-  assign _086_ = _085_ & busy;
-  assign _087_ = done | error;
-  assign _088_ = port__read_index >= 4'hf;
-  assign _089_ = port__read_index < 5'h16;
-  assign _090_ = _088_ & _089_;
-  assign _091_ = slot == port__read_index[2:0];
-  assign _092_ = port__read_index == 2'h2;
-  assign _093_ = port__read_index == 2'h3;
-  assign _094_ = port__read_index == 3'h4;
-  assign _096_ = port__read_index == 3'h5;
-  assign _097_ = port__read_index == 3'h6;
-  assign _098_ = ! port__read_index;
-  assign _099_ = port__read_index == 4'h8;
-  assign _100_ = port__read_index == 4'hd;
-  assign _101_ = | { _100_, _099_, _098_ };
-  assign _102_ = ! port__read_index;
-  assign _103_ = port__read_index == 4'ha;
-  assign _104_ = port__read_index == 4'hb;
-  assign _105_ = | { _104_, _103_, _102_ };
-  assign _107_ = ! port__read_index;
-  assign _108_ = port__read_index == 4'h9;
-  assign _109_ = port__read_index == 4'hc;
-  assign _110_ = port__read_index == 4'hd;
-  assign _111_ = | { _110_, _109_, _108_, _107_ };
-  assign _112_ = port__read_index == 4'hb;
-  assign _113_ = port__read_index == 4'hc;
-  assign _114_ = | { _113_, _112_ };
-  assign _115_ = ! port__read_index;
-  assign _116_ = port__read_index == 4'hc;
-  assign _118_ = port__read_index == 4'hd;
-  assign _119_ = | { _118_, _116_, _115_ };
-  assign _120_ = ! port__read_index;
-  assign _121_ = ! port__read_index;
-  assign _122_ = port__read_index == 4'h8;
-  assign _123_ = port__read_index == 4'he;
-  assign _124_ = | { _123_, _122_, _121_ };
-  assign _125_ = port__read_index == 4'h8;
-  assign _126_ = port__read_index == 4'hd;
-  assign _128_ = | { _126_, _125_ };
-  assign _129_ = port__read_index == 4'h8;
-  assign _130_ = port__read_index == 4'ha;
-  assign _131_ = port__read_index == 4'hc;
-  assign _132_ = | { _131_, _130_, _129_ };
-  assign _133_ = port__read_index == 4'h9;
-  assign _134_ = ! port__read_index;
+  assign _089_ = port__write & _000_;
+  assign _099_ = port__write_index == 3'h4;
+  assign _110_ = port__write & _099_;
+  assign _121_ = port__write_index == 3'h5;
+  assign _131_ = port__write & _121_;
+  assign _140_ = port__write_index == 3'h6;
+  assign _150_ = port__write & _140_;
+  assign _158_ = port__write_index == 3'h7;
+  assign _001_ = port__write & _158_;
+  assign _009_ = port__write_index == 2'h2;
+  assign _019_ = port__write & _009_;
+  assign _028_ = _019_ & port__write_data[0];
+  assign _039_ = written_control & word[1];
+  assign _053_ = ~ noted;
+  assign _064_ = \$signal$23  & _053_;
+  assign _075_ = written_error | start;
+  assign _086_ = load_address_at >= 8'h95;
+  assign _090_ = \word$31  + 1'h1;
+  assign _091_ = load_address_at[7:0] + 1'h1;
+  assign _092_ = \$signal$15  & _busy;
+  assign _093_ = \$signal  | busy;
+  assign _094_ = port__read_index >= 4'hf;
+  assign _095_ = port__read_index < 5'h16;
+  assign _096_ = _094_ & _095_;
+  assign _097_ = slot == port__read_index[2:0];
+  assign _098_ = port__read_index == 2'h2;
+  assign _100_ = port__read_index == 2'h3;
+  assign _101_ = port__read_index == 3'h4;
+  assign _102_ = port__read_index == 3'h5;
+  assign _103_ = port__read_index == 3'h6;
+  assign _104_ = ! port__read_index;
+  assign _105_ = port__read_index == 4'h8;
+  assign _106_ = port__read_index == 4'hd;
+  assign _107_ = | { _106_, _105_, _104_ };
+  assign _108_ = ! port__read_index;
+  assign _109_ = port__read_index == 4'ha;
+  assign _111_ = port__read_index == 4'hb;
+  assign _112_ = | { _111_, _109_, _108_ };
+  assign _113_ = ! port__read_index;
+  assign _114_ = port__read_index == 4'h9;
+  assign _115_ = port__read_index == 4'hc;
+  assign _116_ = port__read_index == 4'hd;
+  assign _117_ = | { _116_, _115_, _114_, _113_ };
+  assign _118_ = port__read_index == 4'hb;
+  assign _119_ = port__read_index == 4'hc;
+  assign _120_ = | { _119_, _118_ };
+  assign _122_ = ! port__read_index;
+  assign _123_ = port__read_index == 4'hc;
+  assign _124_ = port__read_index == 4'hd;
+  assign _125_ = | { _124_, _123_, _122_ };
+  assign _126_ = ! port__read_index;
+  assign _127_ = ! port__read_index;
+  assign _128_ = port__read_index == 4'h8;
+  assign _129_ = port__read_index == 4'he;
+  assign _130_ = | { _129_, _128_, _127_ };
+  assign _132_ = port__read_index == 4'h8;
+  assign _133_ = port__read_index == 4'hd;
+  assign _134_ = | { _133_, _132_ };
   assign _135_ = port__read_index == 4'h8;
-  assign _137_ = | { _135_, _134_ };
-  assign _138_ = ! port__read_index;
-  assign _139_ = port__read_index == 4'h8;
-  assign _140_ = | { _139_, _138_ };
+  assign _136_ = port__read_index == 4'ha;
+  assign _137_ = port__read_index == 4'hc;
+  assign _138_ = | { _137_, _136_, _135_ };
+  assign _139_ = port__read_index == 4'h9;
   assign _141_ = ! port__read_index;
   assign _142_ = port__read_index == 4'h8;
   assign _143_ = | { _142_, _141_ };
-  assign _144_ = port__read_index == 4'h8;
-  assign _146_ = port__read_index == 1'h1;
-  assign _147_ = port__read_index == 4'h8;
-  assign _148_ = | { _147_, _146_ };
-  assign _149_ = port__read_index == 4'h8;
-  assign _150_ = port__read_index == 4'hb;
-  assign _151_ = ! port__read_index;
-  assign _152_ = port__read_index == 4'h8;
-  assign _153_ = port__read_index == 4'h9;
-  assign _155_ = port__read_index == 4'ha;
+  assign _144_ = ! port__read_index;
+  assign _145_ = port__read_index == 4'h8;
+  assign _146_ = | { _145_, _144_ };
+  assign _147_ = ! port__read_index;
+  assign _148_ = port__read_index == 4'h8;
+  assign _149_ = | { _148_, _147_ };
+  assign _151_ = port__read_index == 4'h8;
+  assign _152_ = port__read_index == 1'h1;
+  assign _153_ = port__read_index == 4'h8;
+  assign _154_ = | { _153_, _152_ };
+  assign _155_ = port__read_index == 4'h8;
   assign _156_ = port__read_index == 4'hb;
-  assign _157_ = | { _156_, _155_, _153_, _152_, _151_ };
-  assign _158_ = ! port__read_index;
-  assign _159_ = ! port__read_index;
-  assign _160_ = port__read_index == 4'h8;
-  assign _161_ = | { _160_, _159_ };
-  assign _162_ = ! port__read_index;
-  assign _002_ = port__read_index == 4'h8;
-  assign _003_ = port__read_index == 4'ha;
-  assign _004_ = ! port__read_index;
-  assign _005_ = port__read_index == 4'h8;
-  assign _006_ = | { _005_, _004_ };
-  assign _007_ = ! port__read_index;
-  assign _008_ = port__read_index == 4'h8;
-  assign _009_ = | { _008_, _007_ };
-  assign _011_ = port__read_index == 4'h8;
-  assign _012_ = port__read_index == 4'h9;
-  assign _013_ = | { _012_, _011_ };
-  assign _014_ = port__read_index == 4'h8;
-  assign _015_ = ! port__read_index;
-  assign _016_ = port__read_index == 4'h8;
-  assign _017_ = | { _016_, _015_ };
-  assign _018_ = ! port__read_index;
-  assign _019_ = port__read & \$signal$36 ;
-  assign _020_ = ~ port__read_done;
-  assign _021_ = _019_ & _020_;
-  assign _022_ = ~ counter;
-  assign _023_ = at_hand & settled;
-  assign _024_ = _022_ | _023_;
-  assign _025_ = counter ? value : 32'd0;
-  assign _026_ = constant | _025_;
-  assign _027_ = selects[0] ? { irq_enable, logits, 2'h0 } : 4'h0;
-  assign _029_ = _026_ | { 28'h0000000, _027_ };
-  assign _030_ = busy | \$signal ;
-  assign _031_ = | \$like ;
-  assign _032_ = selects[1] ? { running_step, 13'h0000, _031_, finished, _030_ } : 32'd0;
-  assign _033_ = _029_ | _032_;
-  assign _034_ = selects[2] ? { step, 12'h000, \$like  } : 32'd0;
-  assign _035_ = _033_ | _034_;
-  assign _036_ = selects[3] ? \program  : 32'd0;
-  assign _037_ = _035_ | _036_;
-  assign _038_ = selects[4] ? load_address_at : 32'd0;
-  assign _040_ = _037_ | _038_;
-  assign _041_ = written_control & word[0];
-  assign _042_ = ~ busy;
-  assign starting = _041_ & _042_;
+  assign _157_ = ! port__read_index;
+  assign _159_ = port__read_index == 4'h8;
+  assign _160_ = port__read_index == 4'h9;
+  assign _161_ = port__read_index == 4'ha;
+  assign _162_ = port__read_index == 4'hb;
+  assign _163_ = | { _162_, _161_, _160_, _159_, _157_ };
+  assign _164_ = ! port__read_index;
+  assign _165_ = ! port__read_index;
+  assign _166_ = port__read_index == 4'h8;
+  assign _167_ = | { _166_, _165_ };
+  assign _002_ = ! port__read_index;
+  assign _003_ = port__read_index == 4'h8;
+  assign _004_ = port__read_index == 4'ha;
+  assign _005_ = ! port__read_index;
+  assign _006_ = port__read_index == 4'h8;
+  assign _007_ = | { _006_, _005_ };
+  assign _008_ = ! port__read_index;
+  assign _010_ = port__read_index == 4'h8;
+  assign _011_ = | { _010_, _008_ };
+  assign _012_ = port__read_index == 4'h8;
+  assign _013_ = port__read_index == 4'h9;
+  assign _014_ = | { _013_, _012_ };
+  assign _015_ = port__read_index == 4'h8;
+  assign _016_ = ! port__read_index;
+  assign _017_ = port__read_index == 4'h8;
+  assign _018_ = | { _017_, _016_ };
+  assign _020_ = ! port__read_index;
+  assign _021_ = port__read & \$signal$41 ;
+  assign _022_ = ~ port__read_done;
+  assign _023_ = _021_ & _022_;
+  assign _024_ = ~ counter;
+  assign _025_ = at_hand & settled;
+  assign _026_ = _024_ | _025_;
+  assign _027_ = counter ? value : 32'd0;
+  assign _029_ = constant | _027_;
+  assign _030_ = selects[0] ? { irq_enable, logits, 2'h0 } : 4'h0;
+  assign _031_ = _029_ | { 28'h0000000, _030_ };
+  assign _032_ = _busy | \$signal$23 ;
+  assign _033_ = selects[1] ? { running_step, 13'h0000, noted, finished, _032_ } : 32'd0;
+  assign _034_ = _031_ | _033_;
+  assign _035_ = selects[2] ? { step, 12'h000, \$like  } : 32'd0;
+  assign _036_ = _034_ | _035_;
+  assign _037_ = selects[3] ? \program  : 32'd0;
+  assign _038_ = _036_ | _037_;
+  assign _040_ = selects[4] ? load_address_at : 32'd0;
+  assign _041_ = _038_ | _040_;
+  assign _042_ = \busy$37  | \$signal ;
+  assign _busy = _042_ | busy;
+  assign _043_ = ~ _busy;
+  assign starting = \$signal$15  & _043_;
   assign irq = irq_enable & ended;
-  assign _043_ = ! cause;
-  assign count[0] = \$signal$33  & _043_;
-  assign _044_ = cause == 1'h1;
-  assign count[1] = \$signal$33  & _044_;
-  assign _045_ = cause == 2'h2;
-  assign count[2] = \$signal$33  & _045_;
+  assign _044_ = ! cause;
+  assign count[0] = \$signal$38  & _044_;
+  assign _045_ = cause == 1'h1;
+  assign count[1] = \$signal$38  & _045_;
+  assign _046_ = cause == 2'h2;
+  assign count[2] = \$signal$38  & _046_;
   assign _047_ = cause == 2'h3;
-  assign count[3] = \$signal$33  & _047_;
+  assign count[3] = \$signal$38  & _047_;
   assign _048_ = cause == 3'h4;
-  assign count[4] = \$signal$33  & _048_;
+  assign count[4] = \$signal$38  & _048_;
   assign _049_ = cause == 3'h5;
-  assign count[5] = \$signal$33  & _049_;
+  assign count[5] = \$signal$38  & _049_;
   always @(posedge clk)
     word <= _050_;
   always @(posedge clk)
@@ -8342,184 +8577,198 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   always @(posedge clk)
     written_error <= _052_;
   always @(posedge clk)
-    written_program <= _053_;
+    written_program <= _054_;
   always @(posedge clk)
     written_load_address <= _055_;
   always @(posedge clk)
     written_load_data <= _056_;
   always @(posedge clk)
-    start <= _057_;
+    \$signal  <= _057_;
   always @(posedge clk)
-    abort <= _058_;
+    busy <= _058_;
   always @(posedge clk)
-    irq_enable <= _059_;
+    \$signal$15  <= _059_;
   always @(posedge clk)
-    logits <= _060_;
+    start <= _060_;
   always @(posedge clk)
-    \program  <= _061_;
+    abort <= _061_;
   always @(posedge clk)
-    \$like  <= _062_;
+    irq_enable <= _062_;
   always @(posedge clk)
-    step <= _063_;
+    logits <= _063_;
   always @(posedge clk)
-    \$signal  <= _064_;
+    \program  <= _065_;
   always @(posedge clk)
-    outside <= _066_;
+    \$like  <= _066_;
   always @(posedge clk)
-    load_address_at <= _067_;
+    step <= _067_;
   always @(posedge clk)
-    \word$25  <= _068_;
+    noted <= _068_;
   always @(posedge clk)
-    raised_code <= _069_;
+    \$signal$23  <= _069_;
   always @(posedge clk)
-    lower <= _070_;
+    outside <= _070_;
   always @(posedge clk)
-    finished <= _071_;
+    load_address_at <= _071_;
   always @(posedge clk)
-    ended <= _072_;
+    \word$31  <= _072_;
   always @(posedge clk)
-    \$signal$32  <= _073_;
+    raised_code <= _073_;
   always @(posedge clk)
-    \$signal$33  <= _074_;
+    lower <= _074_;
   always @(posedge clk)
-    cause <= _075_;
+    finished <= _076_;
   always @(posedge clk)
-    \$signal$36  <= _076_;
+    ended <= _077_;
   always @(posedge clk)
-    counter <= _077_;
+    \$signal$36  <= _078_;
   always @(posedge clk)
-    at_hand <= _078_;
+    \$signal$38  <= _079_;
   always @(posedge clk)
-    selects <= _079_;
+    cause <= _080_;
   always @(posedge clk)
-    constant <= { 1'h0, _080_[30:13], 1'h0, _080_[11:9], 1'h0, _080_[7:0] };
+    \$signal$41  <= _081_;
   always @(posedge clk)
-    port__read_done <= _081_;
+    counter <= _082_;
   always @(posedge clk)
-    port__read_data <= _082_;
-  assign _163_ = \word$25  ? 1'h1 : 1'h0;
-  assign _164_ = outside ? 1'h0 : _163_;
-  assign _165_ = busy ? 1'h0 : _164_;
-  assign load_enable = written_load_data ? _165_ : 1'h0;
-  assign _166_ = _024_ ? _040_ : port__read_data;
-  assign _167_ = _021_ ? _166_ : port__read_data;
-  assign _082_ = rst ? 32'd0 : _167_;
-  assign _168_ = _024_ ? 1'h1 : 1'h0;
-  assign _169_ = _021_ ? _168_ : 1'h0;
-  assign _081_ = rst ? 1'h0 : _169_;
-  assign _080_[29] = rst ? 1'h0 : _017_;
-  assign _080_[28] = rst ? 1'h0 : _014_;
-  assign _080_[27] = rst ? 1'h0 : _013_;
-  assign _080_[26] = rst ? 1'h0 : _009_;
-  assign _080_[25] = rst ? 1'h0 : _006_;
-  assign _080_[24] = rst ? 1'h0 : _003_;
-  assign _080_[23] = rst ? 1'h0 : _002_;
-  assign _080_[22] = rst ? 1'h0 : _162_;
-  assign _080_[21] = rst ? 1'h0 : _161_;
-  assign _080_[20] = rst ? 1'h0 : _158_;
-  assign _080_[19] = rst ? 1'h0 : _157_;
-  assign _080_[18] = rst ? 1'h0 : _150_;
-  assign _080_[17] = rst ? 1'h0 : _149_;
-  assign _080_[16] = rst ? 1'h0 : _148_;
-  assign _080_[15] = rst ? 1'h0 : _144_;
-  assign _080_[14] = rst ? 1'h0 : _143_;
-  assign _080_[13] = rst ? 1'h0 : _140_;
-  assign _080_[11] = rst ? 1'h0 : _137_;
-  assign _080_[10] = rst ? 1'h0 : _133_;
-  assign _080_[9] = rst ? 1'h0 : _132_;
-  assign _080_[7] = rst ? 1'h0 : _128_;
-  assign _080_[6] = rst ? 1'h0 : _124_;
-  assign _080_[5] = rst ? 1'h0 : _120_;
-  assign _080_[4] = rst ? 1'h0 : _119_;
-  assign _080_[3] = rst ? 1'h0 : _114_;
-  assign _080_[2] = rst ? 1'h0 : _111_;
-  assign _080_[1] = rst ? 1'h0 : _105_;
-  assign _080_[0] = rst ? 1'h0 : _101_;
-  assign _080_[30] = rst ? 1'h0 : _018_;
-  assign _079_[4] = rst ? 1'h0 : _097_;
-  assign _079_[2] = rst ? 1'h0 : _094_;
-  assign _079_[1] = rst ? 1'h0 : _093_;
-  assign _079_[0] = rst ? 1'h0 : _092_;
-  assign _079_[3] = rst ? 1'h0 : _096_;
-  assign _078_ = rst ? 1'h0 : _091_;
-  assign _077_ = rst ? 1'h0 : _090_;
-  assign _076_ = rst ? 1'h0 : port__read;
-  assign _075_ = rst ? 3'h0 : \cause$35 ;
-  assign _074_ = rst ? 1'h0 : \$signal$32 ;
-  assign _073_ = rst ? 1'h0 : busy;
-  assign _170_ = _087_ ? 1'h1 : ended;
-  assign _171_ = starting ? 1'h0 : _170_;
-  assign _072_ = rst ? 1'h0 : _171_;
-  assign _172_ = _087_ ? done : finished;
-  assign _173_ = starting ? 1'h0 : _172_;
-  assign _071_ = rst ? 1'h0 : _173_;
-  assign _174_ = outside ? lower : word;
-  assign _175_ = busy ? lower : _174_;
-  assign _176_ = written_load_data ? _175_ : lower;
-  assign _070_ = rst ? 32'd0 : _176_;
-  assign _177_ = outside ? 4'hd : raised_code;
-  assign _178_ = busy ? 4'hc : _177_;
-  assign _179_ = written_load_data ? _178_ : raised_code;
-  assign _180_ = _086_ ? 4'hb : _179_;
-  assign _181_ = error ? error_code : _180_;
-  assign _069_ = rst ? 4'h0 : _181_;
-  assign _182_ = written_load_address ? 1'h0 : \word$25 ;
-  assign _183_ = \word$25  ? 1'h0 : _065_[0];
-  assign _184_ = outside ? _182_ : _183_;
-  assign _185_ = busy ? _182_ : _184_;
-  assign _186_ = written_load_data ? _185_ : _182_;
-  assign _068_ = rst ? 1'h0 : _186_;
-  assign _187_ = written_load_address ? word[31:8] : load_address_at[31:8];
-  assign _067_[31:8] = rst ? 24'h000000 : _187_;
-  assign _188_ = written_load_address ? word[7:0] : load_address_at[7:0];
-  assign _189_ = \word$25  ? _083_[7:0] : _188_;
-  assign _190_ = outside ? _188_ : _189_;
-  assign _191_ = busy ? _188_ : _190_;
-  assign _192_ = written_load_data ? _191_ : _188_;
-  assign _067_[7:0] = rst ? 8'h00 : _192_;
-  assign _066_ = rst ? 1'h0 : _054_;
-  assign _193_ = outside ? 1'h1 : 1'h0;
-  assign _194_ = busy ? 1'h1 : _193_;
-  assign _195_ = written_load_data ? _194_ : 1'h0;
-  assign _196_ = _086_ ? 1'h1 : _195_;
-  assign _197_ = error ? 1'h1 : _196_;
-  assign _064_ = rst ? 1'h0 : _197_;
-  assign _198_ = _046_ ? error_step : step;
-  assign _199_ = _028_ ? 16'h0000 : _198_;
-  assign _063_ = rst ? 16'h0000 : _199_;
-  assign _200_ = _046_ ? raised_code : \$like ;
-  assign _201_ = _028_ ? 4'h0 : _200_;
-  assign _062_ = rst ? 4'h0 : _201_;
-  assign _202_ = written_program ? word : \program ;
-  assign _061_ = rst ? 32'd0 : _202_;
-  assign _203_ = busy ? logits : word[2];
-  assign _204_ = written_control ? _203_ : logits;
-  assign _060_ = rst ? 1'h0 : _204_;
-  assign _205_ = written_control ? word[3] : irq_enable;
-  assign _059_ = rst ? 1'h0 : _205_;
-  assign _058_ = rst ? 1'h0 : _010_;
-  assign _057_ = rst ? 1'h0 : starting;
+    at_hand <= _083_;
+  always @(posedge clk)
+    selects <= _084_;
+  always @(posedge clk)
+    constant <= { 1'h0, _085_[30:13], 1'h0, _085_[11:9], 1'h0, _085_[7:0] };
+  always @(posedge clk)
+    port__read_done <= _087_;
+  always @(posedge clk)
+    port__read_data <= _088_;
+  assign _168_ = \word$31  ? 1'h1 : 1'h0;
+  assign _169_ = outside ? 1'h0 : _168_;
+  assign _170_ = _busy ? 1'h0 : _169_;
+  assign load_enable = written_load_data ? _170_ : 1'h0;
+  assign _171_ = _026_ ? _041_ : port__read_data;
+  assign _172_ = _023_ ? _171_ : port__read_data;
+  assign _088_ = rst ? 32'd0 : _172_;
+  assign _173_ = _026_ ? 1'h1 : 1'h0;
+  assign _174_ = _023_ ? _173_ : 1'h0;
+  assign _087_ = rst ? 1'h0 : _174_;
+  assign _085_[29] = rst ? 1'h0 : _018_;
+  assign _085_[28] = rst ? 1'h0 : _015_;
+  assign _085_[27] = rst ? 1'h0 : _014_;
+  assign _085_[26] = rst ? 1'h0 : _011_;
+  assign _085_[25] = rst ? 1'h0 : _007_;
+  assign _085_[24] = rst ? 1'h0 : _004_;
+  assign _085_[23] = rst ? 1'h0 : _003_;
+  assign _085_[22] = rst ? 1'h0 : _002_;
+  assign _085_[21] = rst ? 1'h0 : _167_;
+  assign _085_[20] = rst ? 1'h0 : _164_;
+  assign _085_[19] = rst ? 1'h0 : _163_;
+  assign _085_[18] = rst ? 1'h0 : _156_;
+  assign _085_[17] = rst ? 1'h0 : _155_;
+  assign _085_[16] = rst ? 1'h0 : _154_;
+  assign _085_[15] = rst ? 1'h0 : _151_;
+  assign _085_[14] = rst ? 1'h0 : _149_;
+  assign _085_[13] = rst ? 1'h0 : _146_;
+  assign _085_[11] = rst ? 1'h0 : _143_;
+  assign _085_[10] = rst ? 1'h0 : _139_;
+  assign _085_[9] = rst ? 1'h0 : _138_;
+  assign _085_[7] = rst ? 1'h0 : _134_;
+  assign _085_[6] = rst ? 1'h0 : _130_;
+  assign _085_[5] = rst ? 1'h0 : _126_;
+  assign _085_[4] = rst ? 1'h0 : _125_;
+  assign _085_[3] = rst ? 1'h0 : _120_;
+  assign _085_[2] = rst ? 1'h0 : _117_;
+  assign _085_[1] = rst ? 1'h0 : _112_;
+  assign _085_[0] = rst ? 1'h0 : _107_;
+  assign _085_[30] = rst ? 1'h0 : _020_;
+  assign _084_[4] = rst ? 1'h0 : _103_;
+  assign _084_[2] = rst ? 1'h0 : _101_;
+  assign _084_[1] = rst ? 1'h0 : _100_;
+  assign _084_[0] = rst ? 1'h0 : _098_;
+  assign _084_[3] = rst ? 1'h0 : _102_;
+  assign _083_ = rst ? 1'h0 : _097_;
+  assign _082_ = rst ? 1'h0 : _096_;
+  assign _081_ = rst ? 1'h0 : port__read;
+  assign _080_ = rst ? 3'h0 : \cause$40 ;
+  assign _079_ = rst ? 1'h0 : \$signal$36 ;
+  assign _078_ = rst ? 1'h0 : \busy$37 ;
+  assign _175_ = _093_ ? 1'h1 : ended;
+  assign _176_ = start ? 1'h0 : _175_;
+  assign _077_ = rst ? 1'h0 : _176_;
+  assign _177_ = _093_ ? \$signal  : finished;
+  assign _178_ = start ? 1'h0 : _177_;
+  assign _076_ = rst ? 1'h0 : _178_;
+  assign _179_ = outside ? lower : word;
+  assign _180_ = _busy ? lower : _179_;
+  assign _181_ = written_load_data ? _180_ : lower;
+  assign _074_ = rst ? 32'd0 : _181_;
+  assign _182_ = outside ? 4'hd : raised_code;
+  assign _183_ = _busy ? 4'hc : _182_;
+  assign _184_ = written_load_data ? _183_ : raised_code;
+  assign _185_ = _092_ ? 4'hb : _184_;
+  assign _186_ = error ? error_code : _185_;
+  assign _073_ = rst ? 4'h0 : _186_;
+  assign _187_ = written_load_address ? 1'h0 : \word$31 ;
+  assign _188_ = \word$31  ? 1'h0 : _090_[0];
+  assign _189_ = outside ? _187_ : _188_;
+  assign _190_ = _busy ? _187_ : _189_;
+  assign _191_ = written_load_data ? _190_ : _187_;
+  assign _072_ = rst ? 1'h0 : _191_;
+  assign _192_ = written_load_address ? word[31:8] : load_address_at[31:8];
+  assign _071_[31:8] = rst ? 24'h000000 : _192_;
+  assign _193_ = written_load_address ? word[7:0] : load_address_at[7:0];
+  assign _194_ = \word$31  ? _091_[7:0] : _193_;
+  assign _195_ = outside ? _193_ : _194_;
+  assign _196_ = _busy ? _193_ : _195_;
+  assign _197_ = written_load_data ? _196_ : _193_;
+  assign _071_[7:0] = rst ? 8'h00 : _197_;
+  assign _070_ = rst ? 1'h0 : _086_;
+  assign _198_ = outside ? 1'h1 : 1'h0;
+  assign _199_ = _busy ? 1'h1 : _198_;
+  assign _200_ = written_load_data ? _199_ : 1'h0;
+  assign _201_ = _092_ ? 1'h1 : _200_;
+  assign _202_ = error ? 1'h1 : _201_;
+  assign _069_ = rst ? 1'h0 : _202_;
+  assign _203_ = _064_ ? 1'h1 : noted;
+  assign _204_ = _075_ ? 1'h0 : _203_;
+  assign _068_ = rst ? 1'h0 : _204_;
+  assign _205_ = _064_ ? error_step : step;
+  assign _206_ = _075_ ? 16'h0000 : _205_;
+  assign _067_ = rst ? 16'h0000 : _206_;
+  assign _207_ = _064_ ? raised_code : \$like ;
+  assign _208_ = _075_ ? 4'h0 : _207_;
+  assign _066_ = rst ? 4'h0 : _208_;
+  assign _209_ = written_program ? word : \program ;
+  assign _065_ = rst ? 32'd0 : _209_;
+  assign _210_ = _busy ? logits : word[2];
+  assign _211_ = written_control ? _210_ : logits;
+  assign _063_ = rst ? 1'h0 : _211_;
+  assign _212_ = written_control ? word[3] : irq_enable;
+  assign _062_ = rst ? 1'h0 : _212_;
+  assign _061_ = rst ? 1'h0 : _039_;
+  assign _060_ = rst ? 1'h0 : starting;
+  assign _059_ = rst ? 1'h0 : _028_;
+  assign _058_ = rst ? 1'h0 : error;
+  assign _057_ = rst ? 1'h0 : done;
   assign _056_ = rst ? 1'h0 : _001_;
-  assign _055_ = rst ? 1'h0 : _145_;
-  assign _053_ = rst ? 1'h0 : _127_;
-  assign _052_ = rst ? 1'h0 : _106_;
-  assign _051_ = rst ? 1'h0 : _084_;
+  assign _055_ = rst ? 1'h0 : _150_;
+  assign _054_ = rst ? 1'h0 : _131_;
+  assign _052_ = rst ? 1'h0 : _110_;
+  assign _051_ = rst ? 1'h0 : _089_;
   assign _050_ = rst ? 32'd0 : port__write_data;
   tiny_w4a4_registers_counters counters (
     .clear(start),
     .clk(clk),
-    .count({ \$signal$33 , 1'h0, count[5:0] }),
+    .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2522$0 (value[31:4]),
+    .\port$2559$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
   );
-  assign { _080_[31], _080_[12], _080_[8] } = 3'h0;
-  assign count[7:6] = { \$signal$33 , 1'h0 };
+  assign { _085_[31], _085_[12], _085_[8] } = 3'h0;
+  assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2522$0 , low, clk);
+module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2559$0 , low, clk);
   input rst;
   wire rst;
   output settled;
@@ -8530,8 +8779,8 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2522
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2522$0 ;
-  reg [27:0] \port$2522$0  = 28'h0000000;
+  output [27:0] \port$2559$0 ;
+  reg [27:0] \port$2559$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -8704,14 +8953,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2522
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2522$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2559$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2522$0  <= _028_;
+    \port$2559$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -8831,7 +9080,7 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2522
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2407$27 
+module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2436$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input rst;
   wire rst;
@@ -8873,8 +9122,8 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2407$27 ;
-  wire [1:0] \port$2407$27 ;
+  output [1:0] \port$2436$27 ;
+  wire [1:0] \port$2436$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9584,7 +9833,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2407$27 (\port$2407$27 ),
+    .\port$2436$27 (\port$2436$27 ),
     .rst(rst),
     .step(\step$55 ),
     .stop(stop),
@@ -9592,7 +9841,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2407$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2436$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input rst;
   wire rst;
   input stop;
@@ -9603,8 +9852,8 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2407$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2407$27 ;
-  wire [1:0] \port$2407$27 ;
+  output [1:0] \port$2436$27 ;
+  wire [1:0] \port$2436$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10418,7 +10667,7 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2407$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2407$27  = operation[28:27];
+  assign \port$2436$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
