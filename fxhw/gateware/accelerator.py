@@ -17,6 +17,7 @@ from .onchip_features import OnchipFeatures
 from .onchip_parameters import OnchipParameters
 from .register_file import RegisterFile
 from .sequencer import Sequencer
+from .stream import StreamFork
 
 __all__ = ["ADDRESS_BITS", "Accelerator"]
 
@@ -188,11 +189,16 @@ class Accelerator(wiring.Component):
     def _connect_image(self, m):
         """The image, from its pins through its intake and the first convolution."""
         sequencer, intake, front = self._sequencer, self._intake, self._front
-        wiring.connect(m, intake.o, front.i)
+        # Between what tells the image's end and what tells the end of a row of it.
+        stage = ResetInserter(self._clear)(StreamFork(intake.o.payload.shape(), 1))
+        m.submodules.intake_stage = stage
+        wiring.connect(m, intake.o, stage.i)
+        wiring.connect(m, stage.o[0], front.i)
         words = self._trim_front(m)
         wiring.connect(m, words, self._main.front)
         self._feed_intake(m, intake)
         m.d.comb += [
+            stage.enable.eq(1),
             intake.start.eq(sequencer.front_start),
             intake.row.eq(sequencer.front.conv.row_words),
             intake.height.eq(sequencer.front.conv.height),
@@ -214,8 +220,8 @@ class Accelerator(wiring.Component):
             intake.i.payload.last.eq(self.s_axis_tlast),
             self.s_axis_tready.eq(intake.i.ready),
             intake.drop.eq(self._sequencer.error),
+            intake.cancel.eq(self._registers.abort),
         ]
-        m.d.sync += intake.cancel.eq(self._registers.abort)
 
     def _connect_mask(self, m):
         """The mask's pins."""

@@ -100,24 +100,27 @@ class ImageReader(wiring.Component):
             self.fault.eq(bursts.fault),
             self.idle.eq(bursts.idle),
         ]
+        m.submodules.column = column = LapCounter(self._max_row)
+        m.submodules.line = line = LapCounter(self._max_height)
         # What takes the bytes looks at the mark, which comes from two counters.
         m.submodules.stage = stage = ResetInserter(self.cancel)(StreamFork(ImageBeat, 1))
         wiring.connect(m, stage.o[0], wiring.flipped(self.o))
+        # A row ends a cycle late, and one of a single byte waits for that.
+        single, waits = Signal(), Signal()
+        m.d.sync += [single.eq(self.row == 1), line.step.eq(column.step & column.last)]
         m.d.comb += [
             stage.enable.eq(1),
-            stage.i.valid.eq(unpacker.o.valid),
+            waits.eq(single & line.step),
+            stage.i.valid.eq(unpacker.o.valid & ~waits),
             stage.i.payload.data.eq(unpacker.o.payload),
-            unpacker.o.ready.eq(stage.i.ready),
+            unpacker.o.ready.eq(stage.i.ready & ~waits),
         ]
-        m.submodules.column = column = LapCounter(self._max_row)
-        m.submodules.line = line = LapCounter(self._max_height)
         m.d.comb += [
             column.count.eq(self.row),
             column.start.eq(self.start),
             column.step.eq(unpacker.o.valid & unpacker.o.ready),
             line.count.eq(self.height),
             line.start.eq(self.start),
-            line.step.eq(column.step & column.last),
             stage.i.payload.last.eq(column.last & line.last),
         ]
         return m

@@ -160,7 +160,7 @@ class MaxPool(wiring.Component):
         m.submodules.row = row = RegisteredMemory(
             self._max_row_words,
             self._lanes * self._code_bits,
-            "row",
+            "words",
             self._target,
             lut_ram=self._lut_ram,
         )

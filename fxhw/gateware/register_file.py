@@ -132,7 +132,8 @@ class RegisterFile(wiring.Component):
             m.d.sync += [finished.eq(0), ended.eq(0)]
         with m.Elif(done | error):
             m.d.sync += [finished.eq(done), ended.eq(1)]
-        m.d.comb += self.irq.eq(irq_enable & ended)
+        # That of the run before must not be taken for this one's.
+        m.d.comb += self.irq.eq(irq_enable & ended & ~self.start)
 
         values = {
             "CONTROL": Cat(C(0, 2), self.logits, irq_enable),

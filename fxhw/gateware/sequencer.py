@@ -126,8 +126,12 @@ class Sequencer(wiring.Component):
         running = Signal()
         front, conv = Signal(), Signal()
         again = (place == 3) if design.external else 0
+        # Known from a register, as hundreds wait for it; a step is prepared for longer than that.
+        waits = Signal()
         m.d.sync += [
             running.eq(self.layer_running | launching),
+            # A further strip's first convolution waits for the one before to be done.
+            waits.eq((conv & running) | (front & again & (running | self.front_running))),
             front.eq(check.kind == Kind.FRONT),
             conv.eq(check.kind == Kind.CONV),
         ]
@@ -153,17 +157,15 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                # A further strip's first convolution waits for the one before to be done.
-                busy = (conv & running) | (front & again & (running | self.front_running))
-                with m.If(front & ~busy):
+                with m.If(front & ~waits):
                     m.d.sync += [
                         self.front.eq(check.step),
                         self.front.trim_left.eq(check.flags.trim_left),
                         self.front.trim_right.eq(check.flags.trim_right),
                     ]
-                with m.If(conv & ~busy):
+                with m.If(conv & ~waits):
                     self._configure(m, check, bank, step)
-                with m.If(~busy):
+                with m.If(~waits):
                     m.next = "Launch"
             with state("Launch"):
                 m.d.comb += launching.eq(conv)

@@ -55,11 +55,11 @@ writer's stage and packer 6, burst writer 7, share 5, the memory's answer 8, the
 _POOL, _HEAD = 5, 3
 """Cycles of the pool, and of the head beside its dot product."""
 
-_FRONT_PIPELINE = 6
+_FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
-_LAUNCH = 3
-"""Cycles between the last write of a step and the start of the next: the end is noted, the
+_LAUNCH = 4
+"""Cycles between the last write of a step and the start of the next: the end is noted twice, the
 configuration changes, and is settled when the step starts."""
 
 _PREPARE = 8

@@ -99,23 +99,21 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire _02_;
   wire _03_;
   wire _04_;
-  wire _05_;
-  wire [2:0] _06_;
+  wire [2:0] _05_;
+  wire _06_;
   wire _07_;
-  wire _08_;
+  wire [13:0] _08_;
   wire _09_;
-  wire [13:0] _10_;
+  wire _10_;
   wire _11_;
-  wire _12_;
+  wire [2:0] _12_;
   wire [2:0] _13_;
   wire [2:0] _14_;
-  wire [2:0] _15_;
   reg _clear = 1'h0;
   wire abort;
   wire blocked;
   wire busy;
-  wire \busy$204 ;
-  reg cancel = 1'h0;
+  wire \busy$212 ;
   wire [2:0] cause;
   wire clear;
   wire done;
@@ -131,8 +129,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [7:0] full__payload;
   wire full__ready;
   wire full__valid;
+  wire [7:0] \i__payload$148 ;
   wire i__ready;
+  wire \i__ready$151 ;
   wire i__valid;
+  wire \i__valid$152 ;
   wire [425:0] layer;
   wire layer_start;
   wire load__bank;
@@ -178,9 +179,9 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [7:0] source__payload;
   wire source__ready;
   wire source__valid;
-  wire \start$187 ;
+  wire \start$196 ;
   reg starved = 1'h0;
-  wire \starved$235 ;
+  wire \starved$242 ;
   wire [3:0] targets;
   wire waiting;
   reg was_blocked = 1'h0;
@@ -192,45 +193,42 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign trace_front_valid = front__valid & front__ready;
   assign trace_running = running | busy;
   assign _00_ = ~ was_running;
-  assign _05_ = _00_ & preparing;
-  assign _06_ = starved ? 3'h1 : 3'h2;
-  assign _07_ = layer[243] & \starved$235 ;
+  assign _04_ = _00_ & preparing;
+  assign _05_ = starved ? 3'h1 : 3'h2;
+  assign _06_ = layer[243] & \starved$242 ;
   always @(posedge aclk)
-    _clear <= _08_;
+    _clear <= _07_;
   always @(posedge aclk)
-    cancel <= _09_;
+    faults <= _08_;
   always @(posedge aclk)
-    faults <= _10_;
+    was_fire <= _09_;
   always @(posedge aclk)
-    was_fire <= _11_;
+    was_blocked <= _10_;
   always @(posedge aclk)
-    was_blocked <= _12_;
+    was_waiting <= _11_;
   always @(posedge aclk)
-    was_waiting <= _01_;
+    was_running <= _01_;
   always @(posedge aclk)
-    was_running <= _02_;
+    starved <= _02_;
   always @(posedge aclk)
-    starved <= _03_;
-  always @(posedge aclk)
-    preparing <= _04_;
-  assign _04_ = aresetn ? parameters__active : 1'h0;
-  assign _03_ = aresetn ? _07_ : 1'h0;
-  assign _02_ = aresetn ? trace_running : 1'h0;
-  assign _01_ = aresetn ? waiting : 1'h0;
-  assign _12_ = aresetn ? blocked : 1'h0;
-  assign _11_ = aresetn ? fire : 1'h0;
-  assign _10_[13:11] = aresetn ? faults[13:11] : 3'h0;
-  assign _10_[8] = aresetn ? faults[8] : 1'h0;
-  assign _10_[6:0] = aresetn ? faults[6:0] : 7'h00;
-  assign _10_[10] = aresetn ? long : 1'h0;
-  assign _10_[7] = aresetn ? overrun : 1'h0;
-  assign _10_[9] = aresetn ? short : 1'h0;
-  assign _09_ = aresetn ? abort : 1'h0;
-  assign _08_ = aresetn ? clear : 1'h0;
-  assign _13_ = _05_ ? 3'h4 : 3'h5;
-  assign _14_ = was_waiting ? _06_ : _13_;
-  assign _15_ = was_blocked ? 3'h3 : _14_;
-  assign cause = was_fire ? 3'h0 : _15_;
+    preparing <= _03_;
+  assign _03_ = aresetn ? parameters__active : 1'h0;
+  assign _02_ = aresetn ? _06_ : 1'h0;
+  assign _01_ = aresetn ? trace_running : 1'h0;
+  assign _11_ = aresetn ? waiting : 1'h0;
+  assign _10_ = aresetn ? blocked : 1'h0;
+  assign _09_ = aresetn ? fire : 1'h0;
+  assign _08_[13:11] = aresetn ? faults[13:11] : 3'h0;
+  assign _08_[8] = aresetn ? faults[8] : 1'h0;
+  assign _08_[6:0] = aresetn ? faults[6:0] : 7'h00;
+  assign _08_[10] = aresetn ? long : 1'h0;
+  assign _08_[7] = aresetn ? overrun : 1'h0;
+  assign _08_[9] = aresetn ? short : 1'h0;
+  assign _07_ = aresetn ? clear : 1'h0;
+  assign _12_ = _04_ ? 3'h4 : 3'h5;
+  assign _13_ = was_waiting ? _05_ : _12_;
+  assign _14_ = was_blocked ? 3'h3 : _13_;
+  assign cause = was_fire ? 3'h0 : _14_;
   tiny_w4a4_features features (
     ._clear(_clear),
     .busy(busy),
@@ -251,13 +249,13 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .write__payload(writes__payload),
     .write__valid(trace_write_valid)
   );
-  tiny_w4a4_front_240 \front$240  (
+  tiny_w4a4_front_247 \front$247  (
     ._clear(_clear),
     .clk(aclk),
     .\config (front[80:0]),
-    .i__payload(s_axis_tdata),
-    .i__ready(i__ready),
-    .i__valid(i__valid),
+    .i__payload(\i__payload$148 ),
+    .i__ready(\i__ready$151 ),
+    .i__valid(\i__valid$152 ),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
     .\load__valid$91 (targets[1]),
@@ -265,12 +263,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$43 (trace_front_data),
     .\o__ready$45 (front__ready),
     .\o__valid$47 (front__valid),
-    .\port$3582$1 ({ load__bank, load__second }),
+    .\port$3592$1 ({ load__bank, load__second }),
     .rst(rst),
     .start(front_start)
   );
   tiny_w4a4_intake intake (
-    .cancel(cancel),
+    .cancel(abort),
     .clk(aclk),
     .count(front[67:64]),
     .\count$18 (front[19:16]),
@@ -284,7 +282,18 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .rst(rst),
     .short(short),
     .start(front_start),
-    .starved(\starved$235 )
+    .starved(\starved$242 )
+  );
+  tiny_w4a4_intake_stage intake_stage (
+    ._clear(_clear),
+    .clk(aclk),
+    .i__payload(s_axis_tdata),
+    .i__ready(i__ready),
+    .i__valid(i__valid),
+    .o__0__payload(\i__payload$148 ),
+    .o__0__ready(\i__ready$151 ),
+    .o__0__valid(\i__valid$152 ),
+    .rst(rst)
   );
   tiny_w4a4_main main (
     ._clear(_clear),
@@ -309,8 +318,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .o__0__ready(full__ready),
     .\o__ready$55 (pooled__ready),
     .\o__ready$87 (m_axis_tready),
-    .\port$3582$1 ({ load__bank, load__second }),
-    .\port$3584$2 (targets[3:2]),
+    .\port$3592$1 ({ load__bank, load__second }),
+    .\port$3594$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .rst(rst),
     .running(running),
@@ -340,8 +349,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2436$27 ({ parameters__section, parameters__load }),
-    .\port$3582$1 ({ load__bank, load__second }),
+    .\port$2446$27 ({ parameters__section, parameters__load }),
+    .\port$3592$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -356,7 +365,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   );
   tiny_w4a4_registers registers (
     .abort(abort),
-    .\busy$37 (\busy$204 ),
+    .\busy$37 (\busy$212 ),
     .\cause$40 (cause),
     .clk(aclk),
     .done(done),
@@ -378,12 +387,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\program (parameters__program),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$187 ),
+    .start(\start$196 ),
     .word(load_data[63:32])
   );
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
-    .busy(\busy$204 ),
+    .busy(\busy$212 ),
     .clear(clear),
     .clk(aclk),
     .data(load__data),
@@ -406,11 +415,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2436$27 ({ parameters__section, parameters__load }),
+    .\port$2446$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(rst),
     .running_step(trace_step),
-    .start(\start$187 ),
+    .start(\start$196 ),
     .valid(parameters__valid)
   );
   tiny_w4a4_slave slave (
@@ -437,11 +446,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .rst(rst),
     .write(s_axi_awready)
   );
-  assign s_axi_wready = s_axi_awready;
   assign trace_write_data = writes__payload[18:11];
   assign trace_write_address = writes__payload[10:0];
   assign m_axis_tlast = mask__payload[8];
   assign m_axis_tdata = mask__payload[7:0];
+  assign s_axi_wready = s_axi_awready;
 endmodule
 
 module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear, \start$15 , layer, o__ready, i__valid, i__payload, \i__valid$35 , \i__payload$31 , source__valid, source__payload, write__payload, write__valid, clk);
@@ -571,7 +580,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$65 ),
-    .\port$2416$282 (layer[329:282]),
+    .\port$2426$282 (layer[329:282]),
     .rst(rst),
     .start(\start$27 ),
     .words(layer[267:266])
@@ -616,7 +625,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$64 ),
-    .\port$2416$81 (layer[242:81]),
+    .\port$2426$81 (layer[242:81]),
     .rst(rst),
     .start(start),
     .width(layer[3:0]),
@@ -670,7 +679,7 @@ module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0_
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2416$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
+module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2426$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
   input rst;
   wire rst;
   input start;
@@ -683,8 +692,8 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire _clear;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2416$282 ;
-  wire [47:0] \port$2416$282 ;
+  input [47:0] \port$2426$282 ;
+  wire [47:0] \port$2426$282 ;
   input i__valid;
   wire i__valid;
   input [7:0] i__payload;
@@ -764,7 +773,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire step;
   wire \step$34 ;
   wire taken;
-  assign _000_ = \port$2416$282 [15:0] - words;
+  assign _000_ = \port$2426$282 [15:0] - words;
   assign _011_ = words == 1'h1;
   assign _021_ = address >= 10'h21c;
   assign _022_ = taken & _021_;
@@ -824,7 +833,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   assign _036_ = taken ? _026_ : skipped;
   assign _017_ = \$signal  ? _004_ : _036_;
   assign _037_ = taken ? _025_[11:1] : address;
-  assign _016_ = \$signal  ? \port$2416$282 [26:16] : _037_;
+  assign _016_ = \$signal  ? \port$2426$282 [26:16] : _037_;
   assign _038_ = taken ? i__payload : o__payload[18:11];
   assign _039_ = _clear ? 8'h00 : _038_;
   assign _015_[18:11] = rst ? 8'h00 : _039_;
@@ -1407,7 +1416,7 @@ module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last,
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
+module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input start;
@@ -1418,8 +1427,8 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$8
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2416$81 ;
-  wire [161:0] \port$2416$81 ;
+  input [161:0] \port$2426$81 ;
+  wire [161:0] \port$2426$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1643,14 +1652,14 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$8
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2416$81 [160:145] : \port$2416$81 [79:64];
+  assign _011_ = second ? \port$2426$81 [160:145] : \port$2426$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2416$81 [161] : \port$2416$81 [80];
+  assign _044_ = second ? \port$2426$81 [161] : \port$2426$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1659,10 +1668,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$8
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2416$81 [161] & _001_;
+  assign _002_ = \port$2426$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2416$81 [80] & _004_;
+  assign _005_ = \port$2426$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1672,10 +1681,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$8
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2416$81 [112:81] : \port$2416$81 [31:0];
+  assign _014_ = following[3] ? \port$2426$81 [112:81] : \port$2426$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2416$81 [160:145];
+  assign _017_ = | \port$2426$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _062_ = _clear ? 1'h0 : _039_;
@@ -1757,17 +1766,13 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2416$8
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload, _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3582$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
+module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3592$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__valid, i__payload, clk);
   input rst;
   wire rst;
-  input i__valid;
-  wire i__valid;
   output i__ready;
   wire i__ready;
   output [7:0] \o__payload$43 ;
   wire [7:0] \o__payload$43 ;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
   input _clear;
   wire _clear;
   input start;
@@ -1780,14 +1785,18 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3582$1 ;
-  wire [1:0] \port$3582$1 ;
+  input [1:0] \port$3592$1 ;
+  wire [1:0] \port$3592$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
   wire [15:0] \load__beat$95 ;
   input [15:0] \load__word$94 ;
   wire [15:0] \load__word$94 ;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
   input clk;
   wire clk;
   wire _00_;
@@ -1910,11 +1919,11 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   assign _09_ = rst ? 16'h0000 : _22_;
   assign _23_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _08_ = rst ? 16'h0000 : _23_;
-  assign _24_ = _clear ? 1'h0 : \port$3582$1 [0];
+  assign _24_ = _clear ? 1'h0 : \port$3592$1 [0];
   assign _07_ = rst ? 1'h0 : _24_;
   assign _25_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _06_ = rst ? 1'h0 : _25_;
-  tiny_w4a4_front_240_accumulators accumulators (
+  tiny_w4a4_front_247_accumulators accumulators (
     ._clear(_clear),
     .bias(\word$82 [41:0]),
     .clk(clk),
@@ -1925,7 +1934,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .sums(sums),
     .valid(tag_4[0])
   );
-  tiny_w4a4_front_240_array array (
+  tiny_w4a4_front_247_array array (
     ._clear(_clear),
     .clk(clk),
     .rst(rst),
@@ -1933,7 +1942,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .weights(weights),
     .window(window)
   );
-  tiny_w4a4_front_240_fifo fifo (
+  tiny_w4a4_front_247_fifo fifo (
     ._clear(_clear),
     .clk(clk),
     .i__payload(\i__payload$87 ),
@@ -1943,7 +1952,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .o__valid(\o__valid$47 ),
     .rst(rst)
   );
-  tiny_w4a4_front_240_issue issue (
+  tiny_w4a4_front_247_issue issue (
     ._clear(_clear),
     .clk(clk),
     .count(\config [49:48]),
@@ -1958,7 +1967,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .valid(\o__valid$53 ),
     .word(address)
   );
-  tiny_w4a4_front_240_lines lines (
+  tiny_w4a4_front_247_lines lines (
     ._clear(_clear),
     .clk(clk),
     .height(\config [31:16]),
@@ -1972,7 +1981,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .rst(rst),
     .start(start)
   );
-  tiny_w4a4_front_240_requantizer requantizer (
+  tiny_w4a4_front_247_requantizer requantizer (
     ._clear(_clear),
     .clk(clk),
     .i_acc(i_acc),
@@ -1982,7 +1991,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .o_valid(\i__valid$85 ),
     .rst(rst)
   );
-  tiny_w4a4_front_240_scales scales (
+  tiny_w4a4_front_247_scales scales (
     ._clear(_clear),
     .address(\address$67 ),
     .clk(clk),
@@ -1994,7 +2003,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .rst(rst),
     .word(\word$82 )
   );
-  tiny_w4a4_front_240_weights_112 \weights$112  (
+  tiny_w4a4_front_247_weights_112 \weights$112  (
     ._clear(_clear),
     .address(address),
     .clk(clk),
@@ -2006,7 +2015,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
     .rst(rst),
     .word(weights)
   );
-  tiny_w4a4_front_240_window_111 \window$111  (
+  tiny_w4a4_front_247_window_111 \window$111  (
     ._clear(_clear),
     .busy(busy),
     .clk(clk),
@@ -2022,7 +2031,7 @@ module tiny_w4a4_front_240(rst, i__valid, i__ready, \o__payload$43 , i__payload,
   );
 endmodule
 
-module tiny_w4a4_front_240_accumulators(rst, _clear, valid, last, bias, sums, o_valid, o, clk);
+module tiny_w4a4_front_247_accumulators(rst, _clear, valid, last, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input _clear;
@@ -2061,7 +2070,7 @@ module tiny_w4a4_front_240_accumulators(rst, _clear, valid, last, bias, sums, o_
   assign _00_[21:0] = lane_0_0;
 endmodule
 
-module tiny_w4a4_front_240_array(rst, _clear, window, weights, sums, clk);
+module tiny_w4a4_front_247_array(rst, _clear, window, weights, sums, clk);
   input rst;
   wire rst;
   input _clear;
@@ -2239,7 +2248,7 @@ module tiny_w4a4_front_240_array(rst, _clear, window, weights, sums, clk);
   assign sums = { sum_1_1_0[19:0], sum_0_1_0[19:0] };
 endmodule
 
-module tiny_w4a4_front_240_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
+module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
   input rst;
   wire rst;
   output [7:0] o__payload;
@@ -2333,7 +2342,7 @@ module tiny_w4a4_front_240_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   assign _04_ = rst ? 5'h00 : _22_;
 endmodule
 
-module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, group, clk);
+module tiny_w4a4_front_247_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, group, clk);
   input rst;
   wire rst;
   input returned;
@@ -2403,7 +2412,7 @@ module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 ,
   assign _04_ = rst ? 1'h0 : _13_;
   assign _14_ = _clear ? 1'h0 : room_next;
   assign _03_ = rst ? 1'h0 : _14_;
-  tiny_w4a4_front_240_issue_credits_0 credits_0 (
+  tiny_w4a4_front_247_issue_credits_0 credits_0 (
     ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
@@ -2411,7 +2420,7 @@ module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 ,
     .rst(rst),
     .sent(fire)
   );
-  tiny_w4a4_front_240_issue_group_out group_out (
+  tiny_w4a4_front_247_issue_group_out group_out (
     ._clear(_clear),
     .clk(clk),
     .count(count),
@@ -2424,7 +2433,7 @@ module tiny_w4a4_front_240_issue(rst, returned, fire, _clear, start, \count$18 ,
   );
 endmodule
 
-module tiny_w4a4_front_240_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
+module tiny_w4a4_front_247_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
   input rst;
   wire rst;
   input \returned$5 ;
@@ -2469,7 +2478,7 @@ module tiny_w4a4_front_240_issue_credits_0(rst, \returned$5 , sent, room_next, _
   assign _03_ = rst ? 1'h0 : _09_;
 endmodule
 
-module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
+module tiny_w4a4_front_247_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
@@ -2533,19 +2542,15 @@ module tiny_w4a4_front_240_issue_group_out(rst, step, last_next, _clear, start, 
   assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, i__payload, _clear, start, height, row_words, o__valid, clk);
+module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, start, height, row_words, o__valid, i__valid, i__payload, clk);
   input rst;
   wire rst;
-  input i__valid;
-  wire i__valid;
   output i__ready;
   wire i__ready;
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
   input _clear;
   wire _clear;
   input start;
@@ -2556,6 +2561,10 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   wire [3:0] row_words;
   output o__valid;
   wire o__valid;
+  input i__valid;
+  wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
   input clk;
   wire clk;
   wire _000_;
@@ -2812,7 +2821,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   assign _015_ = rst ? 1'h0 : _076_;
   assign _077_ = _clear ? 1'h0 : _000_;
   assign _014_ = rst ? 1'h0 : _077_;
-  tiny_w4a4_front_240_lines_credits credits (
+  tiny_w4a4_front_247_lines_credits credits (
     ._clear(_clear),
     .clk(clk),
     .\returned$5 (returned),
@@ -2820,7 +2829,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
     .rst(rst),
     .sent(sent)
   );
-  tiny_w4a4_front_240_lines_position position (
+  tiny_w4a4_front_247_lines_position position (
     ._clear(_clear),
     .clk(clk),
     .count(row_words),
@@ -2830,7 +2839,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
     .step(\$signal$5 ),
     .value(address)
   );
-  tiny_w4a4_front_240_lines_queue queue (
+  tiny_w4a4_front_247_lines_queue queue (
     ._clear(_clear),
     .clk(clk),
     .i__payload({ ends_image_1, ends_row_1, below, \i__payload$60.words[1] , \i__payload$60.words[0]  }),
@@ -2840,7 +2849,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
     .o__valid(o__valid),
     .rst(rst)
   );
-  tiny_w4a4_front_240_lines_row_0 row_0 (
+  tiny_w4a4_front_247_lines_row_0 row_0 (
     ._clear(_clear),
     .clk(clk),
     .data(data),
@@ -2850,7 +2859,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
     .write_address(write_address),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_240_lines_row_1 row_1 (
+  tiny_w4a4_front_247_lines_row_1 row_1 (
     ._clear(_clear),
     .clk(clk),
     .data(data),
@@ -2862,7 +2871,7 @@ module tiny_w4a4_front_240_lines(rst, i__valid, i__ready, o__payload, o__ready, 
   );
 endmodule
 
-module tiny_w4a4_front_240_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
+module tiny_w4a4_front_247_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
   input rst;
   wire rst;
   input sent;
@@ -2914,7 +2923,7 @@ module tiny_w4a4_front_240_lines_credits(rst, sent, \returned$5 , _clear, room, 
   assign _03_ = rst ? 1'h0 : _11_;
 endmodule
 
-module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value, last, clk);
+module tiny_w4a4_front_247_lines_position(rst, step, _clear, start, count, value, last, clk);
   input rst;
   wire rst;
   input step;
@@ -2973,7 +2982,7 @@ module tiny_w4a4_front_240_lines_position(rst, step, _clear, start, count, value
   assign _10_ = _07_ ? 4'h0 : _13_;
 endmodule
 
-module tiny_w4a4_front_240_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
+module tiny_w4a4_front_247_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
   input rst;
   wire rst;
   output [25:0] o__payload;
@@ -3067,7 +3076,7 @@ module tiny_w4a4_front_240_lines_queue(rst, o__payload, o__ready, _clear, i__val
   assign _04_ = rst ? 4'h0 : _22_;
 endmodule
 
-module tiny_w4a4_front_240_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
+module tiny_w4a4_front_247_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
   input rst;
   wire rst;
   input _clear;
@@ -3100,7 +3109,7 @@ module tiny_w4a4_front_240_lines_row_0(rst, _clear, data, write_address, write_e
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
+module tiny_w4a4_front_247_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
   input rst;
   wire rst;
   input _clear;
@@ -3133,7 +3142,7 @@ module tiny_w4a4_front_240_lines_row_1(rst, _clear, data, write_address, write_e
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
+module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
   input rst;
   wire rst;
   input _clear;
@@ -3306,7 +3315,7 @@ module tiny_w4a4_front_240_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_v
   assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_front_240_scales(rst, enable, _clear, load__valid, load__word, load__beat, load__data, address, word, clk);
+module tiny_w4a4_front_247_scales(rst, enable, _clear, load__valid, load__word, load__beat, load__data, address, word, clk);
   input rst;
   wire rst;
   input enable;
@@ -3344,7 +3353,7 @@ module tiny_w4a4_front_240_scales(rst, enable, _clear, load__valid, load__word, 
   assign _03_ = _clear ? 1'h0 : _00_;
   assign _02_ = rst ? 1'h0 : _03_;
   assign _01_ = load__valid ? load__data : beat;
-  tiny_w4a4_front_240_scales_part_0 part_0 (
+  tiny_w4a4_front_247_scales_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
     .data(beat[51:0]),
@@ -3356,7 +3365,7 @@ module tiny_w4a4_front_240_scales(rst, enable, _clear, load__valid, load__word, 
   );
 endmodule
 
-module tiny_w4a4_front_240_scales_part_0(rst, _clear, read__addr, write_address, data, write_enable, word, clk);
+module tiny_w4a4_front_247_scales_part_0(rst, _clear, read__addr, write_address, data, write_enable, word, clk);
   input rst;
   wire rst;
   input _clear;
@@ -3389,7 +3398,7 @@ module tiny_w4a4_front_240_scales_part_0(rst, _clear, read__addr, write_address,
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__word, load__beat, load__data, word, address, clk);
+module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__word, load__beat, load__data, word, address, clk);
   input rst;
   wire rst;
   input enable;
@@ -3465,7 +3474,7 @@ module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__w
   assign _03_ = rst ? 1'h0 : _16_;
   assign _02_ = load__valid ? load__data : beat;
   assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_front_240_weights_112_part_0 part_0 (
+  tiny_w4a4_front_247_weights_112_part_0 part_0 (
     ._clear(_clear),
     .clk(clk),
     .data(beat[35:0]),
@@ -3475,22 +3484,22 @@ module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__w
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_240_weights_112_part_1 part_1 (
+  tiny_w4a4_front_247_weights_112_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2765$7 (recent[34:7]),
-    .\port$2767$0 (beat[43:0]),
+    .\port$2775$7 (recent[34:7]),
+    .\port$2777$0 (beat[43:0]),
     .read__addr(address),
     .rst(rst),
     .word(\word$27 ),
     .write_address(place),
     .write_enable(\write_enable$24 )
   );
-  tiny_w4a4_front_240_weights_112_part_2 part_2 (
+  tiny_w4a4_front_247_weights_112_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2765$15 (recent[34:15]),
-    .\port$2767$0 (beat[15:0]),
+    .\port$2775$15 (recent[34:15]),
+    .\port$2777$0 (beat[15:0]),
     .read__addr(address),
     .rst(rst),
     .word(\word$33 ),
@@ -3500,7 +3509,7 @@ module tiny_w4a4_front_240_weights_112(rst, enable, _clear, load__valid, load__w
   assign word = { \word$33 , \word$27 , \word$21  };
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_0(rst, _clear, write_address, data, write_enable, word, read__addr, clk);
+module tiny_w4a4_front_247_weights_112_part_0(rst, _clear, write_address, data, write_enable, word, read__addr, clk);
   input rst;
   wire rst;
   input _clear;
@@ -3533,17 +3542,17 @@ module tiny_w4a4_front_240_weights_112_part_0(rst, _clear, write_address, data, 
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_1(rst, _clear, write_address, \port$2765$7 , \port$2767$0 , write_enable, word, read__addr, clk);
+module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$2775$7 , \port$2777$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [27:0] \port$2765$7 ;
-  wire [27:0] \port$2765$7 ;
-  input [43:0] \port$2767$0 ;
-  wire [43:0] \port$2767$0 ;
+  input [27:0] \port$2775$7 ;
+  wire [27:0] \port$2775$7 ;
+  input [43:0] \port$2777$0 ;
+  wire [43:0] \port$2777$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3557,7 +3566,7 @@ module tiny_w4a4_front_240_weights_112_part_1(rst, _clear, write_address, \port$
   reg [71:0] beat_1 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2767$0 , \port$2765$7  };
+      beat_1[write_address] <= { \port$2777$0 , \port$2775$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
@@ -3568,17 +3577,17 @@ module tiny_w4a4_front_240_weights_112_part_1(rst, _clear, write_address, \port$
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_weights_112_part_2(rst, _clear, write_address, \port$2765$15 , \port$2767$0 , write_enable, word, read__addr, clk);
+module tiny_w4a4_front_247_weights_112_part_2(rst, _clear, write_address, \port$2775$15 , \port$2777$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [19:0] \port$2765$15 ;
-  wire [19:0] \port$2765$15 ;
-  input [15:0] \port$2767$0 ;
-  wire [15:0] \port$2767$0 ;
+  input [19:0] \port$2775$15 ;
+  wire [19:0] \port$2775$15 ;
+  input [15:0] \port$2777$0 ;
+  wire [15:0] \port$2777$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3592,7 +3601,7 @@ module tiny_w4a4_front_240_weights_112_part_2(rst, _clear, write_address, \port$
   reg [35:0] beat_2 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2767$0 , \port$2765$15  };
+      beat_2[write_address] <= { \port$2777$0 , \port$2775$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
@@ -3603,7 +3612,7 @@ module tiny_w4a4_front_240_weights_112_part_2(rst, _clear, write_address, \port$
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
+module tiny_w4a4_front_247_window_111(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
   input rst;
   wire rst;
   input [25:0] i__payload;
@@ -3759,7 +3768,7 @@ module tiny_w4a4_front_240_window_111(rst, i__payload, busy, i__ready, _clear, s
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, o__ready, i__payload, cancel, drop, start, \count$18 , count, clk);
+module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, i__payload, drop, start, \count$18 , count, cancel, o__ready, clk);
   input i__valid;
   wire i__valid;
   input rst;
@@ -3774,12 +3783,8 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire short;
   output long;
   wire long;
-  input o__ready;
-  wire o__ready;
   input [8:0] i__payload;
   wire [8:0] i__payload;
-  input cancel;
-  wire cancel;
   input drop;
   wire drop;
   input start;
@@ -3788,6 +3793,10 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire [3:0] \count$18 ;
   input [3:0] count;
   wire [3:0] count;
+  input cancel;
+  wire cancel;
+  input o__ready;
+  wire o__ready;
   input clk;
   wire clk;
   wire _00_;
@@ -4010,8 +4019,74 @@ module tiny_w4a4_intake_line(rst, step, start, count, last, clk);
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
+module tiny_w4a4_intake_stage(rst, i__valid, o__0__ready, i__payload, _clear, i__ready, o__0__valid, o__0__payload, clk);
+  input rst;
+  wire rst;
+  input i__valid;
+  wire i__valid;
+  input o__0__ready;
+  wire o__0__ready;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input _clear;
+  wire _clear;
+  output i__ready;
+  reg i__ready = 1'h1;
+  output o__0__valid;
+  reg o__0__valid = 1'h0;
+  output [7:0] o__0__payload;
+  reg [7:0] o__0__payload = 8'h00;
+  input clk;
+  wire clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire [7:0] _04_;
+  wire _05_;
+  wire [7:0] _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire [7:0] _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire moves;
+  reg [7:0] second = 8'h00;
+  assign _00_ = ~ o__0__valid;
+  assign moves = _00_ | o__0__ready;
+  assign _07_ = ~ i__valid;
+  assign _08_ = i__ready & _07_;
+  assign _09_ = moves | _08_;
+  assign _10_ = ~ i__ready;
+  assign _11_ = i__valid | _10_;
+  assign _12_ = _11_ ? 1'h1 : 1'h0;
+  assign _13_ = i__ready ? i__payload : second;
+  assign _01_ = ~ o__0__ready;
+  assign _02_ = o__0__valid & _01_;
+  always @(posedge clk)
+    i__ready <= _03_;
+  always @(posedge clk)
+    second <= _04_;
+  always @(posedge clk)
+    o__0__valid <= _05_;
+  always @(posedge clk)
+    o__0__payload <= _06_;
+  assign _14_ = _clear ? 1'h0 : _16_;
+  assign _05_ = rst ? 1'h0 : _14_;
+  assign _04_ = i__ready ? i__payload : second;
+  assign _15_ = _clear ? 1'h1 : _09_;
+  assign _03_ = rst ? 1'h1 : _15_;
+  assign _06_ = moves ? _13_ : o__0__payload;
+  assign _16_ = moves ? _12_ : _02_;
+endmodule
+
 module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$22 , fire, o__0__ready, \o__ready$55 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$43 , \i__payload$28 , mask__valid
-, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3582$1 , \port$3584$2 , load__beat, load__word, clk);
+, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3592$1 , \port$3594$2 , load__beat, load__word, clk);
   input \o__ready$87 ;
   wire \o__ready$87 ;
   input rst;
@@ -4066,10 +4141,10 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3582$1 ;
-  wire [1:0] \port$3582$1 ;
-  input [1:0] \port$3584$2 ;
-  wire [1:0] \port$3584$2 ;
+  input [1:0] \port$3592$1 ;
+  wire [1:0] \port$3592$1 ;
+  input [1:0] \port$3594$2 ;
+  wire [1:0] \port$3594$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -4116,12 +4191,12 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .i__valid(i__valid),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
-    .\load__valid$91 (\port$3584$2 [1]),
+    .\load__valid$91 (\port$3594$2 [1]),
     .\load__word$94 (load__word),
     .\o__payload$43 (\i__payload$22 ),
     .\o__ready$45 (\i__ready$25 ),
     .\o__valid$47 (\i__valid$26 ),
-    .\port$3582$1 (\port$3582$1 ),
+    .\port$3592$1 (\port$3592$1 ),
     .rst(rst),
     .start(start)
   );
@@ -4150,8 +4225,8 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .i__valid(\i__valid$71 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3582$1 [0]),
-    .load__valid(\port$3584$2 [0]),
+    .load__second(\port$3592$1 [0]),
+    .load__valid(\port$3594$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
@@ -4178,7 +4253,7 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   );
 endmodule
 
-module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3582$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
+module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3592$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   output blocked;
@@ -4207,8 +4282,8 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3582$1 ;
-  wire [1:0] \port$3582$1 ;
+  input [1:0] \port$3592$1 ;
+  wire [1:0] \port$3592$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
@@ -4390,9 +4465,9 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   assign _017_ = rst ? 16'h0000 : _036_;
   assign _037_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _016_ = rst ? 16'h0000 : _037_;
-  assign _038_ = _clear ? 1'h0 : \port$3582$1 [1];
+  assign _038_ = _clear ? 1'h0 : \port$3592$1 [1];
   assign _015_ = rst ? 1'h0 : _038_;
-  assign _039_ = _clear ? 1'h0 : \port$3582$1 [0];
+  assign _039_ = _clear ? 1'h0 : \port$3592$1 [0];
   assign _014_ = rst ? 1'h0 : _039_;
   assign _040_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _011_ = rst ? 1'h0 : _040_;
@@ -4402,7 +4477,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2937$0 (tag_6),
+    .\port$2947$0 (tag_6),
     .recall__addr(group),
     .rst(rst),
     .sums(sums)
@@ -4509,13 +4584,13 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2937$0 , recall__addr, bias, sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2947$0 , recall__addr, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input [2:0] \port$2937$0 ;
-  wire [2:0] \port$2937$0 ;
+  input [2:0] \port$2947$0 ;
+  wire [2:0] \port$2947$0 ;
   input recall__addr;
   wire recall__addr;
   input [31:0] bias;
@@ -4640,115 +4715,115 @@ module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2937$0 , recall__ad
   wire [16:0] lane_1_0;
   reg [33:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$2937$0 [0])
+    if (\port$2947$0 [0])
       partials[recall__addr] <= { lane_1_0, lane_0_0 };
   end
   assign \before  = partials[recall__addr];
-  assign _000_ = \port$2937$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2937$0 [1];
+  assign _000_ = \port$2947$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2947$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2937$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2937$0 [1];
+  assign _040_ = \port$2947$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2947$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2937$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2937$0 [1];
+  assign _073_ = \port$2947$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2947$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2937$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2937$0 [1];
+  assign _001_ = \port$2947$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2947$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2937$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2937$0 [1];
+  assign _011_ = \port$2947$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2947$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2937$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2937$0 [1];
+  assign _014_ = \port$2947$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2947$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2937$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2937$0 [1];
+  assign _017_ = \port$2947$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2947$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2937$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2937$0 [1];
+  assign _021_ = \port$2947$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2947$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2937$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2937$0 [1];
+  assign _024_ = \port$2947$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2947$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2937$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2937$0 [1];
+  assign _027_ = \port$2947$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2947$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2937$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2937$0 [1];
+  assign _031_ = \port$2947$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2947$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2937$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2937$0 [1];
+  assign _034_ = \port$2947$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2947$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2937$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2937$0 [1];
+  assign _037_ = \port$2947$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2947$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2937$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2937$0 [1];
+  assign _041_ = \port$2947$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2947$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2937$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2937$0 [1];
+  assign _044_ = \port$2947$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2947$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2937$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2937$0 [1];
+  assign _047_ = \port$2947$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2947$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2937$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2937$0 [1];
+  assign _050_ = \port$2947$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2947$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2937$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2937$0 [1];
+  assign _055_ = \port$2947$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2947$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2937$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2937$0 [1];
+  assign _058_ = \port$2947$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2947$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2937$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2937$0 [1];
+  assign _061_ = \port$2947$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2947$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2937$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2937$0 [1];
+  assign _065_ = \port$2947$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2947$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2937$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2937$0 [1];
+  assign _068_ = \port$2947$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2947$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2937$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2937$0 [1];
+  assign _071_ = \port$2947$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2947$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2937$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2937$0 [1];
+  assign _075_ = \port$2947$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2947$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2937$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2937$0 [1];
+  assign _078_ = \port$2947$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2947$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2937$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2937$0 [1];
+  assign _081_ = \port$2947$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2947$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2937$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2937$0 [1];
+  assign _085_ = \port$2947$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2947$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2937$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2937$0 [1];
+  assign _088_ = \port$2947$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2947$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2937$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2937$0 [1];
+  assign _091_ = \port$2947$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2947$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2937$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2937$0 [1];
+  assign _094_ = \port$2947$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2947$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2937$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2937$0 [1];
+  assign _098_ = \port$2947$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2947$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2937$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2937$0 [1];
+  assign _101_ = \port$2947$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2947$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2937$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2937$0 [1];
+  assign _104_ = \port$2947$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2947$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2937$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2937$0 [1];
+  assign _003_ = \port$2947$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2947$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2937$0 [0] & \port$2937$0 [2];
+  assign _007_ = \port$2947$0 [0] & \port$2947$0 [2];
   always @(posedge clk)
     o_valid <= _008_;
   always @(posedge clk)
@@ -6267,8 +6342,8 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
     ._clear(_clear),
     .clk(clk),
     .data(beat[41:0]),
-    .\port$2416$80 (bank),
-    .\port$2923$0 (\address$18 ),
+    .\port$2426$80 (bank),
+    .\port$2933$0 (\address$18 ),
     .rst(rst),
     .word(word),
     .write_address(place),
@@ -6276,15 +6351,15 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2416$80 , \port$2923$0 , write_address, data, write_enable, word, clk);
+module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2426$80 , \port$2933$0 , write_address, data, write_enable, word, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2416$80 ;
-  wire \port$2416$80 ;
-  input \port$2923$0 ;
-  wire \port$2923$0 ;
+  input \port$2426$80 ;
+  wire \port$2426$80 ;
+  input \port$2933$0 ;
+  wire \port$2933$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -6304,7 +6379,7 @@ module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2416$80 , \port$29
   end
   reg [41:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2416$80 , \port$2923$0  }];
+    _1_ <= beat_0[{ \port$2426$80 , \port$2933$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
@@ -6395,8 +6470,8 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
     ._clear(_clear),
     .clk(clk),
     .data(beat[35:0]),
-    .\port$2416$80 (bank),
-    .\port$3121$0 (\address$20 ),
+    .\port$2426$80 (bank),
+    .\port$3131$0 (\address$20 ),
     .rst(rst),
     .word(\word$23 ),
     .write_address(place),
@@ -6405,10 +6480,10 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   tiny_w4a4_main_engine_weights_118_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2416$80 (bank),
-    .\port$3071$7 (recent[34:7]),
-    .\port$3073$0 (beat[43:0]),
-    .\port$3121$0 (\address$20 ),
+    .\port$2426$80 (bank),
+    .\port$3081$7 (recent[34:7]),
+    .\port$3083$0 (beat[43:0]),
+    .\port$3131$0 (\address$20 ),
     .rst(rst),
     .word(\word$29 ),
     .write_address(place),
@@ -6417,10 +6492,10 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   tiny_w4a4_main_engine_weights_118_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2416$80 (bank),
-    .\port$3071$15 (recent[34:15]),
-    .\port$3073$0 (beat[15:0]),
-    .\port$3121$0 (\address$20 ),
+    .\port$2426$80 (bank),
+    .\port$3081$15 (recent[34:15]),
+    .\port$3083$0 (beat[15:0]),
+    .\port$3131$0 (\address$20 ),
     .rst(rst),
     .word(\word$35 ),
     .write_address(place),
@@ -6429,13 +6504,13 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   assign word = { \word$35 , \word$29 , \word$23  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2416$80 , write_address, data, write_enable, word, \port$3121$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2426$80 , write_address, data, write_enable, word, \port$3131$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2416$80 ;
-  wire \port$2416$80 ;
+  input \port$2426$80 ;
+  wire \port$2426$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6444,8 +6519,8 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2416$80 , wri
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3121$0 ;
-  wire [2:0] \port$3121$0 ;
+  input [2:0] \port$3131$0 ;
+  wire [2:0] \port$3131$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6457,32 +6532,32 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2416$80 , wri
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2416$80 , \port$3121$0  }];
+    _1_ <= beat_0[{ \port$2426$80 , \port$3131$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2416$80 , write_address, \port$3071$7 , \port$3073$0 , write_enable, word, \port$3121$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2426$80 , write_address, \port$3081$7 , \port$3083$0 , write_enable, word, \port$3131$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2416$80 ;
-  wire \port$2416$80 ;
+  input \port$2426$80 ;
+  wire \port$2426$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3071$7 ;
-  wire [27:0] \port$3071$7 ;
-  input [43:0] \port$3073$0 ;
-  wire [43:0] \port$3073$0 ;
+  input [27:0] \port$3081$7 ;
+  wire [27:0] \port$3081$7 ;
+  input [43:0] \port$3083$0 ;
+  wire [43:0] \port$3083$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3121$0 ;
-  wire [2:0] \port$3121$0 ;
+  input [2:0] \port$3131$0 ;
+  wire [2:0] \port$3131$0 ;
   input clk;
   wire clk;
   wire [71:0] read__data;
@@ -6490,36 +6565,36 @@ module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2416$80 , wri
   reg [71:0] beat_1 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3073$0 , \port$3071$7  };
+      beat_1[write_address] <= { \port$3083$0 , \port$3081$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_1[{ \port$2416$80 , \port$3121$0  }];
+    _1_ <= beat_1[{ \port$2426$80 , \port$3131$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2416$80 , write_address, \port$3071$15 , \port$3073$0 , write_enable, word, \port$3121$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2426$80 , write_address, \port$3081$15 , \port$3083$0 , write_enable, word, \port$3131$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2416$80 ;
-  wire \port$2416$80 ;
+  input \port$2426$80 ;
+  wire \port$2426$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3071$15 ;
-  wire [19:0] \port$3071$15 ;
-  input [15:0] \port$3073$0 ;
-  wire [15:0] \port$3073$0 ;
+  input [19:0] \port$3081$15 ;
+  wire [19:0] \port$3081$15 ;
+  input [15:0] \port$3083$0 ;
+  wire [15:0] \port$3083$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3121$0 ;
-  wire [2:0] \port$3121$0 ;
+  input [2:0] \port$3131$0 ;
+  wire [2:0] \port$3131$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6527,11 +6602,11 @@ module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2416$80 , wri
   reg [35:0] beat_2 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3073$0 , \port$3071$15  };
+      beat_2[write_address] <= { \port$3083$0 , \port$3081$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_2[{ \port$2416$80 , \port$3121$0  }];
+    _1_ <= beat_2[{ \port$2426$80 , \port$3131$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
@@ -6594,14 +6669,14 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _028_;
   wire _029_;
   wire _030_;
-  wire [23:0] _031_;
-  wire [23:0] _032_;
+  wire _031_;
+  wire _032_;
   wire _033_;
   wire _034_;
   wire _035_;
   wire _036_;
-  wire _037_;
-  wire _038_;
+  wire [23:0] _037_;
+  wire [23:0] _038_;
   wire _039_;
   wire _040_;
   wire _041_;
@@ -6665,36 +6740,36 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
     column_1 <= _014_;
   always @(posedge clk)
     column_2 <= _015_;
-  assign _023_ = _clear ? 1'h0 : _042_;
-  assign _008_ = rst ? 1'h0 : _023_;
-  assign _024_ = _001_ ? 1'h0 : early;
-  assign _025_ = start ? 1'h1 : _024_;
+  assign _023_ = _001_ ? _002_ : flushing;
+  assign _024_ = _clear ? 1'h0 : _023_;
+  assign _011_ = rst ? 1'h0 : _024_;
+  assign _025_ = _001_ ? row_begins : at_left;
   assign _026_ = _clear ? 1'h0 : _025_;
-  assign _007_ = rst ? 1'h0 : _026_;
-  assign _027_ = moves ? _022_ : _free;
-  assign _028_ = _clear ? 1'h1 : _027_;
-  assign _006_ = rst ? 1'h1 : _028_;
-  assign _029_ = moves ? _019_ : o__valid;
-  assign _030_ = _clear ? 1'h0 : _029_;
-  assign _005_ = rst ? 1'h0 : _030_;
-  assign _031_ = opens ? i__payload[23:0] : column_2;
-  assign _015_ = _004_ ? 24'h000000 : _031_;
-  assign _014_ = opens ? recall__data[47:24] : column_1;
-  assign _032_ = opens ? recall__data[23:0] : column_0;
-  assign _013_ = _003_ ? 24'h000000 : _032_;
-  assign _033_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _034_ = _001_ ? _033_ : \$signal ;
-  assign _035_ = start ? 1'h1 : _034_;
+  assign _009_ = rst ? 1'h0 : _026_;
+  assign _027_ = _001_ ? i__payload[24] : row_begins;
+  assign _028_ = start ? 1'h1 : _027_;
+  assign _029_ = _clear ? 1'h0 : _028_;
+  assign _008_ = rst ? 1'h0 : _029_;
+  assign _030_ = _001_ ? 1'h0 : early;
+  assign _031_ = start ? 1'h1 : _030_;
+  assign _032_ = _clear ? 1'h0 : _031_;
+  assign _007_ = rst ? 1'h0 : _032_;
+  assign _033_ = moves ? _022_ : _free;
+  assign _034_ = _clear ? 1'h1 : _033_;
+  assign _006_ = rst ? 1'h1 : _034_;
+  assign _035_ = moves ? _019_ : o__valid;
   assign _036_ = _clear ? 1'h0 : _035_;
-  assign _012_ = rst ? 1'h0 : _036_;
-  assign _037_ = _001_ ? _002_ : flushing;
-  assign _038_ = _clear ? 1'h0 : _037_;
-  assign _011_ = rst ? 1'h0 : _038_;
-  assign _039_ = _001_ ? row_begins : at_left;
-  assign _040_ = _clear ? 1'h0 : _039_;
-  assign _009_ = rst ? 1'h0 : _040_;
-  assign _041_ = _001_ ? i__payload[24] : row_begins;
-  assign _042_ = start ? 1'h1 : _041_;
+  assign _005_ = rst ? 1'h0 : _036_;
+  assign _037_ = opens ? i__payload[23:0] : column_2;
+  assign _015_ = _004_ ? 24'h000000 : _037_;
+  assign _014_ = opens ? recall__data[47:24] : column_1;
+  assign _038_ = opens ? recall__data[23:0] : column_0;
+  assign _013_ = _003_ ? 24'h000000 : _038_;
+  assign _039_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _040_ = _001_ ? _039_ : \$signal ;
+  assign _041_ = start ? 1'h1 : _040_;
+  assign _042_ = _clear ? 1'h0 : _041_;
+  assign _012_ = rst ? 1'h0 : _042_;
   tiny_w4a4_main_engine_window_117_group group (
     ._clear(_clear),
     .clk(clk),
@@ -7570,15 +7645,15 @@ module tiny_w4a4_main_pool_row(rst, enable, write_enable, _clear, data, write_ad
   wire [7:0] _0_;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
-  reg [7:0] row [9:0];
+  reg [7:0] words [9:0];
   always @(posedge clk) begin
     if (write_enable)
-      row[write_address] <= data;
+      words[write_address] <= data;
   end
   reg [7:0] _3_;
   always @(posedge clk) begin
     if (enable) begin
-      _3_ <= row[write_address];
+      _3_ <= words[write_address];
     end
   end
   assign read__data = _3_;
@@ -7779,14 +7854,14 @@ module tiny_w4a4_parameter_memory(rst, read__enable, write__payload, write__vali
     enable <= _09_;
   always @(posedge clk)
     coming <= _11_;
+  assign _11_ = rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _09_ = rst ? 1'h0 : _02_;
+  assign _08_ = _17_ ? read__address[7:0] : address;
   assign _07_ = rst ? 1'h0 : _15_;
   assign _06_ = _13_ ? request[7:0] : write_address;
   assign _05_ = rst ? 1'h0 : _10_;
   assign _04_ = write__valid ? write__payload : request;
   assign _03_ = rst ? 1'h0 : write__valid;
-  assign _11_ = rst ? 3'h0 : { coming[1:0], read__enable };
-  assign _09_ = rst ? 1'h0 : _02_;
-  assign _08_ = _17_ ? read__address[7:0] : address;
   tiny_w4a4_parameter_memory_bank_0 bank_0 (
     .clk(clk),
     .data(data),
@@ -7838,7 +7913,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2436$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3582$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2446$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3592$1 , targets, load__beat, load__word
 , clk);
   input rst;
   wire rst;
@@ -7858,8 +7933,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2436$27 ;
-  wire [1:0] \port$2436$27 ;
+  input [1:0] \port$2446$27 ;
+  wire [1:0] \port$2446$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7874,8 +7949,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3582$1 ;
-  wire [1:0] \port$3582$1 ;
+  output [1:0] \port$3592$1 ;
+  wire [1:0] \port$3592$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -7933,7 +8008,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2436$27 [0];
+  assign _18_ = loading | \port$2446$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -7955,6 +8030,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     past <= _12_;
   always @(posedge clk)
     arriving <= _13_;
+  assign _04_ = rst ? 1'h0 : \$signal ;
   assign _13_ = rst ? 3'h0 : { arriving[1:0], \$signal  };
   assign _12_ = rst ? 1'h0 : _03_;
   assign _10_ = rst ? 1'h0 : memory__enable;
@@ -7973,7 +8049,6 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _27_ = port__fetch ? 3'h7 : _14_[2:0];
   assign _28_ = port__active ? _27_ : 3'h0;
   assign _05_ = rst ? 3'h0 : _28_;
-  assign _04_ = rst ? 1'h0 : \$signal ;
   tiny_w4a4_parameters_loader loader (
     .bank(bank),
     .\beat$19 (load__beat),
@@ -7981,8 +8056,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2436$27 (\port$2436$27 ),
-    .\port$3582$1 (\port$3582$1 ),
+    .\port$2446$27 (\port$2446$27 ),
+    .\port$3592$1 (\port$3592$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -7991,7 +8066,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign port__valid = arriving[2];
 endmodule
 
-module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_word, loaded, \port$3582$1 , targets, \beat$19 , \word$20 , clk);
+module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_word, loaded, \port$3592$1 , targets, \beat$19 , \word$20 , clk);
   input rst;
   wire rst;
   output read;
@@ -8000,14 +8075,14 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2436$27 ;
-  wire [1:0] \port$2436$27 ;
+  input [1:0] \port$2446$27 ;
+  wire [1:0] \port$2446$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3582$1 ;
-  wire [1:0] \port$3582$1 ;
+  output [1:0] \port$3592$1 ;
+  wire [1:0] \port$3592$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$19 ;
@@ -8056,8 +8131,8 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2436$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2436$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2446$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2446$27 [1] ? 2'h0 : 2'h2;
   assign _17_ = beat + 1'h1;
   assign _18_ = beat == last_beat;
   assign _19_ = word + 1'h1;
@@ -8068,7 +8143,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_w
   assign _02_ = arriving_1[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2436$27 [0] & started;
+  assign _05_ = \port$2446$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -8089,10 +8164,13 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_w
     arriving_2 <= _14_;
   always @(posedge clk)
     targets <= _15_;
+  assign _15_[3] = rst ? 1'h0 : _04_;
+  assign _15_[1] = rst ? 1'h0 : _22_;
+  assign _15_[0] = rst ? 1'h0 : targets[0];
   assign _15_[2] = rst ? 1'h0 : _02_;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2436$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2446$27 [1], read };
   assign _23_ = _18_ ? _20_ : loaded;
   assign _24_ = read ? _23_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _24_;
@@ -8102,33 +8180,30 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2436$27 , last_w
   assign _27_ = _18_ ? 2'h0 : _17_[1:0];
   assign _28_ = read ? _27_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2436$27 [0];
-  function [1:0] _71_;
+  assign _08_ = rst ? 1'h0 : \port$2446$27 [0];
+  function [1:0] _74_;
     input [1:0] a;
     input [5:0] b;
     input [2:0] s;
     casez (s) // synopsys parallel_case
       3'b??1:
-        _71_ = b[1:0];
+        _74_ = b[1:0];
       3'b?1?:
-        _71_ = b[3:2];
+        _74_ = b[3:2];
       3'b1??:
-        _71_ = b[5:4];
+        _74_ = b[5:4];
       default:
-        _71_ = a;
+        _74_ = a;
     endcase
   endfunction
-  assign _29_ = _71_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
+  assign _29_ = _74_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
   assign _30_ = kind == 2'h3;
   assign _31_ = kind == 2'h2;
   assign _32_ = kind == 2'h1;
   assign _07_ = rst ? 2'h0 : _29_;
-  assign _15_[3] = rst ? 1'h0 : _04_;
-  assign _15_[1] = rst ? 1'h0 : _22_;
-  assign _15_[0] = rst ? 1'h0 : targets[0];
   assign \word$20  = { 13'h0000, arriving_2[7:5] };
   assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$3582$1  = arriving_2[2:1];
+  assign \port$3592$1  = arriving_2[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8233,9 +8308,9 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _047_;
   wire _048_;
   wire _049_;
-  wire [31:0] _050_;
+  wire _050_;
   wire _051_;
-  wire _052_;
+  wire [31:0] _052_;
   wire _053_;
   wire _054_;
   wire _055_;
@@ -8248,35 +8323,35 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _062_;
   wire _063_;
   wire _064_;
-  wire [31:0] _065_;
-  wire [3:0] _066_;
-  wire [15:0] _067_;
-  wire _068_;
-  wire _069_;
+  wire _065_;
+  wire _066_;
+  wire [31:0] _067_;
+  wire [3:0] _068_;
+  wire [15:0] _069_;
   wire _070_;
-  wire [31:0] _071_;
+  wire _071_;
   wire _072_;
-  wire [3:0] _073_;
-  wire [31:0] _074_;
+  wire [31:0] _073_;
+  wire _074_;
   wire _075_;
-  wire _076_;
-  wire _077_;
+  wire [3:0] _076_;
+  wire [31:0] _077_;
   wire _078_;
   wire _079_;
-  wire [2:0] _080_;
+  wire _080_;
   wire _081_;
-  wire _082_;
+  wire [2:0] _082_;
   wire _083_;
-  wire [4:0] _084_;
-  wire [31:0] _085_;
+  wire _084_;
+  wire _085_;
   wire _086_;
-  wire _087_;
+  wire [4:0] _087_;
   wire [31:0] _088_;
   wire _089_;
-  wire [1:0] _090_;
-  wire [8:0] _091_;
-  wire _092_;
-  wire _093_;
+  wire [31:0] _090_;
+  wire _091_;
+  wire [1:0] _092_;
+  wire [8:0] _093_;
   wire _094_;
   wire _095_;
   wire _096_;
@@ -8354,48 +8429,50 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   wire _168_;
   wire _169_;
   wire _170_;
-  wire [31:0] _171_;
-  wire [31:0] _172_;
-  wire _173_;
-  wire _174_;
+  wire _171_;
+  wire _172_;
+  wire [31:0] _173_;
+  wire [31:0] _174_;
   wire _175_;
   wire _176_;
   wire _177_;
   wire _178_;
-  wire [31:0] _179_;
-  wire [31:0] _180_;
+  wire _179_;
+  wire _180_;
   wire [31:0] _181_;
-  wire [3:0] _182_;
-  wire [3:0] _183_;
+  wire [31:0] _182_;
+  wire [31:0] _183_;
   wire [3:0] _184_;
   wire [3:0] _185_;
   wire [3:0] _186_;
-  wire _187_;
-  wire _188_;
+  wire [3:0] _187_;
+  wire [3:0] _188_;
   wire _189_;
   wire _190_;
   wire _191_;
-  wire [23:0] _192_;
-  wire [7:0] _193_;
-  wire [7:0] _194_;
+  wire _192_;
+  wire _193_;
+  wire [23:0] _194_;
   wire [7:0] _195_;
   wire [7:0] _196_;
   wire [7:0] _197_;
-  wire _198_;
-  wire _199_;
+  wire [7:0] _198_;
+  wire [7:0] _199_;
   wire _200_;
   wire _201_;
   wire _202_;
   wire _203_;
   wire _204_;
-  wire [15:0] _205_;
-  wire [15:0] _206_;
-  wire [3:0] _207_;
-  wire [3:0] _208_;
-  wire [31:0] _209_;
-  wire _210_;
-  wire _211_;
+  wire _205_;
+  wire _206_;
+  wire [15:0] _207_;
+  wire [15:0] _208_;
+  wire [3:0] _209_;
+  wire [3:0] _210_;
+  wire [31:0] _211_;
   wire _212_;
+  wire _213_;
+  wire _214_;
   reg [3:0] \$like  = 4'h0;
   reg \$signal  = 1'h0;
   reg \$signal$15  = 1'h0;
@@ -8429,15 +8506,15 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   reg written_load_data = 1'h0;
   reg written_program = 1'h0;
   assign _000_ = port__write_index == 2'h2;
-  assign _089_ = port__write & _000_;
-  assign _099_ = port__write_index == 3'h4;
-  assign _110_ = port__write & _099_;
-  assign _121_ = port__write_index == 3'h5;
-  assign _131_ = port__write & _121_;
-  assign _140_ = port__write_index == 3'h6;
-  assign _150_ = port__write & _140_;
-  assign _158_ = port__write_index == 3'h7;
-  assign _001_ = port__write & _158_;
+  assign _091_ = port__write & _000_;
+  assign _101_ = port__write_index == 3'h4;
+  assign _112_ = port__write & _101_;
+  assign _123_ = port__write_index == 3'h5;
+  assign _133_ = port__write & _123_;
+  assign _142_ = port__write_index == 3'h6;
+  assign _152_ = port__write & _142_;
+  assign _160_ = port__write_index == 3'h7;
+  assign _001_ = port__write & _160_;
   assign _009_ = port__write_index == 2'h2;
   assign _019_ = port__write & _009_;
   assign _028_ = _019_ & port__write_data[0];
@@ -8446,77 +8523,77 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _064_ = \$signal$23  & _053_;
   assign _075_ = written_error | start;
   assign _086_ = load_address_at >= 8'h95;
-  assign _090_ = \word$31  + 1'h1;
-  assign _091_ = load_address_at[7:0] + 1'h1;
-  assign _092_ = \$signal$15  & _busy;
-  assign _093_ = \$signal  | busy;
-  assign _094_ = port__read_index >= 4'hf;
-  assign _095_ = port__read_index < 5'h16;
-  assign _096_ = _094_ & _095_;
-  assign _097_ = slot == port__read_index[2:0];
-  assign _098_ = port__read_index == 2'h2;
-  assign _100_ = port__read_index == 2'h3;
-  assign _101_ = port__read_index == 3'h4;
-  assign _102_ = port__read_index == 3'h5;
-  assign _103_ = port__read_index == 3'h6;
-  assign _104_ = ! port__read_index;
-  assign _105_ = port__read_index == 4'h8;
-  assign _106_ = port__read_index == 4'hd;
-  assign _107_ = | { _106_, _105_, _104_ };
-  assign _108_ = ! port__read_index;
-  assign _109_ = port__read_index == 4'ha;
-  assign _111_ = port__read_index == 4'hb;
-  assign _112_ = | { _111_, _109_, _108_ };
-  assign _113_ = ! port__read_index;
-  assign _114_ = port__read_index == 4'h9;
-  assign _115_ = port__read_index == 4'hc;
-  assign _116_ = port__read_index == 4'hd;
-  assign _117_ = | { _116_, _115_, _114_, _113_ };
-  assign _118_ = port__read_index == 4'hb;
-  assign _119_ = port__read_index == 4'hc;
-  assign _120_ = | { _119_, _118_ };
-  assign _122_ = ! port__read_index;
-  assign _123_ = port__read_index == 4'hc;
-  assign _124_ = port__read_index == 4'hd;
-  assign _125_ = | { _124_, _123_, _122_ };
-  assign _126_ = ! port__read_index;
-  assign _127_ = ! port__read_index;
-  assign _128_ = port__read_index == 4'h8;
-  assign _129_ = port__read_index == 4'he;
-  assign _130_ = | { _129_, _128_, _127_ };
-  assign _132_ = port__read_index == 4'h8;
-  assign _133_ = port__read_index == 4'hd;
-  assign _134_ = | { _133_, _132_ };
-  assign _135_ = port__read_index == 4'h8;
-  assign _136_ = port__read_index == 4'ha;
-  assign _137_ = port__read_index == 4'hc;
-  assign _138_ = | { _137_, _136_, _135_ };
-  assign _139_ = port__read_index == 4'h9;
-  assign _141_ = ! port__read_index;
-  assign _142_ = port__read_index == 4'h8;
-  assign _143_ = | { _142_, _141_ };
-  assign _144_ = ! port__read_index;
-  assign _145_ = port__read_index == 4'h8;
-  assign _146_ = | { _145_, _144_ };
-  assign _147_ = ! port__read_index;
-  assign _148_ = port__read_index == 4'h8;
-  assign _149_ = | { _148_, _147_ };
-  assign _151_ = port__read_index == 4'h8;
-  assign _152_ = port__read_index == 1'h1;
+  assign _092_ = \word$31  + 1'h1;
+  assign _093_ = load_address_at[7:0] + 1'h1;
+  assign _094_ = \$signal$15  & _busy;
+  assign _095_ = \$signal  | busy;
+  assign _096_ = port__read_index >= 4'hf;
+  assign _097_ = port__read_index < 5'h16;
+  assign _098_ = _096_ & _097_;
+  assign _099_ = slot == port__read_index[2:0];
+  assign _100_ = port__read_index == 2'h2;
+  assign _102_ = port__read_index == 2'h3;
+  assign _103_ = port__read_index == 3'h4;
+  assign _104_ = port__read_index == 3'h5;
+  assign _105_ = port__read_index == 3'h6;
+  assign _106_ = ! port__read_index;
+  assign _107_ = port__read_index == 4'h8;
+  assign _108_ = port__read_index == 4'hd;
+  assign _109_ = | { _108_, _107_, _106_ };
+  assign _110_ = ! port__read_index;
+  assign _111_ = port__read_index == 4'ha;
+  assign _113_ = port__read_index == 4'hb;
+  assign _114_ = | { _113_, _111_, _110_ };
+  assign _115_ = ! port__read_index;
+  assign _116_ = port__read_index == 4'h9;
+  assign _117_ = port__read_index == 4'hc;
+  assign _118_ = port__read_index == 4'hd;
+  assign _119_ = | { _118_, _117_, _116_, _115_ };
+  assign _120_ = port__read_index == 4'hb;
+  assign _121_ = port__read_index == 4'hc;
+  assign _122_ = | { _121_, _120_ };
+  assign _124_ = ! port__read_index;
+  assign _125_ = port__read_index == 4'hc;
+  assign _126_ = port__read_index == 4'hd;
+  assign _127_ = | { _126_, _125_, _124_ };
+  assign _128_ = ! port__read_index;
+  assign _129_ = ! port__read_index;
+  assign _130_ = port__read_index == 4'h8;
+  assign _131_ = port__read_index == 4'he;
+  assign _132_ = | { _131_, _130_, _129_ };
+  assign _134_ = port__read_index == 4'h8;
+  assign _135_ = port__read_index == 4'hd;
+  assign _136_ = | { _135_, _134_ };
+  assign _137_ = port__read_index == 4'h8;
+  assign _138_ = port__read_index == 4'ha;
+  assign _139_ = port__read_index == 4'hc;
+  assign _140_ = | { _139_, _138_, _137_ };
+  assign _141_ = port__read_index == 4'h9;
+  assign _143_ = ! port__read_index;
+  assign _144_ = port__read_index == 4'h8;
+  assign _145_ = | { _144_, _143_ };
+  assign _146_ = ! port__read_index;
+  assign _147_ = port__read_index == 4'h8;
+  assign _148_ = | { _147_, _146_ };
+  assign _149_ = ! port__read_index;
+  assign _150_ = port__read_index == 4'h8;
+  assign _151_ = | { _150_, _149_ };
   assign _153_ = port__read_index == 4'h8;
-  assign _154_ = | { _153_, _152_ };
+  assign _154_ = port__read_index == 1'h1;
   assign _155_ = port__read_index == 4'h8;
-  assign _156_ = port__read_index == 4'hb;
-  assign _157_ = ! port__read_index;
-  assign _159_ = port__read_index == 4'h8;
-  assign _160_ = port__read_index == 4'h9;
-  assign _161_ = port__read_index == 4'ha;
-  assign _162_ = port__read_index == 4'hb;
-  assign _163_ = | { _162_, _161_, _160_, _159_, _157_ };
-  assign _164_ = ! port__read_index;
-  assign _165_ = ! port__read_index;
-  assign _166_ = port__read_index == 4'h8;
-  assign _167_ = | { _166_, _165_ };
+  assign _156_ = | { _155_, _154_ };
+  assign _157_ = port__read_index == 4'h8;
+  assign _158_ = port__read_index == 4'hb;
+  assign _159_ = ! port__read_index;
+  assign _161_ = port__read_index == 4'h8;
+  assign _162_ = port__read_index == 4'h9;
+  assign _163_ = port__read_index == 4'ha;
+  assign _164_ = port__read_index == 4'hb;
+  assign _165_ = | { _164_, _163_, _162_, _161_, _159_ };
+  assign _166_ = ! port__read_index;
+  assign _167_ = ! port__read_index;
+  assign _168_ = port__read_index == 4'h8;
+  assign _169_ = | { _168_, _167_ };
   assign _002_ = ! port__read_index;
   assign _003_ = port__read_index == 4'h8;
   assign _004_ = port__read_index == 4'ha;
@@ -8557,218 +8634,220 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign _busy = _042_ | busy;
   assign _043_ = ~ _busy;
   assign starting = \$signal$15  & _043_;
-  assign irq = irq_enable & ended;
-  assign _044_ = ! cause;
-  assign count[0] = \$signal$38  & _044_;
-  assign _045_ = cause == 1'h1;
-  assign count[1] = \$signal$38  & _045_;
-  assign _046_ = cause == 2'h2;
-  assign count[2] = \$signal$38  & _046_;
-  assign _047_ = cause == 2'h3;
-  assign count[3] = \$signal$38  & _047_;
-  assign _048_ = cause == 3'h4;
-  assign count[4] = \$signal$38  & _048_;
-  assign _049_ = cause == 3'h5;
-  assign count[5] = \$signal$38  & _049_;
+  assign _044_ = irq_enable & ended;
+  assign _045_ = ~ start;
+  assign irq = _044_ & _045_;
+  assign _046_ = ! cause;
+  assign count[0] = \$signal$38  & _046_;
+  assign _047_ = cause == 1'h1;
+  assign count[1] = \$signal$38  & _047_;
+  assign _048_ = cause == 2'h2;
+  assign count[2] = \$signal$38  & _048_;
+  assign _049_ = cause == 2'h3;
+  assign count[3] = \$signal$38  & _049_;
+  assign _050_ = cause == 3'h4;
+  assign count[4] = \$signal$38  & _050_;
+  assign _051_ = cause == 3'h5;
+  assign count[5] = \$signal$38  & _051_;
   always @(posedge clk)
-    word <= _050_;
+    word <= _052_;
   always @(posedge clk)
-    written_control <= _051_;
+    written_control <= _054_;
   always @(posedge clk)
-    written_error <= _052_;
+    written_error <= _055_;
   always @(posedge clk)
-    written_program <= _054_;
+    written_program <= _056_;
   always @(posedge clk)
-    written_load_address <= _055_;
+    written_load_address <= _057_;
   always @(posedge clk)
-    written_load_data <= _056_;
+    written_load_data <= _058_;
   always @(posedge clk)
-    \$signal  <= _057_;
+    \$signal  <= _059_;
   always @(posedge clk)
-    busy <= _058_;
+    busy <= _060_;
   always @(posedge clk)
-    \$signal$15  <= _059_;
+    \$signal$15  <= _061_;
   always @(posedge clk)
-    start <= _060_;
+    start <= _062_;
   always @(posedge clk)
-    abort <= _061_;
+    abort <= _063_;
   always @(posedge clk)
-    irq_enable <= _062_;
+    irq_enable <= _065_;
   always @(posedge clk)
-    logits <= _063_;
+    logits <= _066_;
   always @(posedge clk)
-    \program  <= _065_;
+    \program  <= _067_;
   always @(posedge clk)
-    \$like  <= _066_;
+    \$like  <= _068_;
   always @(posedge clk)
-    step <= _067_;
+    step <= _069_;
   always @(posedge clk)
-    noted <= _068_;
+    noted <= _070_;
   always @(posedge clk)
-    \$signal$23  <= _069_;
+    \$signal$23  <= _071_;
   always @(posedge clk)
-    outside <= _070_;
+    outside <= _072_;
   always @(posedge clk)
-    load_address_at <= _071_;
+    load_address_at <= _073_;
   always @(posedge clk)
-    \word$31  <= _072_;
+    \word$31  <= _074_;
   always @(posedge clk)
-    raised_code <= _073_;
+    raised_code <= _076_;
   always @(posedge clk)
-    lower <= _074_;
+    lower <= _077_;
   always @(posedge clk)
-    finished <= _076_;
+    finished <= _078_;
   always @(posedge clk)
-    ended <= _077_;
+    ended <= _079_;
   always @(posedge clk)
-    \$signal$36  <= _078_;
+    \$signal$36  <= _080_;
   always @(posedge clk)
-    \$signal$38  <= _079_;
+    \$signal$38  <= _081_;
   always @(posedge clk)
-    cause <= _080_;
+    cause <= _082_;
   always @(posedge clk)
-    \$signal$41  <= _081_;
+    \$signal$41  <= _083_;
   always @(posedge clk)
-    counter <= _082_;
+    counter <= _084_;
   always @(posedge clk)
-    at_hand <= _083_;
+    at_hand <= _085_;
   always @(posedge clk)
-    selects <= _084_;
+    selects <= _087_;
   always @(posedge clk)
-    constant <= { 1'h0, _085_[30:13], 1'h0, _085_[11:9], 1'h0, _085_[7:0] };
+    constant <= { 1'h0, _088_[30:13], 1'h0, _088_[11:9], 1'h0, _088_[7:0] };
   always @(posedge clk)
-    port__read_done <= _087_;
+    port__read_done <= _089_;
   always @(posedge clk)
-    port__read_data <= _088_;
-  assign _168_ = \word$31  ? 1'h1 : 1'h0;
-  assign _169_ = outside ? 1'h0 : _168_;
-  assign _170_ = _busy ? 1'h0 : _169_;
-  assign load_enable = written_load_data ? _170_ : 1'h0;
-  assign _171_ = _026_ ? _041_ : port__read_data;
-  assign _172_ = _023_ ? _171_ : port__read_data;
-  assign _088_ = rst ? 32'd0 : _172_;
-  assign _173_ = _026_ ? 1'h1 : 1'h0;
-  assign _174_ = _023_ ? _173_ : 1'h0;
-  assign _087_ = rst ? 1'h0 : _174_;
-  assign _085_[29] = rst ? 1'h0 : _018_;
-  assign _085_[28] = rst ? 1'h0 : _015_;
-  assign _085_[27] = rst ? 1'h0 : _014_;
-  assign _085_[26] = rst ? 1'h0 : _011_;
-  assign _085_[25] = rst ? 1'h0 : _007_;
-  assign _085_[24] = rst ? 1'h0 : _004_;
-  assign _085_[23] = rst ? 1'h0 : _003_;
-  assign _085_[22] = rst ? 1'h0 : _002_;
-  assign _085_[21] = rst ? 1'h0 : _167_;
-  assign _085_[20] = rst ? 1'h0 : _164_;
-  assign _085_[19] = rst ? 1'h0 : _163_;
-  assign _085_[18] = rst ? 1'h0 : _156_;
-  assign _085_[17] = rst ? 1'h0 : _155_;
-  assign _085_[16] = rst ? 1'h0 : _154_;
-  assign _085_[15] = rst ? 1'h0 : _151_;
-  assign _085_[14] = rst ? 1'h0 : _149_;
-  assign _085_[13] = rst ? 1'h0 : _146_;
-  assign _085_[11] = rst ? 1'h0 : _143_;
-  assign _085_[10] = rst ? 1'h0 : _139_;
-  assign _085_[9] = rst ? 1'h0 : _138_;
-  assign _085_[7] = rst ? 1'h0 : _134_;
-  assign _085_[6] = rst ? 1'h0 : _130_;
-  assign _085_[5] = rst ? 1'h0 : _126_;
-  assign _085_[4] = rst ? 1'h0 : _125_;
-  assign _085_[3] = rst ? 1'h0 : _120_;
-  assign _085_[2] = rst ? 1'h0 : _117_;
-  assign _085_[1] = rst ? 1'h0 : _112_;
-  assign _085_[0] = rst ? 1'h0 : _107_;
-  assign _085_[30] = rst ? 1'h0 : _020_;
-  assign _084_[4] = rst ? 1'h0 : _103_;
-  assign _084_[2] = rst ? 1'h0 : _101_;
-  assign _084_[1] = rst ? 1'h0 : _100_;
-  assign _084_[0] = rst ? 1'h0 : _098_;
-  assign _084_[3] = rst ? 1'h0 : _102_;
-  assign _083_ = rst ? 1'h0 : _097_;
-  assign _082_ = rst ? 1'h0 : _096_;
-  assign _081_ = rst ? 1'h0 : port__read;
-  assign _080_ = rst ? 3'h0 : \cause$40 ;
-  assign _079_ = rst ? 1'h0 : \$signal$36 ;
-  assign _078_ = rst ? 1'h0 : \busy$37 ;
-  assign _175_ = _093_ ? 1'h1 : ended;
-  assign _176_ = start ? 1'h0 : _175_;
-  assign _077_ = rst ? 1'h0 : _176_;
-  assign _177_ = _093_ ? \$signal  : finished;
+    port__read_data <= _090_;
+  assign _170_ = \word$31  ? 1'h1 : 1'h0;
+  assign _171_ = outside ? 1'h0 : _170_;
+  assign _172_ = _busy ? 1'h0 : _171_;
+  assign load_enable = written_load_data ? _172_ : 1'h0;
+  assign _173_ = _026_ ? _041_ : port__read_data;
+  assign _174_ = _023_ ? _173_ : port__read_data;
+  assign _090_ = rst ? 32'd0 : _174_;
+  assign _175_ = _026_ ? 1'h1 : 1'h0;
+  assign _176_ = _023_ ? _175_ : 1'h0;
+  assign _089_ = rst ? 1'h0 : _176_;
+  assign _088_[29] = rst ? 1'h0 : _018_;
+  assign _088_[28] = rst ? 1'h0 : _015_;
+  assign _088_[27] = rst ? 1'h0 : _014_;
+  assign _088_[26] = rst ? 1'h0 : _011_;
+  assign _088_[25] = rst ? 1'h0 : _007_;
+  assign _088_[24] = rst ? 1'h0 : _004_;
+  assign _088_[23] = rst ? 1'h0 : _003_;
+  assign _088_[22] = rst ? 1'h0 : _002_;
+  assign _088_[21] = rst ? 1'h0 : _169_;
+  assign _088_[20] = rst ? 1'h0 : _166_;
+  assign _088_[19] = rst ? 1'h0 : _165_;
+  assign _088_[18] = rst ? 1'h0 : _158_;
+  assign _088_[17] = rst ? 1'h0 : _157_;
+  assign _088_[16] = rst ? 1'h0 : _156_;
+  assign _088_[15] = rst ? 1'h0 : _153_;
+  assign _088_[14] = rst ? 1'h0 : _151_;
+  assign _088_[13] = rst ? 1'h0 : _148_;
+  assign _088_[11] = rst ? 1'h0 : _145_;
+  assign _088_[10] = rst ? 1'h0 : _141_;
+  assign _088_[9] = rst ? 1'h0 : _140_;
+  assign _088_[7] = rst ? 1'h0 : _136_;
+  assign _088_[6] = rst ? 1'h0 : _132_;
+  assign _088_[5] = rst ? 1'h0 : _128_;
+  assign _088_[4] = rst ? 1'h0 : _127_;
+  assign _088_[3] = rst ? 1'h0 : _122_;
+  assign _088_[2] = rst ? 1'h0 : _119_;
+  assign _088_[1] = rst ? 1'h0 : _114_;
+  assign _088_[0] = rst ? 1'h0 : _109_;
+  assign _088_[30] = rst ? 1'h0 : _020_;
+  assign _087_[4] = rst ? 1'h0 : _105_;
+  assign _087_[2] = rst ? 1'h0 : _103_;
+  assign _087_[1] = rst ? 1'h0 : _102_;
+  assign _087_[0] = rst ? 1'h0 : _100_;
+  assign _087_[3] = rst ? 1'h0 : _104_;
+  assign _085_ = rst ? 1'h0 : _099_;
+  assign _084_ = rst ? 1'h0 : _098_;
+  assign _083_ = rst ? 1'h0 : port__read;
+  assign _082_ = rst ? 3'h0 : \cause$40 ;
+  assign _081_ = rst ? 1'h0 : \$signal$36 ;
+  assign _080_ = rst ? 1'h0 : \busy$37 ;
+  assign _177_ = _095_ ? 1'h1 : ended;
   assign _178_ = start ? 1'h0 : _177_;
-  assign _076_ = rst ? 1'h0 : _178_;
-  assign _179_ = outside ? lower : word;
-  assign _180_ = _busy ? lower : _179_;
-  assign _181_ = written_load_data ? _180_ : lower;
-  assign _074_ = rst ? 32'd0 : _181_;
-  assign _182_ = outside ? 4'hd : raised_code;
-  assign _183_ = _busy ? 4'hc : _182_;
-  assign _184_ = written_load_data ? _183_ : raised_code;
-  assign _185_ = _092_ ? 4'hb : _184_;
-  assign _186_ = error ? error_code : _185_;
-  assign _073_ = rst ? 4'h0 : _186_;
-  assign _187_ = written_load_address ? 1'h0 : \word$31 ;
-  assign _188_ = \word$31  ? 1'h0 : _090_[0];
-  assign _189_ = outside ? _187_ : _188_;
-  assign _190_ = _busy ? _187_ : _189_;
-  assign _191_ = written_load_data ? _190_ : _187_;
-  assign _072_ = rst ? 1'h0 : _191_;
-  assign _192_ = written_load_address ? word[31:8] : load_address_at[31:8];
-  assign _071_[31:8] = rst ? 24'h000000 : _192_;
-  assign _193_ = written_load_address ? word[7:0] : load_address_at[7:0];
-  assign _194_ = \word$31  ? _091_[7:0] : _193_;
-  assign _195_ = outside ? _193_ : _194_;
-  assign _196_ = _busy ? _193_ : _195_;
-  assign _197_ = written_load_data ? _196_ : _193_;
-  assign _071_[7:0] = rst ? 8'h00 : _197_;
-  assign _070_ = rst ? 1'h0 : _086_;
-  assign _198_ = outside ? 1'h1 : 1'h0;
-  assign _199_ = _busy ? 1'h1 : _198_;
-  assign _200_ = written_load_data ? _199_ : 1'h0;
-  assign _201_ = _092_ ? 1'h1 : _200_;
-  assign _202_ = error ? 1'h1 : _201_;
-  assign _069_ = rst ? 1'h0 : _202_;
-  assign _203_ = _064_ ? 1'h1 : noted;
-  assign _204_ = _075_ ? 1'h0 : _203_;
-  assign _068_ = rst ? 1'h0 : _204_;
-  assign _205_ = _064_ ? error_step : step;
-  assign _206_ = _075_ ? 16'h0000 : _205_;
-  assign _067_ = rst ? 16'h0000 : _206_;
-  assign _207_ = _064_ ? raised_code : \$like ;
-  assign _208_ = _075_ ? 4'h0 : _207_;
-  assign _066_ = rst ? 4'h0 : _208_;
-  assign _209_ = written_program ? word : \program ;
-  assign _065_ = rst ? 32'd0 : _209_;
-  assign _210_ = _busy ? logits : word[2];
-  assign _211_ = written_control ? _210_ : logits;
-  assign _063_ = rst ? 1'h0 : _211_;
-  assign _212_ = written_control ? word[3] : irq_enable;
-  assign _062_ = rst ? 1'h0 : _212_;
-  assign _061_ = rst ? 1'h0 : _039_;
-  assign _060_ = rst ? 1'h0 : starting;
-  assign _059_ = rst ? 1'h0 : _028_;
-  assign _058_ = rst ? 1'h0 : error;
-  assign _057_ = rst ? 1'h0 : done;
-  assign _056_ = rst ? 1'h0 : _001_;
-  assign _055_ = rst ? 1'h0 : _150_;
-  assign _054_ = rst ? 1'h0 : _131_;
-  assign _052_ = rst ? 1'h0 : _110_;
-  assign _051_ = rst ? 1'h0 : _089_;
-  assign _050_ = rst ? 32'd0 : port__write_data;
+  assign _079_ = rst ? 1'h0 : _178_;
+  assign _179_ = _095_ ? \$signal  : finished;
+  assign _180_ = start ? 1'h0 : _179_;
+  assign _078_ = rst ? 1'h0 : _180_;
+  assign _181_ = outside ? lower : word;
+  assign _182_ = _busy ? lower : _181_;
+  assign _183_ = written_load_data ? _182_ : lower;
+  assign _077_ = rst ? 32'd0 : _183_;
+  assign _184_ = outside ? 4'hd : raised_code;
+  assign _185_ = _busy ? 4'hc : _184_;
+  assign _186_ = written_load_data ? _185_ : raised_code;
+  assign _187_ = _094_ ? 4'hb : _186_;
+  assign _188_ = error ? error_code : _187_;
+  assign _076_ = rst ? 4'h0 : _188_;
+  assign _189_ = written_load_address ? 1'h0 : \word$31 ;
+  assign _190_ = \word$31  ? 1'h0 : _092_[0];
+  assign _191_ = outside ? _189_ : _190_;
+  assign _192_ = _busy ? _189_ : _191_;
+  assign _193_ = written_load_data ? _192_ : _189_;
+  assign _074_ = rst ? 1'h0 : _193_;
+  assign _194_ = written_load_address ? word[31:8] : load_address_at[31:8];
+  assign _073_[31:8] = rst ? 24'h000000 : _194_;
+  assign _195_ = written_load_address ? word[7:0] : load_address_at[7:0];
+  assign _196_ = \word$31  ? _093_[7:0] : _195_;
+  assign _197_ = outside ? _195_ : _196_;
+  assign _198_ = _busy ? _195_ : _197_;
+  assign _199_ = written_load_data ? _198_ : _195_;
+  assign _073_[7:0] = rst ? 8'h00 : _199_;
+  assign _072_ = rst ? 1'h0 : _086_;
+  assign _200_ = outside ? 1'h1 : 1'h0;
+  assign _201_ = _busy ? 1'h1 : _200_;
+  assign _202_ = written_load_data ? _201_ : 1'h0;
+  assign _203_ = _094_ ? 1'h1 : _202_;
+  assign _204_ = error ? 1'h1 : _203_;
+  assign _071_ = rst ? 1'h0 : _204_;
+  assign _205_ = _064_ ? 1'h1 : noted;
+  assign _206_ = _075_ ? 1'h0 : _205_;
+  assign _070_ = rst ? 1'h0 : _206_;
+  assign _207_ = _064_ ? error_step : step;
+  assign _208_ = _075_ ? 16'h0000 : _207_;
+  assign _069_ = rst ? 16'h0000 : _208_;
+  assign _209_ = _064_ ? raised_code : \$like ;
+  assign _210_ = _075_ ? 4'h0 : _209_;
+  assign _068_ = rst ? 4'h0 : _210_;
+  assign _211_ = written_program ? word : \program ;
+  assign _067_ = rst ? 32'd0 : _211_;
+  assign _212_ = _busy ? logits : word[2];
+  assign _213_ = written_control ? _212_ : logits;
+  assign _066_ = rst ? 1'h0 : _213_;
+  assign _214_ = written_control ? word[3] : irq_enable;
+  assign _065_ = rst ? 1'h0 : _214_;
+  assign _063_ = rst ? 1'h0 : _039_;
+  assign _062_ = rst ? 1'h0 : starting;
+  assign _061_ = rst ? 1'h0 : _028_;
+  assign _060_ = rst ? 1'h0 : error;
+  assign _059_ = rst ? 1'h0 : done;
+  assign _058_ = rst ? 1'h0 : _001_;
+  assign _057_ = rst ? 1'h0 : _152_;
+  assign _056_ = rst ? 1'h0 : _133_;
+  assign _055_ = rst ? 1'h0 : _112_;
+  assign _054_ = rst ? 1'h0 : _091_;
+  assign _052_ = rst ? 32'd0 : port__write_data;
   tiny_w4a4_registers_counters counters (
     .clear(start),
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2559$0 (value[31:4]),
+    .\port$2569$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
   );
-  assign { _085_[31], _085_[12], _085_[8] } = 3'h0;
+  assign { _088_[31], _088_[12], _088_[8] } = 3'h0;
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2559$0 , low, clk);
+module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2569$0 , low, clk);
   input rst;
   wire rst;
   output settled;
@@ -8779,8 +8858,8 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2559
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2559$0 ;
-  reg [27:0] \port$2559$0  = 28'h0000000;
+  output [27:0] \port$2569$0 ;
+  reg [27:0] \port$2569$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -8953,14 +9032,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2559
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2559$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2569$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2559$0  <= _028_;
+    \port$2569$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -9080,7 +9159,7 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2559
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2436$27 
+module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2446$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input rst;
   wire rst;
@@ -9122,8 +9201,8 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2436$27 ;
-  wire [1:0] \port$2436$27 ;
+  output [1:0] \port$2446$27 ;
+  wire [1:0] \port$2446$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9161,33 +9240,33 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _016_;
   wire _017_;
   wire _018_;
-  wire _019_;
+  wire [5:0] _019_;
   wire _020_;
-  wire [5:0] _021_;
+  wire [2:0] _021_;
   wire _022_;
-  wire [2:0] _023_;
-  wire _024_;
-  wire _025_;
+  wire _023_;
+  wire [15:0] _024_;
+  wire [3:0] _025_;
   wire _026_;
-  wire [15:0] _027_;
-  wire [3:0] _028_;
+  wire _027_;
+  wire _028_;
   wire _029_;
   wire _030_;
   wire _031_;
   wire _032_;
-  wire _033_;
+  wire [4:0] _033_;
   wire _034_;
-  wire [4:0] _035_;
-  wire [1:0] _036_;
+  wire [1:0] _035_;
+  wire _036_;
   wire _037_;
-  wire _038_;
-  wire [15:0] _039_;
-  wire _040_;
-  wire [2:0] _041_;
+  wire [15:0] _038_;
+  wire _039_;
+  wire [2:0] _040_;
+  wire [425:0] _041_;
   wire [425:0] _042_;
-  wire [425:0] _043_;
+  wire [175:0] _043_;
   wire [175:0] _044_;
-  wire [175:0] _045_;
+  wire _045_;
   wire _046_;
   wire _047_;
   wire _048_;
@@ -9206,58 +9285,58 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _061_;
   wire _062_;
   wire _063_;
-  wire _064_;
+  wire [79:0] _064_;
   wire [79:0] _065_;
-  wire [79:0] _066_;
+  wire _066_;
   wire _067_;
   wire _068_;
   wire _069_;
   wire _070_;
   wire _071_;
   wire _072_;
-  wire _073_;
+  wire [79:0] _073_;
   wire [79:0] _074_;
-  wire [79:0] _075_;
+  wire _075_;
   wire _076_;
   wire _077_;
   wire _078_;
-  wire _079_;
+  wire [79:0] _079_;
   wire [79:0] _080_;
-  wire [79:0] _081_;
+  wire _081_;
   wire _082_;
   wire _083_;
   wire _084_;
-  wire _085_;
+  wire [176:0] _085_;
   wire [176:0] _086_;
-  wire [176:0] _087_;
-  wire _088_;
+  wire _087_;
+  wire [246:0] _088_;
   wire [246:0] _089_;
-  wire [246:0] _090_;
+  wire _090_;
   wire _091_;
   wire _092_;
   wire _093_;
   wire _094_;
   wire _095_;
   wire _096_;
-  wire _097_;
+  wire [2:0] _097_;
   wire [2:0] _098_;
   wire [2:0] _099_;
   wire [2:0] _100_;
-  wire [2:0] _101_;
-  wire _102_;
+  wire _101_;
+  wire [2:0] _102_;
   wire [2:0] _103_;
   wire [2:0] _104_;
-  wire [2:0] _105_;
-  wire _106_;
+  wire _105_;
+  wire [2:0] _106_;
   wire [2:0] _107_;
   wire [2:0] _108_;
-  wire [2:0] _109_;
-  wire _110_;
+  wire _109_;
+  wire [2:0] _110_;
   wire [2:0] _111_;
   wire [2:0] _112_;
-  wire [2:0] _113_;
-  wire _114_;
-  wire [2:0] _115_;
+  wire _113_;
+  wire [2:0] _114_;
+  wire _115_;
   wire _116_;
   wire _117_;
   wire _118_;
@@ -9276,11 +9355,11 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _131_;
   wire _132_;
   wire _133_;
-  wire _134_;
+  wire [15:0] _134_;
   wire [15:0] _135_;
-  wire [15:0] _136_;
-  wire _137_;
-  wire [15:0] _138_;
+  wire _136_;
+  wire [15:0] _137_;
+  wire _138_;
   wire _139_;
   wire _140_;
   wire _141_;
@@ -9301,11 +9380,11 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _156_;
   wire _157_;
   wire _158_;
-  wire _159_;
-  wire [1:0] _160_;
+  wire [1:0] _159_;
+  wire _160_;
   wire _161_;
-  wire _162_;
-  wire [4:0] _163_;
+  wire [4:0] _162_;
+  wire _163_;
   wire _164_;
   wire _165_;
   wire _166_;
@@ -9316,13 +9395,13 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _171_;
   wire _172_;
   wire _173_;
-  wire _174_;
+  wire [3:0] _174_;
   wire [3:0] _175_;
   wire [3:0] _176_;
   wire [3:0] _177_;
-  wire [3:0] _178_;
-  wire _179_;
-  wire [15:0] _180_;
+  wire _178_;
+  wire [15:0] _179_;
+  wire _180_;
   wire _181_;
   wire _182_;
   wire _183_;
@@ -9354,7 +9433,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _209_;
   wire _210_;
   wire _211_;
-  wire _212_;
+  wire [3:0] _212_;
   wire [3:0] _213_;
   wire [3:0] _214_;
   wire [3:0] _215_;
@@ -9367,10 +9446,9 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire [3:0] _222_;
   wire [3:0] _223_;
   wire [3:0] _224_;
-  wire [3:0] _225_;
   reg \$signal  = 1'h0;
   reg conv = 1'h0;
-  wire \done$52 ;
+  wire \done$54 ;
   wire [3:0] \error$45 ;
   wire [3:0] fault;
   wire [10:0] flags;
@@ -9379,453 +9457,455 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg [1:0] place = 2'h0;
   reg running = 1'h0;
   reg [4:0] step = 5'h00;
-  wire [425:0] \step$55 ;
+  wire [425:0] \step$56 ;
   wire stop;
-  assign _016_ = ~ _014_;
-  assign _017_ = conv & _016_;
-  assign _018_ = ~ parameters__bank;
-  assign _019_ = conv & running;
-  assign _020_ = | error_code;
-  assign _021_ = step + 1'h1;
-  assign _022_ = place != 2'h3;
-  assign _023_ = place + _022_;
-  assign _024_ = | error_code;
-  assign _025_ = | error_code;
+  reg waits = 1'h0;
   always @(posedge clk)
-    error_step <= _027_;
+    error_step <= _024_;
   always @(posedge clk)
-    error_code <= _028_;
+    error_code <= _025_;
   always @(posedge clk)
-    front_start <= _029_;
+    front_start <= _026_;
   always @(posedge clk)
-    layer_start <= _030_;
+    layer_start <= _027_;
   always @(posedge clk)
-    parameters__fetch <= _031_;
+    parameters__fetch <= _028_;
   always @(posedge clk)
-    running <= _032_;
+    running <= _029_;
   always @(posedge clk)
-    \$signal  <= _033_;
+    waits <= _030_;
   always @(posedge clk)
-    conv <= _034_;
+    \$signal  <= _031_;
   always @(posedge clk)
-    step <= _035_;
+    conv <= _032_;
   always @(posedge clk)
-    place <= _036_;
+    step <= _033_;
   always @(posedge clk)
-    parameters__bank <= _037_;
+    place <= _035_;
   always @(posedge clk)
-    busy <= _038_;
+    parameters__bank <= _036_;
   always @(posedge clk)
-    running_step <= _039_;
+    busy <= _037_;
   always @(posedge clk)
-    preparing <= _040_;
+    running_step <= _038_;
   always @(posedge clk)
-    fsm_state <= _041_;
+    preparing <= _039_;
   always @(posedge clk)
-    front <= _042_;
+    fsm_state <= _040_;
   always @(posedge clk)
-    layer <= _043_;
+    front <= _041_;
+  always @(posedge clk)
+    layer <= _042_;
   assign stop = ~ preparing;
   assign _000_ = | error_code;
-  assign _010_ = | error_code;
-  assign _015_ = | error_code;
-  assign _026_ = | error_code;
+  assign _008_ = | error_code;
+  assign _017_ = | error_code;
+  assign _034_ = | error_code;
   assign _001_ = ! error_code;
   assign _002_ = | fault;
   assign _003_ = _002_ ? running_step : { 11'h000, step };
   assign _004_ = | fault;
   assign _005_ = | \error$45 ;
   assign _006_ = layer_running | launching;
-  assign _007_ = parameters__kind == 1'h1;
-  assign _008_ = parameters__kind == 2'h3;
-  assign _009_ = | error_code;
-  assign _011_ = conv & running;
-  assign _012_ = ~ _011_;
+  assign _007_ = conv & running;
+  assign _009_ = parameters__kind == 1'h1;
+  assign _010_ = parameters__kind == 2'h3;
+  assign _011_ = | error_code;
+  assign _012_ = ~ waits;
   assign _013_ = \$signal  & _012_;
-  assign _014_ = conv & running;
-  assign _044_ = _017_ ? \step$55 [425:250] : layer[425:250];
-  assign _045_ = _046_ ? _044_ : layer[425:250];
-  assign _046_ = fsm_state == 3'h2;
-  assign _043_[425:250] = rst ? 176'h00000000000000000000000000000000000000000000 : _045_;
-  assign _047_ = _017_ ? flags[7] : layer[247];
-  assign _048_ = _049_ ? _047_ : layer[247];
-  assign _049_ = fsm_state == 3'h2;
-  assign _043_[247] = rst ? 1'h0 : _048_;
-  assign _050_ = _017_ ? flags[6] : layer[246];
-  assign _051_ = _052_ ? _050_ : layer[246];
-  assign _052_ = fsm_state == 3'h2;
-  assign _043_[246] = rst ? 1'h0 : _051_;
-  assign _053_ = _017_ ? flags[5] : layer[245];
-  assign _054_ = _055_ ? _053_ : layer[245];
-  assign _055_ = fsm_state == 3'h2;
-  assign _043_[245] = rst ? 1'h0 : _054_;
-  assign _056_ = _017_ ? flags[4] : layer[244];
-  assign _057_ = _058_ ? _056_ : layer[244];
-  assign _058_ = fsm_state == 3'h2;
-  assign _043_[244] = rst ? 1'h0 : _057_;
-  assign _059_ = _017_ ? flags[1] : layer[243];
-  assign _060_ = _061_ ? _059_ : layer[243];
-  assign _061_ = fsm_state == 3'h2;
-  assign _043_[243] = rst ? 1'h0 : _060_;
-  assign _062_ = _017_ ? flags[3] : layer[242];
-  assign _063_ = _064_ ? _062_ : layer[242];
-  assign _064_ = fsm_state == 3'h2;
-  assign _043_[242] = rst ? 1'h0 : _063_;
-  assign _065_ = _017_ ? \step$55 [241:162] : layer[241:162];
-  assign _066_ = _067_ ? _065_ : layer[241:162];
-  assign _067_ = fsm_state == 3'h2;
-  assign _043_[241:162] = rst ? 80'h00000000000000000000 : _066_;
-  assign _068_ = _017_ ? flags[9] : layer[249];
-  assign _069_ = _070_ ? _068_ : layer[249];
-  assign _070_ = fsm_state == 3'h2;
-  assign _043_[249] = rst ? 1'h0 : _069_;
-  assign _071_ = _017_ ? flags[2] : layer[161];
-  assign _072_ = _073_ ? _071_ : layer[161];
-  assign _073_ = fsm_state == 3'h2;
-  assign _043_[161] = rst ? 1'h0 : _072_;
-  assign _074_ = _017_ ? \step$55 [160:81] : layer[160:81];
-  assign _075_ = _076_ ? _074_ : layer[160:81];
-  assign _076_ = fsm_state == 3'h2;
-  assign _043_[160:81] = rst ? 80'h00000000000000000000 : _075_;
-  assign _077_ = _017_ ? parameters__bank : layer[80];
-  assign _078_ = _079_ ? _077_ : layer[80];
-  assign _079_ = fsm_state == 3'h2;
-  assign _043_[80] = rst ? 1'h0 : _078_;
-  assign _080_ = _017_ ? \step$55 [79:0] : layer[79:0];
-  assign _081_ = _082_ ? _080_ : layer[79:0];
-  assign _082_ = fsm_state == 3'h2;
-  assign _043_[79:0] = rst ? 80'h00000000000000000000 : _081_;
-  assign _083_ = _017_ ? flags[8] : layer[248];
-  assign _084_ = _085_ ? _083_ : layer[248];
-  assign _085_ = fsm_state == 3'h2;
-  assign _043_[248] = rst ? 1'h0 : _084_;
-  assign _086_ = _013_ ? \step$55 [425:249] : front[425:249];
-  assign _087_ = _088_ ? _086_ : front[425:249];
-  assign _088_ = fsm_state == 3'h2;
-  assign _042_[425:249] = rst ? 177'h000000000000000000000000000000000000000000000 : _087_;
-  assign _089_ = _013_ ? \step$55 [246:0] : front[246:0];
-  assign _090_ = _091_ ? _089_ : front[246:0];
-  assign _091_ = fsm_state == 3'h2;
-  assign _042_[246:0] = rst ? 247'h00000000000000000000000000000000000000000000000000000000000000 : _090_;
-  assign _092_ = _013_ ? flags[8] : front[248];
-  assign _093_ = _094_ ? _092_ : front[248];
-  assign _094_ = fsm_state == 3'h2;
-  assign _042_[248] = rst ? 1'h0 : _093_;
-  assign _095_ = _013_ ? flags[7] : front[247];
-  assign _096_ = _097_ ? _095_ : front[247];
-  assign _097_ = fsm_state == 3'h2;
-  assign _042_[247] = rst ? 1'h0 : _096_;
-  assign _098_ = running ? fsm_state : 3'h0;
-  assign _099_ = _025_ ? 3'h0 : _098_;
-  assign _100_ = abort ? 3'h0 : _099_;
-  function [2:0] _346_;
+  assign _014_ = ~ waits;
+  assign _015_ = conv & _014_;
+  assign _016_ = ~ parameters__bank;
+  assign _018_ = | error_code;
+  assign _019_ = step + 1'h1;
+  assign _020_ = place != 2'h3;
+  assign _021_ = place + _020_;
+  assign _022_ = | error_code;
+  assign _023_ = | error_code;
+  assign _043_ = _015_ ? \step$56 [425:250] : layer[425:250];
+  assign _044_ = _045_ ? _043_ : layer[425:250];
+  assign _045_ = fsm_state == 3'h2;
+  assign _042_[425:250] = rst ? 176'h00000000000000000000000000000000000000000000 : _044_;
+  assign _046_ = _015_ ? flags[7] : layer[247];
+  assign _047_ = _048_ ? _046_ : layer[247];
+  assign _048_ = fsm_state == 3'h2;
+  assign _042_[247] = rst ? 1'h0 : _047_;
+  assign _049_ = _015_ ? flags[6] : layer[246];
+  assign _050_ = _051_ ? _049_ : layer[246];
+  assign _051_ = fsm_state == 3'h2;
+  assign _042_[246] = rst ? 1'h0 : _050_;
+  assign _052_ = _015_ ? flags[5] : layer[245];
+  assign _053_ = _054_ ? _052_ : layer[245];
+  assign _054_ = fsm_state == 3'h2;
+  assign _042_[245] = rst ? 1'h0 : _053_;
+  assign _055_ = _015_ ? flags[4] : layer[244];
+  assign _056_ = _057_ ? _055_ : layer[244];
+  assign _057_ = fsm_state == 3'h2;
+  assign _042_[244] = rst ? 1'h0 : _056_;
+  assign _058_ = _015_ ? flags[1] : layer[243];
+  assign _059_ = _060_ ? _058_ : layer[243];
+  assign _060_ = fsm_state == 3'h2;
+  assign _042_[243] = rst ? 1'h0 : _059_;
+  assign _061_ = _015_ ? flags[3] : layer[242];
+  assign _062_ = _063_ ? _061_ : layer[242];
+  assign _063_ = fsm_state == 3'h2;
+  assign _042_[242] = rst ? 1'h0 : _062_;
+  assign _064_ = _015_ ? \step$56 [241:162] : layer[241:162];
+  assign _065_ = _066_ ? _064_ : layer[241:162];
+  assign _066_ = fsm_state == 3'h2;
+  assign _042_[241:162] = rst ? 80'h00000000000000000000 : _065_;
+  assign _067_ = _015_ ? flags[9] : layer[249];
+  assign _068_ = _069_ ? _067_ : layer[249];
+  assign _069_ = fsm_state == 3'h2;
+  assign _042_[249] = rst ? 1'h0 : _068_;
+  assign _070_ = _015_ ? flags[2] : layer[161];
+  assign _071_ = _072_ ? _070_ : layer[161];
+  assign _072_ = fsm_state == 3'h2;
+  assign _042_[161] = rst ? 1'h0 : _071_;
+  assign _073_ = _015_ ? \step$56 [160:81] : layer[160:81];
+  assign _074_ = _075_ ? _073_ : layer[160:81];
+  assign _075_ = fsm_state == 3'h2;
+  assign _042_[160:81] = rst ? 80'h00000000000000000000 : _074_;
+  assign _076_ = _015_ ? parameters__bank : layer[80];
+  assign _077_ = _078_ ? _076_ : layer[80];
+  assign _078_ = fsm_state == 3'h2;
+  assign _042_[80] = rst ? 1'h0 : _077_;
+  assign _079_ = _015_ ? \step$56 [79:0] : layer[79:0];
+  assign _080_ = _081_ ? _079_ : layer[79:0];
+  assign _081_ = fsm_state == 3'h2;
+  assign _042_[79:0] = rst ? 80'h00000000000000000000 : _080_;
+  assign _082_ = _015_ ? flags[8] : layer[248];
+  assign _083_ = _084_ ? _082_ : layer[248];
+  assign _084_ = fsm_state == 3'h2;
+  assign _042_[248] = rst ? 1'h0 : _083_;
+  assign _085_ = _013_ ? \step$56 [425:249] : front[425:249];
+  assign _086_ = _087_ ? _085_ : front[425:249];
+  assign _087_ = fsm_state == 3'h2;
+  assign _041_[425:249] = rst ? 177'h000000000000000000000000000000000000000000000 : _086_;
+  assign _088_ = _013_ ? \step$56 [246:0] : front[246:0];
+  assign _089_ = _090_ ? _088_ : front[246:0];
+  assign _090_ = fsm_state == 3'h2;
+  assign _041_[246:0] = rst ? 247'h00000000000000000000000000000000000000000000000000000000000000 : _089_;
+  assign _091_ = _013_ ? flags[8] : front[248];
+  assign _092_ = _093_ ? _091_ : front[248];
+  assign _093_ = fsm_state == 3'h2;
+  assign _041_[248] = rst ? 1'h0 : _092_;
+  assign _094_ = _013_ ? flags[7] : front[247];
+  assign _095_ = _096_ ? _094_ : front[247];
+  assign _096_ = fsm_state == 3'h2;
+  assign _041_[247] = rst ? 1'h0 : _095_;
+  assign _097_ = running ? fsm_state : 3'h0;
+  assign _098_ = _023_ ? 3'h0 : _097_;
+  assign _099_ = abort ? 3'h0 : _098_;
+  function [2:0] _344_;
     input [2:0] a;
     input [14:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _346_ = b[2:0];
+        _344_ = b[2:0];
       5'b???1?:
-        _346_ = b[5:3];
+        _344_ = b[5:3];
       5'b??1??:
-        _346_ = b[8:6];
+        _344_ = b[8:6];
       5'b?1???:
-        _346_ = b[11:9];
+        _344_ = b[11:9];
       5'b1????:
-        _346_ = b[14:12];
+        _344_ = b[14:12];
       default:
-        _346_ = a;
+        _344_ = a;
     endcase
   endfunction
-  assign _101_ = _346_(fsm_state, { _115_, _113_, _109_, _105_, _100_ }, { _116_, _114_, _110_, _106_, _102_ });
-  assign _102_ = fsm_state == 3'h4;
-  assign _103_ = flags[0] ? 3'h4 : 3'h1;
-  assign _104_ = _024_ ? 3'h0 : _103_;
-  assign _105_ = abort ? 3'h0 : _104_;
-  assign _106_ = fsm_state == 3'h3;
-  assign _107_ = _019_ ? fsm_state : 3'h3;
-  assign _108_ = _020_ ? 3'h0 : _107_;
-  assign _109_ = abort ? 3'h0 : _108_;
-  assign _110_ = fsm_state == 3'h2;
-  assign _111_ = \done$52  ? 3'h2 : fsm_state;
-  assign _112_ = _009_ ? 3'h0 : _111_;
-  assign _113_ = abort ? 3'h0 : _112_;
-  assign _114_ = fsm_state == 3'h1;
-  assign _115_ = start ? 3'h1 : fsm_state;
-  assign _116_ = ! fsm_state;
-  assign _041_ = rst ? 3'h0 : _101_;
-  assign _117_ = running ? preparing : 1'h0;
-  assign _118_ = _025_ ? 1'h0 : _117_;
-  assign _119_ = abort ? 1'h0 : _118_;
-  function [0:0] _366_;
+  assign _100_ = _344_(fsm_state, { _114_, _112_, _108_, _104_, _099_ }, { _115_, _113_, _109_, _105_, _101_ });
+  assign _101_ = fsm_state == 3'h4;
+  assign _102_ = flags[0] ? 3'h4 : 3'h1;
+  assign _103_ = _022_ ? 3'h0 : _102_;
+  assign _104_ = abort ? 3'h0 : _103_;
+  assign _105_ = fsm_state == 3'h3;
+  assign _106_ = waits ? fsm_state : 3'h3;
+  assign _107_ = _018_ ? 3'h0 : _106_;
+  assign _108_ = abort ? 3'h0 : _107_;
+  assign _109_ = fsm_state == 3'h2;
+  assign _110_ = \done$54  ? 3'h2 : fsm_state;
+  assign _111_ = _011_ ? 3'h0 : _110_;
+  assign _112_ = abort ? 3'h0 : _111_;
+  assign _113_ = fsm_state == 3'h1;
+  assign _114_ = start ? 3'h1 : fsm_state;
+  assign _115_ = ! fsm_state;
+  assign _040_ = rst ? 3'h0 : _100_;
+  assign _116_ = running ? preparing : 1'h0;
+  assign _117_ = _023_ ? 1'h0 : _116_;
+  assign _118_ = abort ? 1'h0 : _117_;
+  function [0:0] _364_;
     input [0:0] a;
     input [4:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _366_ = b[0:0];
+        _364_ = b[0:0];
       5'b???1?:
-        _366_ = b[1:1];
+        _364_ = b[1:1];
       5'b??1??:
-        _366_ = b[2:2];
+        _364_ = b[2:2];
       5'b?1???:
-        _366_ = b[3:3];
+        _364_ = b[3:3];
       5'b1????:
-        _366_ = b[4:4];
+        _364_ = b[4:4];
       default:
-        _366_ = a;
+        _364_ = a;
     endcase
   endfunction
-  assign _120_ = _366_(preparing, { _133_, _131_, _127_, _124_, _119_ }, { _134_, _132_, _128_, _125_, _121_ });
-  assign _121_ = fsm_state == 3'h4;
-  assign _122_ = flags[0] ? preparing : 1'h1;
-  assign _123_ = _024_ ? 1'h0 : _122_;
-  assign _124_ = abort ? 1'h0 : _123_;
-  assign _125_ = fsm_state == 3'h3;
-  assign _126_ = _020_ ? 1'h0 : preparing;
-  assign _127_ = abort ? 1'h0 : _126_;
-  assign _128_ = fsm_state == 3'h2;
-  assign _129_ = \done$52  ? 1'h0 : preparing;
-  assign _130_ = _009_ ? 1'h0 : _129_;
-  assign _131_ = abort ? 1'h0 : _130_;
-  assign _132_ = fsm_state == 3'h1;
-  assign _133_ = start ? 1'h1 : preparing;
-  assign _134_ = ! fsm_state;
-  assign _040_ = rst ? 1'h0 : _120_;
-  assign _135_ = _017_ ? { 11'h000, step } : running_step;
-  function [15:0] _383_;
+  assign _119_ = _364_(preparing, { _132_, _130_, _126_, _123_, _118_ }, { _133_, _131_, _127_, _124_, _120_ });
+  assign _120_ = fsm_state == 3'h4;
+  assign _121_ = flags[0] ? preparing : 1'h1;
+  assign _122_ = _022_ ? 1'h0 : _121_;
+  assign _123_ = abort ? 1'h0 : _122_;
+  assign _124_ = fsm_state == 3'h3;
+  assign _125_ = _018_ ? 1'h0 : preparing;
+  assign _126_ = abort ? 1'h0 : _125_;
+  assign _127_ = fsm_state == 3'h2;
+  assign _128_ = \done$54  ? 1'h0 : preparing;
+  assign _129_ = _011_ ? 1'h0 : _128_;
+  assign _130_ = abort ? 1'h0 : _129_;
+  assign _131_ = fsm_state == 3'h1;
+  assign _132_ = start ? 1'h1 : preparing;
+  assign _133_ = ! fsm_state;
+  assign _039_ = rst ? 1'h0 : _119_;
+  assign _134_ = _015_ ? { 11'h000, step } : running_step;
+  function [15:0] _381_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _383_ = b[15:0];
+        _381_ = b[15:0];
       2'b1?:
-        _383_ = b[31:16];
+        _381_ = b[31:16];
       default:
-        _383_ = a;
+        _381_ = a;
     endcase
   endfunction
-  assign _136_ = _383_(running_step, { _138_, _135_ }, { _139_, _137_ });
-  assign _137_ = fsm_state == 3'h2;
-  assign _138_ = start ? 16'h0000 : running_step;
-  assign _139_ = ! fsm_state;
-  assign _039_ = rst ? 16'h0000 : _136_;
-  assign _140_ = running ? busy : 1'h0;
-  assign _141_ = _025_ ? 1'h0 : _140_;
-  assign _142_ = abort ? 1'h0 : _141_;
-  function [0:0] _391_;
+  assign _135_ = _381_(running_step, { _137_, _134_ }, { _138_, _136_ });
+  assign _136_ = fsm_state == 3'h2;
+  assign _137_ = start ? 16'h0000 : running_step;
+  assign _138_ = ! fsm_state;
+  assign _038_ = rst ? 16'h0000 : _135_;
+  assign _139_ = running ? busy : 1'h0;
+  assign _140_ = _023_ ? 1'h0 : _139_;
+  assign _141_ = abort ? 1'h0 : _140_;
+  function [0:0] _389_;
     input [0:0] a;
     input [4:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _391_ = b[0:0];
+        _389_ = b[0:0];
       5'b???1?:
-        _391_ = b[1:1];
+        _389_ = b[1:1];
       5'b??1??:
-        _391_ = b[2:2];
+        _389_ = b[2:2];
       5'b?1???:
-        _391_ = b[3:3];
+        _389_ = b[3:3];
       5'b1????:
-        _391_ = b[4:4];
+        _389_ = b[4:4];
       default:
-        _391_ = a;
+        _389_ = a;
     endcase
   endfunction
-  assign _143_ = _391_(busy, { _154_, _152_, _149_, _146_, _142_ }, { _155_, _153_, _150_, _147_, _144_ });
-  assign _144_ = fsm_state == 3'h4;
-  assign _145_ = _024_ ? 1'h0 : busy;
-  assign _146_ = abort ? 1'h0 : _145_;
-  assign _147_ = fsm_state == 3'h3;
-  assign _148_ = _020_ ? 1'h0 : busy;
-  assign _149_ = abort ? 1'h0 : _148_;
-  assign _150_ = fsm_state == 3'h2;
-  assign _151_ = _009_ ? 1'h0 : busy;
-  assign _152_ = abort ? 1'h0 : _151_;
-  assign _153_ = fsm_state == 3'h1;
-  assign _154_ = start ? 1'h1 : busy;
-  assign _155_ = ! fsm_state;
-  assign _038_ = rst ? 1'h0 : _143_;
-  assign _156_ = _017_ ? _018_ : parameters__bank;
-  function [0:0] _406_;
+  assign _142_ = _389_(busy, { _153_, _151_, _148_, _145_, _141_ }, { _154_, _152_, _149_, _146_, _143_ });
+  assign _143_ = fsm_state == 3'h4;
+  assign _144_ = _022_ ? 1'h0 : busy;
+  assign _145_ = abort ? 1'h0 : _144_;
+  assign _146_ = fsm_state == 3'h3;
+  assign _147_ = _018_ ? 1'h0 : busy;
+  assign _148_ = abort ? 1'h0 : _147_;
+  assign _149_ = fsm_state == 3'h2;
+  assign _150_ = _011_ ? 1'h0 : busy;
+  assign _151_ = abort ? 1'h0 : _150_;
+  assign _152_ = fsm_state == 3'h1;
+  assign _153_ = start ? 1'h1 : busy;
+  assign _154_ = ! fsm_state;
+  assign _037_ = rst ? 1'h0 : _142_;
+  assign _155_ = _015_ ? _016_ : parameters__bank;
+  function [0:0] _404_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _406_ = b[0:0];
+        _404_ = b[0:0];
       2'b1?:
-        _406_ = b[1:1];
+        _404_ = b[1:1];
       default:
-        _406_ = a;
+        _404_ = a;
     endcase
   endfunction
-  assign _157_ = _406_(parameters__bank, { 1'h0, _156_ }, { _159_, _158_ });
-  assign _158_ = fsm_state == 3'h2;
-  assign _159_ = ! fsm_state;
-  assign _037_ = rst ? 1'h0 : _157_;
-  function [1:0] _410_;
+  assign _156_ = _404_(parameters__bank, { 1'h0, _155_ }, { _158_, _157_ });
+  assign _157_ = fsm_state == 3'h2;
+  assign _158_ = ! fsm_state;
+  assign _036_ = rst ? 1'h0 : _156_;
+  function [1:0] _408_;
     input [1:0] a;
     input [3:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _410_ = b[1:0];
+        _408_ = b[1:0];
       2'b1?:
-        _410_ = b[3:2];
+        _408_ = b[3:2];
       default:
-        _410_ = a;
+        _408_ = a;
     endcase
   endfunction
-  assign _160_ = _410_(place, { 2'h0, _023_[1:0] }, { _162_, _161_ });
-  assign _161_ = fsm_state == 3'h3;
-  assign _162_ = ! fsm_state;
-  assign _036_ = rst ? 2'h0 : _160_;
-  function [4:0] _414_;
+  assign _159_ = _408_(place, { 2'h0, _021_[1:0] }, { _161_, _160_ });
+  assign _160_ = fsm_state == 3'h3;
+  assign _161_ = ! fsm_state;
+  assign _035_ = rst ? 2'h0 : _159_;
+  function [4:0] _412_;
     input [4:0] a;
     input [9:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _414_ = b[4:0];
+        _412_ = b[4:0];
       2'b1?:
-        _414_ = b[9:5];
+        _412_ = b[9:5];
       default:
-        _414_ = a;
+        _412_ = a;
     endcase
   endfunction
-  assign _163_ = _414_(step, { 5'h00, _021_[4:0] }, { _165_, _164_ });
-  assign _164_ = fsm_state == 3'h3;
-  assign _165_ = ! fsm_state;
-  assign _035_ = rst ? 5'h00 : _163_;
-  assign _034_ = rst ? 1'h0 : _008_;
-  assign _033_ = rst ? 1'h0 : _007_;
-  assign _032_ = rst ? 1'h0 : _006_;
-  assign _166_ = flags[0] ? 1'h0 : 1'h1;
-  function [0:0] _422_;
+  assign _162_ = _412_(step, { 5'h00, _019_[4:0] }, { _164_, _163_ });
+  assign _163_ = fsm_state == 3'h3;
+  assign _164_ = ! fsm_state;
+  assign _033_ = rst ? 5'h00 : _162_;
+  assign _032_ = rst ? 1'h0 : _010_;
+  assign _031_ = rst ? 1'h0 : _009_;
+  assign _030_ = rst ? 1'h0 : _007_;
+  assign _029_ = rst ? 1'h0 : _006_;
+  assign _165_ = flags[0] ? 1'h0 : 1'h1;
+  function [0:0] _421_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _422_ = b[0:0];
+        _421_ = b[0:0];
       2'b1?:
-        _422_ = b[1:1];
+        _421_ = b[1:1];
       default:
-        _422_ = a;
+        _421_ = a;
     endcase
   endfunction
-  assign _167_ = _422_(1'h0, { _169_, _166_ }, { _170_, _168_ });
-  assign _168_ = fsm_state == 3'h3;
-  assign _169_ = start ? 1'h1 : 1'h0;
-  assign _170_ = ! fsm_state;
-  assign _031_ = rst ? 1'h0 : _167_;
-  assign _171_ = _172_ ? conv : 1'h0;
-  assign _172_ = fsm_state == 3'h3;
-  assign _030_ = rst ? 1'h0 : _171_;
-  assign _173_ = _174_ ? \$signal  : 1'h0;
-  assign _174_ = fsm_state == 3'h3;
-  assign _029_ = rst ? 1'h0 : _173_;
-  assign _175_ = _005_ ? \error$45  : error_code;
-  assign _176_ = parameters__stray ? 4'h8 : _175_;
-  assign _177_ = _004_ ? fault : _176_;
-  assign _178_ = _179_ ? 4'h0 : _177_;
-  assign _179_ = ! fsm_state;
-  assign _028_ = rst ? 4'h0 : _178_;
-  assign _180_ = _001_ ? _003_ : error_step;
-  assign _027_ = rst ? 16'h0000 : _180_;
-  assign launching = _181_ ? conv : 1'h0;
-  assign _181_ = fsm_state == 3'h3;
-  assign _182_ = _026_ ? 1'h1 : 1'h0;
-  assign _183_ = abort ? 1'h0 : _182_;
-  function [0:0] _445_;
+  assign _166_ = _421_(1'h0, { _168_, _165_ }, { _169_, _167_ });
+  assign _167_ = fsm_state == 3'h3;
+  assign _168_ = start ? 1'h1 : 1'h0;
+  assign _169_ = ! fsm_state;
+  assign _028_ = rst ? 1'h0 : _166_;
+  assign _170_ = _171_ ? conv : 1'h0;
+  assign _171_ = fsm_state == 3'h3;
+  assign _027_ = rst ? 1'h0 : _170_;
+  assign _172_ = _173_ ? \$signal  : 1'h0;
+  assign _173_ = fsm_state == 3'h3;
+  assign _026_ = rst ? 1'h0 : _172_;
+  assign _174_ = _005_ ? \error$45  : error_code;
+  assign _175_ = parameters__stray ? 4'h8 : _174_;
+  assign _176_ = _004_ ? fault : _175_;
+  assign _177_ = _178_ ? 4'h0 : _176_;
+  assign _178_ = ! fsm_state;
+  assign _025_ = rst ? 4'h0 : _177_;
+  assign _179_ = _001_ ? _003_ : error_step;
+  assign _024_ = rst ? 16'h0000 : _179_;
+  assign launching = _180_ ? conv : 1'h0;
+  assign _180_ = fsm_state == 3'h3;
+  assign _181_ = _034_ ? 1'h1 : 1'h0;
+  assign _182_ = abort ? 1'h0 : _181_;
+  function [0:0] _444_;
     input [0:0] a;
     input [3:0] b;
     input [3:0] s;
     casez (s) // synopsys parallel_case
       4'b???1:
-        _445_ = b[0:0];
+        _444_ = b[0:0];
       4'b??1?:
-        _445_ = b[1:1];
+        _444_ = b[1:1];
       4'b?1??:
-        _445_ = b[2:2];
+        _444_ = b[2:2];
       4'b1???:
-        _445_ = b[3:3];
+        _444_ = b[3:3];
       default:
-        _445_ = a;
+        _444_ = a;
     endcase
   endfunction
-  assign error = _445_(1'h0, { _192_, _189_, _186_, _183_ }, { _193_, _190_, _187_, _184_ });
-  assign _184_ = fsm_state == 3'h4;
-  assign _185_ = _015_ ? 1'h1 : 1'h0;
-  assign _186_ = abort ? 1'h0 : _185_;
-  assign _187_ = fsm_state == 3'h3;
-  assign _188_ = _010_ ? 1'h1 : 1'h0;
-  assign _189_ = abort ? 1'h0 : _188_;
-  assign _190_ = fsm_state == 3'h2;
-  assign _191_ = _000_ ? 1'h1 : 1'h0;
-  assign _192_ = abort ? 1'h0 : _191_;
-  assign _193_ = fsm_state == 3'h1;
-  assign _194_ = running ? 1'h0 : 1'h1;
-  assign _195_ = _026_ ? 1'h0 : _194_;
-  assign _196_ = abort ? 1'h0 : _195_;
-  assign done = _197_ ? _196_ : 1'h0;
-  assign _197_ = fsm_state == 3'h4;
-  assign _198_ = _026_ ? 1'h1 : 1'h0;
-  assign _199_ = abort ? 1'h1 : _198_;
-  function [0:0] _463_;
+  assign error = _444_(1'h0, { _191_, _188_, _185_, _182_ }, { _192_, _189_, _186_, _183_ });
+  assign _183_ = fsm_state == 3'h4;
+  assign _184_ = _017_ ? 1'h1 : 1'h0;
+  assign _185_ = abort ? 1'h0 : _184_;
+  assign _186_ = fsm_state == 3'h3;
+  assign _187_ = _008_ ? 1'h1 : 1'h0;
+  assign _188_ = abort ? 1'h0 : _187_;
+  assign _189_ = fsm_state == 3'h2;
+  assign _190_ = _000_ ? 1'h1 : 1'h0;
+  assign _191_ = abort ? 1'h0 : _190_;
+  assign _192_ = fsm_state == 3'h1;
+  assign _193_ = running ? 1'h0 : 1'h1;
+  assign _194_ = _034_ ? 1'h0 : _193_;
+  assign _195_ = abort ? 1'h0 : _194_;
+  assign done = _196_ ? _195_ : 1'h0;
+  assign _196_ = fsm_state == 3'h4;
+  assign _197_ = _034_ ? 1'h1 : 1'h0;
+  assign _198_ = abort ? 1'h1 : _197_;
+  function [0:0] _462_;
     input [0:0] a;
     input [4:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _463_ = b[0:0];
+        _462_ = b[0:0];
       5'b???1?:
-        _463_ = b[1:1];
+        _462_ = b[1:1];
       5'b??1??:
-        _463_ = b[2:2];
+        _462_ = b[2:2];
       5'b?1???:
-        _463_ = b[3:3];
+        _462_ = b[3:3];
       5'b1????:
-        _463_ = b[4:4];
+        _462_ = b[4:4];
       default:
-        _463_ = a;
+        _462_ = a;
     endcase
   endfunction
-  assign clear = _463_(1'h0, { _210_, _208_, _205_, _202_, _199_ }, { _211_, _209_, _206_, _203_, _200_ });
-  assign _200_ = fsm_state == 3'h4;
-  assign _201_ = _015_ ? 1'h1 : 1'h0;
-  assign _202_ = abort ? 1'h1 : _201_;
-  assign _203_ = fsm_state == 3'h3;
-  assign _204_ = _010_ ? 1'h1 : 1'h0;
-  assign _205_ = abort ? 1'h1 : _204_;
-  assign _206_ = fsm_state == 3'h2;
-  assign _207_ = _000_ ? 1'h1 : 1'h0;
-  assign _208_ = abort ? 1'h1 : _207_;
-  assign _209_ = fsm_state == 3'h1;
-  assign _210_ = start ? 1'h1 : 1'h0;
+  assign clear = _462_(1'h0, { _209_, _207_, _204_, _201_, _198_ }, { _210_, _208_, _205_, _202_, _199_ });
+  assign _199_ = fsm_state == 3'h4;
+  assign _200_ = _017_ ? 1'h1 : 1'h0;
+  assign _201_ = abort ? 1'h1 : _200_;
+  assign _202_ = fsm_state == 3'h3;
+  assign _203_ = _008_ ? 1'h1 : 1'h0;
+  assign _204_ = abort ? 1'h1 : _203_;
+  assign _205_ = fsm_state == 3'h2;
+  assign _206_ = _000_ ? 1'h1 : 1'h0;
+  assign _207_ = abort ? 1'h1 : _206_;
+  assign _208_ = fsm_state == 3'h1;
+  assign _209_ = start ? 1'h1 : 1'h0;
+  assign _210_ = ! fsm_state;
+  assign parameters__rewind = _211_ ? 1'h1 : 1'h0;
   assign _211_ = ! fsm_state;
-  assign parameters__rewind = _212_ ? 1'h1 : 1'h0;
-  assign _212_ = ! fsm_state;
-  assign _213_ = faults[13] ? 4'hd : 4'h0;
-  assign _214_ = faults[12] ? 4'hc : _213_;
-  assign _215_ = faults[11] ? 4'hb : _214_;
-  assign _216_ = faults[10] ? 4'ha : _215_;
-  assign _217_ = faults[9] ? 4'h9 : _216_;
-  assign _218_ = faults[8] ? 4'h8 : _217_;
-  assign _219_ = faults[7] ? 4'h7 : _218_;
-  assign _220_ = faults[6] ? 4'h6 : _219_;
-  assign _221_ = faults[5] ? 4'h5 : _220_;
-  assign _222_ = faults[4] ? 4'h4 : _221_;
-  assign _223_ = faults[3] ? 4'h3 : _222_;
-  assign _224_ = faults[2] ? 4'h2 : _223_;
-  assign _225_ = faults[1] ? 4'h1 : _224_;
-  assign fault = faults[0] ? 4'h0 : _225_;
+  assign _212_ = faults[13] ? 4'hd : 4'h0;
+  assign _213_ = faults[12] ? 4'hc : _212_;
+  assign _214_ = faults[11] ? 4'hb : _213_;
+  assign _215_ = faults[10] ? 4'ha : _214_;
+  assign _216_ = faults[9] ? 4'h9 : _215_;
+  assign _217_ = faults[8] ? 4'h8 : _216_;
+  assign _218_ = faults[7] ? 4'h7 : _217_;
+  assign _219_ = faults[6] ? 4'h6 : _218_;
+  assign _220_ = faults[5] ? 4'h5 : _219_;
+  assign _221_ = faults[4] ? 4'h4 : _220_;
+  assign _222_ = faults[3] ? 4'h3 : _221_;
+  assign _223_ = faults[2] ? 4'h2 : _222_;
+  assign _224_ = faults[1] ? 4'h1 : _223_;
+  assign fault = faults[0] ? 4'h0 : _224_;
   tiny_w4a4_sequencer_check check (
     .clk(clk),
     .data(data),
-    .done(\done$52 ),
+    .done(\done$54 ),
     .\error$62 (\error$45 ),
     .flags(flags),
     .kind(parameters__kind),
@@ -9833,15 +9913,15 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2436$27 (\port$2436$27 ),
+    .\port$2446$27 (\port$2446$27 ),
     .rst(rst),
-    .step(\step$55 ),
+    .step(\step$56 ),
     .stop(stop),
     .valid(valid)
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2436$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2446$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input rst;
   wire rst;
   input stop;
@@ -9852,8 +9932,8 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2436$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2436$27 ;
-  wire [1:0] \port$2436$27 ;
+  output [1:0] \port$2446$27 ;
+  wire [1:0] \port$2446$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10667,7 +10747,7 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2436$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2436$27  = operation[28:27];
+  assign \port$2446$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
