@@ -79,7 +79,10 @@ class MainDatapath(wiring.Component):
         m.submodules.engine = engine = ConvEngine(design.main, design.bus_bits, banks=2)
         m.submodules.fork = fork = StreamFork(design.main.out_bits, 3)
         m.submodules.head = head = Head(design)
-        with m.If(layer.from_front):
+        # A copy beside what it steers; it is there when the step starts.
+        from_front = Signal()
+        m.d.sync += from_front.eq(layer.from_front)
+        with m.If(from_front):
             wiring.connect(m, wiring.flipped(self.front), engine.i)
         with m.Else():
             wiring.connect(m, wiring.flipped(self.source), engine.i)

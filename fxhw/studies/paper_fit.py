@@ -259,11 +259,11 @@ def _page(found: list[dict]) -> str:
   those that carry cells and LUT RAM take included.
 - GOPS and frames per second assume {assumed}, a multiply-accumulate being two
   operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board.
-- MHz routed is what nextpnr reaches (seed {SEED}, ports between shift registers) with {PLACED_LANES}x\
-{PLACED_LANES} lanes of the same
-  accelerator: the same control, the same depth of every memory, words of fewer channels.  The
-  whole, which takes nextpnr the better part of an hour, may be slower.  No open place and route
-  takes UltraScale+.
+- MHz routed is what nextpnr reaches (seed {SEED}, ports between shift registers) with \
+{PLACED_LANES}x{PLACED_LANES} lanes
+  of the same accelerator: the same control, the same depth of every memory, words of fewer
+  channels.  The whole is not routed, which takes hours (docs/synthesis.md), and may be slower.  No
+  open place and route takes UltraScale+.
 - GOPS counts useful operations alone; peak GOPS is what the main array could do.
 - mixed is the style that keeps to the part's multiplier blocks and makes the rest of LUTs.
 

@@ -263,7 +263,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$43 (trace_front_data),
     .\o__ready$45 (front__ready),
     .\o__valid$47 (front__valid),
-    .\port$3592$1 ({ load__bank, load__second }),
+    .\port$3598$1 ({ load__bank, load__second }),
     .rst(rst),
     .start(front_start)
   );
@@ -303,11 +303,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .front__payload(trace_front_data),
     .front__ready(front__ready),
     .front__valid(front__valid),
-    .\i__payload$22 (trace_out_data),
-    .\i__payload$28 (full__payload),
-    .\i__payload$53 (pooled__payload),
-    .\i__valid$43 (full__valid),
-    .\i__valid$57 (pooled__valid),
+    .\i__payload$26 (trace_out_data),
+    .\i__payload$32 (full__payload),
+    .\i__payload$57 (pooled__payload),
+    .\i__valid$47 (full__valid),
+    .\i__valid$61 (pooled__valid),
     .layer(layer),
     .load__beat(load__beat),
     .load__data(load__data),
@@ -316,10 +316,10 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .mask__payload(mask__payload),
     .mask__valid(m_axis_tvalid),
     .o__0__ready(full__ready),
-    .\o__ready$55 (pooled__ready),
-    .\o__ready$87 (m_axis_tready),
-    .\port$3592$1 ({ load__bank, load__second }),
-    .\port$3594$2 (targets[3:2]),
+    .\o__ready$59 (pooled__ready),
+    .\o__ready$91 (m_axis_tready),
+    .\port$3598$1 ({ load__bank, load__second }),
+    .\port$3600$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .rst(rst),
     .running(running),
@@ -349,8 +349,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2446$27 ({ parameters__section, parameters__load }),
-    .\port$3592$1 ({ load__bank, load__second }),
+    .\port$2448$27 ({ parameters__section, parameters__load }),
+    .\port$3598$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -415,7 +415,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2446$27 ({ parameters__section, parameters__load }),
+    .\port$2448$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(rst),
     .running_step(trace_step),
@@ -580,7 +580,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$65 ),
-    .\port$2426$282 (layer[329:282]),
+    .\port$2428$282 (layer[329:282]),
     .rst(rst),
     .start(\start$27 ),
     .words(layer[267:266])
@@ -625,7 +625,7 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$64 ),
-    .\port$2426$81 (layer[242:81]),
+    .\port$2428$81 (layer[242:81]),
     .rst(rst),
     .start(start),
     .width(layer[3:0]),
@@ -679,7 +679,7 @@ module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0_
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2426$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
+module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2428$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
   input rst;
   wire rst;
   input start;
@@ -692,8 +692,8 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire _clear;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2426$282 ;
-  wire [47:0] \port$2426$282 ;
+  input [47:0] \port$2428$282 ;
+  wire [47:0] \port$2428$282 ;
   input i__valid;
   wire i__valid;
   input [7:0] i__payload;
@@ -773,7 +773,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire step;
   wire \step$34 ;
   wire taken;
-  assign _000_ = \port$2426$282 [15:0] - words;
+  assign _000_ = \port$2428$282 [15:0] - words;
   assign _011_ = words == 1'h1;
   assign _021_ = address >= 10'h21c;
   assign _022_ = taken & _021_;
@@ -833,7 +833,7 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   assign _036_ = taken ? _026_ : skipped;
   assign _017_ = \$signal  ? _004_ : _036_;
   assign _037_ = taken ? _025_[11:1] : address;
-  assign _016_ = \$signal  ? \port$2426$282 [26:16] : _037_;
+  assign _016_ = \$signal  ? \port$2428$282 [26:16] : _037_;
   assign _038_ = taken ? i__payload : o__payload[18:11];
   assign _039_ = _clear ? 8'h00 : _038_;
   assign _015_[18:11] = rst ? 8'h00 : _039_;
@@ -1416,7 +1416,7 @@ module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last,
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
+module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
   input rst;
   wire rst;
   input start;
@@ -1427,8 +1427,8 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$8
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2426$81 ;
-  wire [161:0] \port$2426$81 ;
+  input [161:0] \port$2428$81 ;
+  wire [161:0] \port$2428$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1652,14 +1652,14 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$8
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2426$81 [160:145] : \port$2426$81 [79:64];
+  assign _011_ = second ? \port$2428$81 [160:145] : \port$2428$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2426$81 [161] : \port$2426$81 [80];
+  assign _044_ = second ? \port$2428$81 [161] : \port$2428$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1668,10 +1668,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$8
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2426$81 [161] & _001_;
+  assign _002_ = \port$2428$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2426$81 [80] & _004_;
+  assign _005_ = \port$2428$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1681,10 +1681,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$8
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2426$81 [112:81] : \port$2426$81 [31:0];
+  assign _014_ = following[3] ? \port$2428$81 [112:81] : \port$2428$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2426$81 [160:145];
+  assign _017_ = | \port$2428$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _062_ = _clear ? 1'h0 : _039_;
@@ -1766,7 +1766,7 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2426$8
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3592$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__valid, i__payload, clk);
+module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3598$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__valid, i__payload, clk);
   input rst;
   wire rst;
   output i__ready;
@@ -1785,8 +1785,8 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3592$1 ;
-  wire [1:0] \port$3592$1 ;
+  input [1:0] \port$3598$1 ;
+  wire [1:0] \port$3598$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
@@ -1919,7 +1919,7 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   assign _09_ = rst ? 16'h0000 : _22_;
   assign _23_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _08_ = rst ? 16'h0000 : _23_;
-  assign _24_ = _clear ? 1'h0 : \port$3592$1 [0];
+  assign _24_ = _clear ? 1'h0 : \port$3598$1 [0];
   assign _07_ = rst ? 1'h0 : _24_;
   assign _25_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _06_ = rst ? 1'h0 : _25_;
@@ -3487,8 +3487,8 @@ module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__w
   tiny_w4a4_front_247_weights_112_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2775$7 (recent[34:7]),
-    .\port$2777$0 (beat[43:0]),
+    .\port$2777$7 (recent[34:7]),
+    .\port$2779$0 (beat[43:0]),
     .read__addr(address),
     .rst(rst),
     .word(\word$27 ),
@@ -3498,8 +3498,8 @@ module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__w
   tiny_w4a4_front_247_weights_112_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2775$15 (recent[34:15]),
-    .\port$2777$0 (beat[15:0]),
+    .\port$2777$15 (recent[34:15]),
+    .\port$2779$0 (beat[15:0]),
     .read__addr(address),
     .rst(rst),
     .word(\word$33 ),
@@ -3542,17 +3542,17 @@ module tiny_w4a4_front_247_weights_112_part_0(rst, _clear, write_address, data, 
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$2775$7 , \port$2777$0 , write_enable, word, read__addr, clk);
+module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$2777$7 , \port$2779$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [27:0] \port$2775$7 ;
-  wire [27:0] \port$2775$7 ;
-  input [43:0] \port$2777$0 ;
-  wire [43:0] \port$2777$0 ;
+  input [27:0] \port$2777$7 ;
+  wire [27:0] \port$2777$7 ;
+  input [43:0] \port$2779$0 ;
+  wire [43:0] \port$2779$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3566,7 +3566,7 @@ module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$
   reg [71:0] beat_1 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2777$0 , \port$2775$7  };
+      beat_1[write_address] <= { \port$2779$0 , \port$2777$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
@@ -3577,17 +3577,17 @@ module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_weights_112_part_2(rst, _clear, write_address, \port$2775$15 , \port$2777$0 , write_enable, word, read__addr, clk);
+module tiny_w4a4_front_247_weights_112_part_2(rst, _clear, write_address, \port$2777$15 , \port$2779$0 , write_enable, word, read__addr, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
   input write_address;
   wire write_address;
-  input [19:0] \port$2775$15 ;
-  wire [19:0] \port$2775$15 ;
-  input [15:0] \port$2777$0 ;
-  wire [15:0] \port$2777$0 ;
+  input [19:0] \port$2777$15 ;
+  wire [19:0] \port$2777$15 ;
+  input [15:0] \port$2779$0 ;
+  wire [15:0] \port$2779$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3601,7 +3601,7 @@ module tiny_w4a4_front_247_weights_112_part_2(rst, _clear, write_address, \port$
   reg [35:0] beat_2 [1:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2777$0 , \port$2775$15  };
+      beat_2[write_address] <= { \port$2779$0 , \port$2777$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
@@ -4085,10 +4085,10 @@ module tiny_w4a4_intake_stage(rst, i__valid, o__0__ready, i__payload, _clear, i_
   assign _16_ = moves ? _12_ : _02_;
 endmodule
 
-module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$22 , fire, o__0__ready, \o__ready$55 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$43 , \i__payload$28 , mask__valid
-, mask__payload, \i__valid$57 , \i__payload$53 , source__valid, source__payload, load__data, \port$3592$1 , \port$3594$2 , load__beat, load__word, clk);
-  input \o__ready$87 ;
-  wire \o__ready$87 ;
+module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$26 , fire, o__0__ready, \o__ready$59 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$47 , \i__payload$32 , mask__valid
+, mask__payload, \i__valid$61 , \i__payload$57 , source__valid, source__payload, load__data, \port$3598$1 , \port$3600$2 , load__beat, load__word, clk);
+  input \o__ready$91 ;
+  wire \o__ready$91 ;
   input rst;
   wire rst;
   input [7:0] front__payload;
@@ -4101,14 +4101,14 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   wire result_valid;
   output blocked;
   wire blocked;
-  output [7:0] \i__payload$22 ;
-  wire [7:0] \i__payload$22 ;
+  output [7:0] \i__payload$26 ;
+  wire [7:0] \i__payload$26 ;
   output fire;
   wire fire;
   input o__0__ready;
   wire o__0__ready;
-  input \o__ready$55 ;
-  wire \o__ready$55 ;
+  input \o__ready$59 ;
+  wire \o__ready$59 ;
   input _clear;
   wire _clear;
   input start;
@@ -4123,28 +4123,28 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   wire front__ready;
   output source__ready;
   wire source__ready;
-  output \i__valid$43 ;
-  wire \i__valid$43 ;
-  output [7:0] \i__payload$28 ;
-  wire [7:0] \i__payload$28 ;
+  output \i__valid$47 ;
+  wire \i__valid$47 ;
+  output [7:0] \i__payload$32 ;
+  wire [7:0] \i__payload$32 ;
   output mask__valid;
   wire mask__valid;
   output [8:0] mask__payload;
   wire [8:0] mask__payload;
-  output \i__valid$57 ;
-  wire \i__valid$57 ;
-  output [7:0] \i__payload$53 ;
-  wire [7:0] \i__payload$53 ;
+  output \i__valid$61 ;
+  wire \i__valid$61 ;
+  output [7:0] \i__payload$57 ;
+  wire [7:0] \i__payload$57 ;
   input source__valid;
   wire source__valid;
   input [7:0] source__payload;
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3592$1 ;
-  wire [1:0] \port$3592$1 ;
-  input [1:0] \port$3594$2 ;
-  wire [1:0] \port$3594$2 ;
+  input [1:0] \port$3598$1 ;
+  wire [1:0] \port$3598$1 ;
+  input [1:0] \port$3600$2 ;
+  wire [1:0] \port$3600$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -4155,30 +4155,37 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
   wire _01_;
   wire _02_;
   wire _03_;
+  wire _04_;
+  wire _05_;
   wire busy;
-  wire \busy$102 ;
+  wire \busy$106 ;
+  reg from_front = 1'h0;
   wire [7:0] i__payload;
   wire i__ready;
-  wire \i__ready$25 ;
-  wire \i__ready$31 ;
-  wire \i__ready$70 ;
+  wire \i__ready$29 ;
+  wire \i__ready$35 ;
+  wire \i__ready$74 ;
   wire i__valid;
-  wire \i__valid$26 ;
-  wire \i__valid$32 ;
-  wire \i__valid$71 ;
-  wire \start$94 ;
-  assign running = _00_ | \busy$102 ;
+  wire \i__valid$30 ;
+  wire \i__valid$36 ;
+  wire \i__valid$75 ;
+  wire \start$98 ;
+  assign running = _00_ | \busy$106 ;
   assign _01_ = ~ fire;
   assign _02_ = busy & _01_;
   assign _03_ = ~ blocked;
   assign waiting = _02_ & _03_;
-  assign result_valid = \i__valid$26  & \i__ready$25 ;
-  assign \start$94  = start & layer[246];
+  assign result_valid = \i__valid$30  & \i__ready$29 ;
+  always @(posedge clk)
+    from_front <= _04_;
+  assign \start$98  = start & layer[246];
   assign _00_ = start | busy;
-  assign source__ready = layer[243] ? 1'h0 : i__ready;
-  assign i__valid = layer[243] ? front__valid : source__valid;
-  assign front__ready = layer[243] ? i__ready : 1'h0;
-  assign i__payload = layer[243] ? front__payload : source__payload;
+  assign source__ready = from_front ? 1'h0 : i__ready;
+  assign i__valid = from_front ? front__valid : source__valid;
+  assign front__ready = from_front ? i__ready : 1'h0;
+  assign i__payload = from_front ? front__payload : source__payload;
+  assign _05_ = _clear ? 1'h0 : layer[243];
+  assign _04_ = rst ? 1'h0 : _05_;
   tiny_w4a4_main_engine engine (
     ._clear(_clear),
     .blocked(blocked),
@@ -4191,12 +4198,12 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .i__valid(i__valid),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
-    .\load__valid$91 (\port$3594$2 [1]),
+    .\load__valid$91 (\port$3600$2 [1]),
     .\load__word$94 (load__word),
-    .\o__payload$43 (\i__payload$22 ),
-    .\o__ready$45 (\i__ready$25 ),
-    .\o__valid$47 (\i__valid$26 ),
-    .\port$3592$1 (\port$3592$1 ),
+    .\o__payload$43 (\i__payload$26 ),
+    .\o__ready$45 (\i__ready$29 ),
+    .\o__valid$47 (\i__valid$30 ),
+    .\port$3598$1 (\port$3598$1 ),
     .rst(rst),
     .start(start)
   );
@@ -4204,36 +4211,36 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     ._clear(_clear),
     .clk(clk),
     .enable(layer[246:244]),
-    .i__payload(\i__payload$22 ),
-    .i__ready(\i__ready$25 ),
-    .i__valid(\i__valid$26 ),
-    .o__0__payload(\i__payload$28 ),
+    .i__payload(\i__payload$26 ),
+    .i__ready(\i__ready$29 ),
+    .i__valid(\i__valid$30 ),
+    .o__0__payload(\i__payload$32 ),
     .o__0__ready(o__0__ready),
-    .o__1__ready(\i__ready$31 ),
-    .o__2__ready(\i__ready$70 ),
+    .o__1__ready(\i__ready$35 ),
+    .o__2__ready(\i__ready$74 ),
     .rst(rst),
-    .waiting({ \i__valid$71 , \i__valid$32 , \i__valid$43  })
+    .waiting({ \i__valid$75 , \i__valid$36 , \i__valid$47  })
   );
   tiny_w4a4_main_head head (
     ._clear(_clear),
-    .busy(\busy$102 ),
+    .busy(\busy$106 ),
     .clk(clk),
     .groups(layer[49:48]),
     .height(layer[19:16]),
-    .i__payload(\i__payload$28 ),
-    .i__ready(\i__ready$70 ),
-    .i__valid(\i__valid$71 ),
+    .i__payload(\i__payload$32 ),
+    .i__ready(\i__ready$74 ),
+    .i__valid(\i__valid$75 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3592$1 [0]),
-    .load__valid(\port$3594$2 [0]),
+    .load__second(\port$3598$1 [0]),
+    .load__valid(\port$3600$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$87 ),
+    .o__ready(\o__ready$91 ),
     .o__valid(mask__valid),
     .rst(rst),
-    .start(\start$94 ),
+    .start(\start$98 ),
     .width(layer[3:0])
   );
   tiny_w4a4_main_pool pool (
@@ -4242,18 +4249,18 @@ module tiny_w4a4_main(\o__ready$87 , rst, front__payload, running, waiting, resu
     .count(layer[49:48]),
     .\count$13 (layer[3:0]),
     .\count$18 (layer[19:16]),
-    .i__ready(\i__ready$31 ),
-    .i__valid(\i__valid$32 ),
-    .o__payload(\i__payload$53 ),
-    .o__ready(\o__ready$55 ),
-    .o__valid(\i__valid$57 ),
+    .i__ready(\i__ready$35 ),
+    .i__valid(\i__valid$36 ),
+    .o__payload(\i__payload$57 ),
+    .o__ready(\o__ready$59 ),
+    .o__valid(\i__valid$61 ),
     .rst(rst),
     .start(start),
-    .store__data(\i__payload$28 )
+    .store__data(\i__payload$32 )
   );
 endmodule
 
-module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3592$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
+module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3598$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
   input rst;
   wire rst;
   output blocked;
@@ -4282,8 +4289,8 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3592$1 ;
-  wire [1:0] \port$3592$1 ;
+  input [1:0] \port$3598$1 ;
+  wire [1:0] \port$3598$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
@@ -4465,9 +4472,9 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   assign _017_ = rst ? 16'h0000 : _036_;
   assign _037_ = _clear ? 16'h0000 : \load__word$94 ;
   assign _016_ = rst ? 16'h0000 : _037_;
-  assign _038_ = _clear ? 1'h0 : \port$3592$1 [1];
+  assign _038_ = _clear ? 1'h0 : \port$3598$1 [1];
   assign _015_ = rst ? 1'h0 : _038_;
-  assign _039_ = _clear ? 1'h0 : \port$3592$1 [0];
+  assign _039_ = _clear ? 1'h0 : \port$3598$1 [0];
   assign _014_ = rst ? 1'h0 : _039_;
   assign _040_ = _clear ? 1'h0 : \load__valid$91 ;
   assign _011_ = rst ? 1'h0 : _040_;
@@ -4477,7 +4484,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .clk(clk),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2947$0 (tag_6),
+    .\port$2953$0 (tag_6),
     .recall__addr(group),
     .rst(rst),
     .sums(sums)
@@ -4584,13 +4591,13 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2947$0 , recall__addr, bias, sums, o_valid, o, clk);
+module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2953$0 , recall__addr, bias, sums, o_valid, o, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input [2:0] \port$2947$0 ;
-  wire [2:0] \port$2947$0 ;
+  input [2:0] \port$2953$0 ;
+  wire [2:0] \port$2953$0 ;
   input recall__addr;
   wire recall__addr;
   input [31:0] bias;
@@ -4715,115 +4722,115 @@ module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2947$0 , recall__ad
   wire [16:0] lane_1_0;
   reg [33:0] partials [1:0];
   always @(posedge clk) begin
-    if (\port$2947$0 [0])
+    if (\port$2953$0 [0])
       partials[recall__addr] <= { lane_1_0, lane_0_0 };
   end
   assign \before  = partials[recall__addr];
-  assign _000_ = \port$2947$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2947$0 [1];
+  assign _000_ = \port$2953$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2953$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2947$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2947$0 [1];
+  assign _040_ = \port$2953$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2953$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2947$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2947$0 [1];
+  assign _073_ = \port$2953$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2953$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2947$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2947$0 [1];
+  assign _001_ = \port$2953$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2953$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2947$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2947$0 [1];
+  assign _011_ = \port$2953$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2953$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2947$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2947$0 [1];
+  assign _014_ = \port$2953$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2953$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2947$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2947$0 [1];
+  assign _017_ = \port$2953$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2953$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2947$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2947$0 [1];
+  assign _021_ = \port$2953$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2953$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2947$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2947$0 [1];
+  assign _024_ = \port$2953$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2953$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2947$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2947$0 [1];
+  assign _027_ = \port$2953$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2953$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2947$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2947$0 [1];
+  assign _031_ = \port$2953$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2953$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2947$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2947$0 [1];
+  assign _034_ = \port$2953$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2953$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2947$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2947$0 [1];
+  assign _037_ = \port$2953$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2953$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2947$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2947$0 [1];
+  assign _041_ = \port$2953$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2953$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2947$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2947$0 [1];
+  assign _044_ = \port$2953$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2953$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2947$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2947$0 [1];
+  assign _047_ = \port$2953$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2953$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2947$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2947$0 [1];
+  assign _050_ = \port$2953$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2953$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2947$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2947$0 [1];
+  assign _055_ = \port$2953$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2953$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2947$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2947$0 [1];
+  assign _058_ = \port$2953$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2953$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2947$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2947$0 [1];
+  assign _061_ = \port$2953$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2953$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2947$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2947$0 [1];
+  assign _065_ = \port$2953$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2953$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2947$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2947$0 [1];
+  assign _068_ = \port$2953$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2953$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2947$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2947$0 [1];
+  assign _071_ = \port$2953$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2953$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2947$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2947$0 [1];
+  assign _075_ = \port$2953$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2953$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2947$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2947$0 [1];
+  assign _078_ = \port$2953$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2953$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2947$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2947$0 [1];
+  assign _081_ = \port$2953$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2953$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2947$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2947$0 [1];
+  assign _085_ = \port$2953$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2953$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2947$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2947$0 [1];
+  assign _088_ = \port$2953$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2953$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2947$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2947$0 [1];
+  assign _091_ = \port$2953$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2953$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2947$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2947$0 [1];
+  assign _094_ = \port$2953$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2953$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2947$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2947$0 [1];
+  assign _098_ = \port$2953$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2953$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2947$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2947$0 [1];
+  assign _101_ = \port$2953$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2953$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2947$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2947$0 [1];
+  assign _104_ = \port$2953$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2953$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2947$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2947$0 [1];
+  assign _003_ = \port$2953$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2953$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2947$0 [0] & \port$2947$0 [2];
+  assign _007_ = \port$2953$0 [0] & \port$2953$0 [2];
   always @(posedge clk)
     o_valid <= _008_;
   always @(posedge clk)
@@ -6342,8 +6349,8 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
     ._clear(_clear),
     .clk(clk),
     .data(beat[41:0]),
-    .\port$2426$80 (bank),
-    .\port$2933$0 (\address$18 ),
+    .\port$2428$80 (bank),
+    .\port$2939$0 (\address$18 ),
     .rst(rst),
     .word(word),
     .write_address(place),
@@ -6351,15 +6358,15 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2426$80 , \port$2933$0 , write_address, data, write_enable, word, clk);
+module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2428$80 , \port$2939$0 , write_address, data, write_enable, word, clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2426$80 ;
-  wire \port$2426$80 ;
-  input \port$2933$0 ;
-  wire \port$2933$0 ;
+  input \port$2428$80 ;
+  wire \port$2428$80 ;
+  input \port$2939$0 ;
+  wire \port$2939$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -6379,7 +6386,7 @@ module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2426$80 , \port$29
   end
   reg [41:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2426$80 , \port$2933$0  }];
+    _1_ <= beat_0[{ \port$2428$80 , \port$2939$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
@@ -6470,8 +6477,8 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
     ._clear(_clear),
     .clk(clk),
     .data(beat[35:0]),
-    .\port$2426$80 (bank),
-    .\port$3131$0 (\address$20 ),
+    .\port$2428$80 (bank),
+    .\port$3137$0 (\address$20 ),
     .rst(rst),
     .word(\word$23 ),
     .write_address(place),
@@ -6480,10 +6487,10 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   tiny_w4a4_main_engine_weights_118_part_1 part_1 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2426$80 (bank),
-    .\port$3081$7 (recent[34:7]),
-    .\port$3083$0 (beat[43:0]),
-    .\port$3131$0 (\address$20 ),
+    .\port$2428$80 (bank),
+    .\port$3087$7 (recent[34:7]),
+    .\port$3089$0 (beat[43:0]),
+    .\port$3137$0 (\address$20 ),
     .rst(rst),
     .word(\word$29 ),
     .write_address(place),
@@ -6492,10 +6499,10 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   tiny_w4a4_main_engine_weights_118_part_2 part_2 (
     ._clear(_clear),
     .clk(clk),
-    .\port$2426$80 (bank),
-    .\port$3081$15 (recent[34:15]),
-    .\port$3083$0 (beat[15:0]),
-    .\port$3131$0 (\address$20 ),
+    .\port$2428$80 (bank),
+    .\port$3087$15 (recent[34:15]),
+    .\port$3089$0 (beat[15:0]),
+    .\port$3137$0 (\address$20 ),
     .rst(rst),
     .word(\word$35 ),
     .write_address(place),
@@ -6504,13 +6511,13 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   assign word = { \word$35 , \word$29 , \word$23  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2426$80 , write_address, data, write_enable, word, \port$3131$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2428$80 , write_address, data, write_enable, word, \port$3137$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2426$80 ;
-  wire \port$2426$80 ;
+  input \port$2428$80 ;
+  wire \port$2428$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6519,8 +6526,8 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2426$80 , wri
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3131$0 ;
-  wire [2:0] \port$3131$0 ;
+  input [2:0] \port$3137$0 ;
+  wire [2:0] \port$3137$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6532,32 +6539,32 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2426$80 , wri
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2426$80 , \port$3131$0  }];
+    _1_ <= beat_0[{ \port$2428$80 , \port$3137$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2426$80 , write_address, \port$3081$7 , \port$3083$0 , write_enable, word, \port$3131$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2428$80 , write_address, \port$3087$7 , \port$3089$0 , write_enable, word, \port$3137$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2426$80 ;
-  wire \port$2426$80 ;
+  input \port$2428$80 ;
+  wire \port$2428$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3081$7 ;
-  wire [27:0] \port$3081$7 ;
-  input [43:0] \port$3083$0 ;
-  wire [43:0] \port$3083$0 ;
+  input [27:0] \port$3087$7 ;
+  wire [27:0] \port$3087$7 ;
+  input [43:0] \port$3089$0 ;
+  wire [43:0] \port$3089$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3131$0 ;
-  wire [2:0] \port$3131$0 ;
+  input [2:0] \port$3137$0 ;
+  wire [2:0] \port$3137$0 ;
   input clk;
   wire clk;
   wire [71:0] read__data;
@@ -6565,36 +6572,36 @@ module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2426$80 , wri
   reg [71:0] beat_1 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3083$0 , \port$3081$7  };
+      beat_1[write_address] <= { \port$3089$0 , \port$3087$7  };
   end
   reg [71:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_1[{ \port$2426$80 , \port$3131$0  }];
+    _1_ <= beat_1[{ \port$2428$80 , \port$3137$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2426$80 , write_address, \port$3081$15 , \port$3083$0 , write_enable, word, \port$3131$0 , clk);
+module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2428$80 , write_address, \port$3087$15 , \port$3089$0 , write_enable, word, \port$3137$0 , clk);
   input rst;
   wire rst;
   input _clear;
   wire _clear;
-  input \port$2426$80 ;
-  wire \port$2426$80 ;
+  input \port$2428$80 ;
+  wire \port$2428$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3081$15 ;
-  wire [19:0] \port$3081$15 ;
-  input [15:0] \port$3083$0 ;
-  wire [15:0] \port$3083$0 ;
+  input [19:0] \port$3087$15 ;
+  wire [19:0] \port$3087$15 ;
+  input [15:0] \port$3089$0 ;
+  wire [15:0] \port$3089$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3131$0 ;
-  wire [2:0] \port$3131$0 ;
+  input [2:0] \port$3137$0 ;
+  wire [2:0] \port$3137$0 ;
   input clk;
   wire clk;
   wire [35:0] read__data;
@@ -6602,11 +6609,11 @@ module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2426$80 , wri
   reg [35:0] beat_2 [15:0];
   always @(posedge clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3083$0 , \port$3081$15  };
+      beat_2[write_address] <= { \port$3089$0 , \port$3087$15  };
   end
   reg [35:0] _1_;
   always @(posedge clk) begin
-    _1_ <= beat_2[{ \port$2426$80 , \port$3131$0  }];
+    _1_ <= beat_2[{ \port$2428$80 , \port$3137$0  }];
   end
   assign read__data = _1_;
   always @(posedge clk)
@@ -7913,7 +7920,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2446$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3592$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2448$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3598$1 , targets, load__beat, load__word
 , clk);
   input rst;
   wire rst;
@@ -7933,8 +7940,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2446$27 ;
-  wire [1:0] \port$2446$27 ;
+  input [1:0] \port$2448$27 ;
+  wire [1:0] \port$2448$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7949,8 +7956,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3592$1 ;
-  wire [1:0] \port$3592$1 ;
+  output [1:0] \port$3598$1 ;
+  wire [1:0] \port$3598$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -8008,7 +8015,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2446$27 [0];
+  assign _18_ = loading | \port$2448$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -8056,8 +8063,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2446$27 (\port$2446$27 ),
-    .\port$3592$1 (\port$3592$1 ),
+    .\port$2448$27 (\port$2448$27 ),
+    .\port$3598$1 (\port$3598$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -8066,7 +8073,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign port__valid = arriving[2];
 endmodule
 
-module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_word, loaded, \port$3592$1 , targets, \beat$19 , \word$20 , clk);
+module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_word, loaded, \port$3598$1 , targets, \beat$19 , \word$20 , clk);
   input rst;
   wire rst;
   output read;
@@ -8075,14 +8082,14 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2446$27 ;
-  wire [1:0] \port$2446$27 ;
+  input [1:0] \port$2448$27 ;
+  wire [1:0] \port$2448$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3592$1 ;
-  wire [1:0] \port$3592$1 ;
+  output [1:0] \port$3598$1 ;
+  wire [1:0] \port$3598$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$19 ;
@@ -8131,8 +8138,8 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2446$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2446$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2448$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2448$27 [1] ? 2'h0 : 2'h2;
   assign _17_ = beat + 1'h1;
   assign _18_ = beat == last_beat;
   assign _19_ = word + 1'h1;
@@ -8143,7 +8150,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   assign _02_ = arriving_1[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2446$27 [0] & started;
+  assign _05_ = \port$2448$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -8170,7 +8177,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   assign _15_[2] = rst ? 1'h0 : _02_;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2446$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2448$27 [1], read };
   assign _23_ = _18_ ? _20_ : loaded;
   assign _24_ = read ? _23_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _24_;
@@ -8180,7 +8187,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   assign _27_ = _18_ ? 2'h0 : _17_[1:0];
   assign _28_ = read ? _27_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2446$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2448$27 [0];
   function [1:0] _74_;
     input [1:0] a;
     input [5:0] b;
@@ -8203,7 +8210,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2446$27 , last_w
   assign _07_ = rst ? 2'h0 : _29_;
   assign \word$20  = { 13'h0000, arriving_2[7:5] };
   assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$3592$1  = arriving_2[2:1];
+  assign \port$3598$1  = arriving_2[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8838,7 +8845,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2569$0 (value[31:4]),
+    .\port$2571$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8847,7 +8854,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2569$0 , low, clk);
+module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2571$0 , low, clk);
   input rst;
   wire rst;
   output settled;
@@ -8858,8 +8865,8 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2569
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2569$0 ;
-  reg [27:0] \port$2569$0  = 28'h0000000;
+  output [27:0] \port$2571$0 ;
+  reg [27:0] \port$2571$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -9032,14 +9039,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2569
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2569$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2571$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2569$0  <= _028_;
+    \port$2571$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -9159,7 +9166,7 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2569
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2446$27 
+module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2448$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input rst;
   wire rst;
@@ -9201,8 +9208,8 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2446$27 ;
-  wire [1:0] \port$2446$27 ;
+  output [1:0] \port$2448$27 ;
+  wire [1:0] \port$2448$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9913,7 +9920,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2446$27 (\port$2446$27 ),
+    .\port$2448$27 (\port$2448$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -9921,7 +9928,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2446$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2448$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input rst;
   wire rst;
   input stop;
@@ -9932,8 +9939,8 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2446$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2446$27 ;
-  wire [1:0] \port$2446$27 ;
+  output [1:0] \port$2448$27 ;
+  wire [1:0] \port$2448$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10747,7 +10754,7 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2446$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2446$27  = operation[28:27];
+  assign \port$2448$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
