@@ -110,7 +110,7 @@ class UioInterrupt(Interrupt):
 
     def __init__(self, path: str | os.PathLike):
         try:
-            self._file = os.open(path, os.O_RDWR)
+            self._file = os.open(path, os.O_RDWR | os.O_NOCTTY)
         except OSError as error:
             raise FxhwError(f"Device {path} cannot be opened: {error.strerror}") from error
 

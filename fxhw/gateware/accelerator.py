@@ -220,6 +220,7 @@ class Accelerator(wiring.Component):
             intake.i.payload.last.eq(self.s_axis_tlast),
             self.s_axis_tready.eq(intake.i.ready),
             intake.drop.eq(self._sequencer.error),
+            # Not later: the next image may come right behind the answer to the write of ABORT.
             intake.cancel.eq(self._registers.abort),
         ]
 

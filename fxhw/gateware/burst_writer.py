@@ -34,8 +34,8 @@ class BurstWriter(wiring.Component):
 
     A command of no bytes is taken and writes nothing.  With ``cancel`` or a fault, commands and
     words in hand are thrown away; bursts already issued are completed without strobes, but for
-    the few words that already wait before the bus.  Commands
-    and words not yet taken stay with their sources.
+    the few words that already wait before the bus.  Commands and words not yet taken stay with
+    their sources.
 
     Parameters
     ----------
