@@ -19,10 +19,15 @@ from .register_file import RegisterFile
 from .sequencer import Sequencer
 from .stream import StreamFork
 
-__all__ = ["ADDRESS_BITS", "Accelerator"]
+__all__ = ["ADDRESS_BITS", "Accelerator", "cleared"]
 
 ADDRESS_BITS = 8
 """Bits of a register's byte address."""
+
+
+def cleared(component):
+    """A component of a run: the end of the run resets it."""
+    return DomainRenamer("run")(component)
 
 
 class Accelerator(wiring.Component):
@@ -107,10 +112,11 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = ClockDomain(local=True)
-        self._connect_clock(m)
+        m.domains.run = ClockDomain(local=True)
+        # Resets reach everything, so they come from registers; this one is set by a reset, too.
+        self._clear = clear = Signal(init=1)
+        self._connect_clocks(m)
         design = self._design
-        # It reaches everything, so it comes from a register.
-        self._clear = clear = Signal()
         self._front = front = ConvEngine(design.front, design.bus_bits)
         self._main = main = MainDatapath(design)
         m.submodules.sequencer = self._sequencer = sequencer = Sequencer(design)
@@ -118,8 +124,8 @@ class Accelerator(wiring.Component):
         m.submodules.intake = self._intake = ImageIntake(
             design.ibits, design.front.row_words.bit_length(), design.max_height.bit_length()
         )
-        m.submodules.front = ResetInserter(clear)(front)
-        m.submodules.main = ResetInserter(clear)(main)
+        m.submodules.front = cleared(front)
+        m.submodules.main = cleared(main)
         m.d.sync += clear.eq(sequencer.clear)
         self._connect_bus(m)
         # Words on their way to a datapath that is cleared must not arrive.
@@ -136,8 +142,16 @@ class Accelerator(wiring.Component):
         ]
         return m
 
-    def _connect_clock(self, m):
-        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+    def _connect_clocks(self, m):
+        """One clock; what runs a program is reset by ``clear`` alone, the rest by the pin."""
+        reset = Signal(init=1, reset_less=True)
+        m.d.sync += reset.eq(~self.aresetn)
+        m.d.comb += [
+            ClockSignal().eq(self.aclk),
+            ResetSignal().eq(reset),
+            ClockSignal("run").eq(self.aclk),
+            ResetSignal("run").eq(self._clear),
+        ]
 
     def _connect_bus(self, m):
         """The registers behind the AXI4-Lite pins."""
@@ -151,7 +165,7 @@ class Accelerator(wiring.Component):
     def _connect_features(self, m):
         """The feature memory at the main datapath's streams."""
         features = OnchipFeatures(self._design)
-        m.submodules.features = ResetInserter(self._clear)(features)
+        m.submodules.features = cleared(features)
         m.d.comb += [
             self.trace_write_valid.eq(features.writes.valid),
             self.trace_write_address.eq(features.writes.payload.address),
@@ -190,7 +204,7 @@ class Accelerator(wiring.Component):
         """The image, from its pins through its intake and the first convolution."""
         sequencer, intake, front = self._sequencer, self._intake, self._front
         # Between what tells the image's end and what tells the end of a row of it.
-        stage = ResetInserter(self._clear)(StreamFork(intake.o.payload.shape(), 1))
+        stage = cleared(StreamFork(intake.o.payload.shape(), 1))
         m.submodules.intake_stage = stage
         wiring.connect(m, intake.o, stage.i)
         wiring.connect(m, stage.o[0], front.i)

@@ -14,6 +14,7 @@ from .line_buffer import LineBuffer
 from .pair_accumulators import PairAccumulators
 from .pixel_order import PixelOrder
 from .requantizer import Requantizer
+from .staggered_array import StaggeredArray
 from .stream import StreamFifo
 from .weight_store import LoadSignature, WeightStore
 from .window import Window
@@ -75,12 +76,15 @@ class ConvEngine(wiring.Component):
 
     def __init__(self, spec: ConvSpec, bus_bits: int, banks: int = 1):
         self._spec = spec
-        self._array = make_array(spec)
+        self._array = StaggeredArray(spec) if spec.stagger else make_array(spec)
         self._requantizer = Requantizer(
             spec.requantize, spec.pixels * spec.lanes_out, spec.biased
         )
         stores = {"bus_bits": bus_bits, "banks": banks, "target": spec.target}
-        self._weights = WeightStore(spec.weight_bits, spec.weight_words, **stores)
+        section = spec.weight_bits // spec.lanes_out * spec.lanes_together
+        self._weights = WeightStore(
+            spec.weight_bits, spec.weight_words, section_bits=section, **stores
+        )
         self._scales = WeightStore(spec.requantize_bits, spec.max_groups_out, **stores)
         super().__init__(
             {

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Out
 
 from ..plan.design import Design
 from ..plan.registers import RANGES, ErrorCode
-from .accelerator import Accelerator
+from .accelerator import Accelerator, cleared
 from .axi4 import Axi4Signature
 from .bus_share import ReadShare, WriteShare
 from .column_trim import ColumnTrim
@@ -97,7 +97,7 @@ class ExternalAccelerator(Accelerator):
             design.feature_bits, max_groups=design.front_groups, max_width=design.max_width,
             max_height=design.max_height,
         )
-        m.submodules.front_trim = ResetInserter(self._clear)(trim)
+        m.submodules.front_trim = cleared(trim)
         wiring.connect(m, self._front.o, trim.i)
         m.d.comb += [
             trim.start.eq(self._sequencer.front_start),
@@ -182,7 +182,7 @@ class ExternalAccelerator(Accelerator):
         """Check the ranges, wait until everything is home, then let the run begin."""
         ranges, registers = self._ranges, self._registers
         # The check before may not have come to its end.
-        m.submodules.ranges = ResetInserter(self._clear)(ranges)
+        m.submodules.ranges = cleared(ranges)
         starting, checked = Signal(2), Signal()
         m.d.sync += starting.eq(Cat(registers.start, starting))
         with m.If(registers.start):

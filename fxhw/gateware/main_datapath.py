@@ -153,8 +153,9 @@ class MainDatapath(wiring.Component):
             target=design.target,
         )
         wiring.connect(m, fork.o[1], pool.i)
+        # It lies far from where steps start, and its first word comes much later.
+        m.d.sync += pool.start.eq(self.start)
         m.d.comb += [
-            pool.start.eq(self.start),
             pool.width.eq(self._width),
             pool.height.eq(layer.conv.height),
             pool.groups.eq(layer.conv.groups_out),

@@ -32,7 +32,7 @@ class MaxPool(wiring.Component):
     ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered, and
     none has been in the cycle before.  A following map of the same size needs no ``start``.
 
-    Latency: 5 cycles from a window's last word to its maximum.
+    Latency: 6 cycles from a window's last word to its maximum.
     Throughput: 1 input word per cycle, without gaps.
 
     Parameters
@@ -172,10 +172,12 @@ class MaxPool(wiring.Component):
             row.data.eq(pair),
         ]
         valid = valid & place.gives
-        for _ in range(2):  # in the memory, and in the register behind it
+        # In the memory, in the register behind it, and in one beside what compares: the memory may
+        # lie far away.
+        for _ in range(3):
             pair, place = delay(pair), delay(place)
             valid = delay(valid, reset_less=False)
-        above = data.View(word_shape, row.word)
+        above = delay(data.View(word_shape, row.word))
         with m.If(opens):
             m.d.sync += [self.o.valid.eq(valid), free.eq(~valid)]
             with m.If(valid):

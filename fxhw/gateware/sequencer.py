@@ -136,6 +136,18 @@ class Sequencer(wiring.Component):
             conv.eq(check.kind == Kind.CONV),
         ]
         self._connect_parameters(m, check, bank)
+        # More than a hundred registers wait for these.
+        settles = Signal()
+        front_settles = Signal()
+        m.d.sync += [settles.eq(0), front_settles.eq(0)]
+        with m.If(front_settles):
+            m.d.sync += [
+                self.front.eq(check.step),
+                self.front.trim_left.eq(check.flags.trim_left),
+                self.front.trim_right.eq(check.flags.trim_right),
+            ]
+        with m.If(settles):
+            self._configure(m, check, bank)
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.parameters.rewind.eq(1)
@@ -157,18 +169,15 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.preparing.eq(0)
                     m.next = "Wait"
             with state("Wait"):
-                with m.If(front & ~waits):
-                    m.d.sync += [
-                        self.front.eq(check.step),
-                        self.front.trim_left.eq(check.flags.trim_left),
-                        self.front.trim_right.eq(check.flags.trim_right),
-                    ]
-                with m.If(conv & ~waits):
-                    self._configure(m, check, bank, step)
+                m.d.sync += [settles.eq(conv & ~waits), front_settles.eq(front & ~waits)]
                 with m.If(~waits):
-                    m.next = "Launch"
+                    m.next = "Settle"
+            with state("Settle"):
+                m.next = "Launch"
             with state("Launch"):
                 m.d.comb += launching.eq(conv)
+                with m.If(conv):
+                    m.d.sync += self.running_step.eq(step)
                 m.d.sync += [
                     self.front_start.eq(front),
                     self.layer_start.eq(conv),
@@ -219,7 +228,7 @@ class Sequencer(wiring.Component):
             check.loaded.eq(port.loaded),
         ]
 
-    def _configure(self, m, check, bank, step):
+    def _configure(self, m, check, bank):
         """Hand the main step's configuration over."""
         flags, layer = check.flags, self.layer
         m.d.sync += [
@@ -235,5 +244,4 @@ class Sequencer(wiring.Component):
                 )
             ),
             bank.eq(~bank),
-            self.running_step.eq(step),
         ]

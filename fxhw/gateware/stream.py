@@ -75,6 +75,8 @@ class StreamFork(wiring.Component):
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"Fork count must be a positive integer, not {count!r}")
         self._count = count
+        # Branches that have the word: what waits, the other way round, for the word's many registers.
+        self._taken = Signal(count, init=-1)
 
         super().__init__({
             "i": In(stream.Signature(shape)),
@@ -95,7 +97,8 @@ class StreamFork(wiring.Component):
         second = Signal(len(incoming), reset_less=True)
         room = Signal(init=1)  # whether the second register is free
         waiting = Signal(self._count)  # branches that have yet to take the word
-        moves = Signal()
+        taken = self._taken
+        moves, opens = Signal(), Signal()
 
         for n, branch in enumerate(self.o):
             m.d.comb += [
@@ -105,17 +108,19 @@ class StreamFork(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(room),
             moves.eq(Cat(~waiting[n] | branch.ready for n, branch in enumerate(self.o)).all()),
+            opens.eq(Cat(taken[n] | branch.ready for n, branch in enumerate(self.o)).all()),
         ]
         m.d.sync += room.eq(moves | (room & ~self.i.valid))
         with m.If(room):
             m.d.sync += second.eq(incoming)
+        with m.If(opens):
+            m.d.sync += word.eq(Mux(room, incoming, second))
+        follows = Signal(self._count)
         with m.If(moves):
-            m.d.sync += [
-                waiting.eq(Mux(self.i.valid | ~room, self.enable, 0)),
-                word.eq(Mux(room, incoming, second)),
-            ]
+            m.d.comb += follows.eq(Mux(self.i.valid | ~room, self.enable, 0))
         with m.Else():
-            m.d.sync += [waiting[n].eq(waiting[n] & ~o.ready) for n, o in enumerate(self.o)]
+            m.d.comb += follows.eq(Cat(waiting[n] & ~o.ready for n, o in enumerate(self.o)))
+        m.d.sync += [waiting.eq(follows), taken.eq(~follows)]
 
         return m
 

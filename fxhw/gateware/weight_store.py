@@ -54,8 +54,11 @@ class WeightStore(wiring.Component):
     Beats are not, so what of a beat fills no memory's word waits for the next one.  The memories
     lie far apart, so each has a write enable of its own, from a register.
 
-    *Latency*: a word follows its address by two cycles; a beat is written in the cycle after it
-    came.  *Throughput*: a word and a beat per cycle.
+    A word may have sections, each of which is read a cycle later than the one before: what takes
+    them does so one after the other, and each has the address beside it.
+
+    *Latency*: a word follows its address by two cycles, each further section by one more; a beat
+    is written in the cycle after it came.  *Throughput*: a word and a beat per cycle.
 
     Parameters
     ----------
@@ -64,6 +67,7 @@ class WeightStore(wiring.Component):
     bus_bits : bits of a beat.
     banks : 1, or 2 to load one while the other is read.
     target : family of the cells, as of :class:`.registered_memory.RegisteredMemory`.
+    section_bits : bits of a section; 0 for the whole word.
 
     Members
     -------
@@ -80,7 +84,9 @@ class WeightStore(wiring.Component):
         bus_bits: int,
         banks: int = 1,
         target: str = "generic",
+        section_bits: int = 0,
     ):
+        self._section_bits = section_bits or word_bits
         self._word_bits = word_bits
         self._depth = depth
         self._bus_bits = bus_bits
@@ -113,25 +119,34 @@ class WeightStore(wiring.Component):
         m.d.sync += place.eq(locate(self.load.bank, self.load.word))
         with m.If(self.load.valid):
             m.d.sync += [recent.eq(known[self._bus_bits :]), beat.eq(self.load.data)]
+        addresses = [locate(self.bank, self.address)]
+        for late in range(1, -(-self._word_bits // self._section_bits)):
+            addresses.append(Signal(range(depth), name=f"address_{late}", reset_less=True))
+            m.d.sync += addresses[-1].eq(addresses[-2])
         parts = stored_parts(self._word_bits, self._bus_bits)
         number = self.load.beat[: ceil_log2(len(parts))]
         for part, (low, high) in enumerate(parts):
             if low == high:
                 continue
-            # A bank is loaded while the other one is read, or while nothing is.
-            mem = RegisteredMemory(depth, high - low, f"beat_{part}", self._target)
-            m.submodules[f"part_{part}"] = mem
-            first = low - (part * self._bus_bits - len(recent))
-            writing = Signal(name=f"writing_{part}")
+            writing = Signal(name=f"writing_{part}", reset_less=True)
             m.d.sync += writing.eq(self.load.valid & self.enable & (number == part))
-            m.d.comb += [
-                mem.write_address.eq(place),
-                mem.data.eq(known[first : first + high - low]),
-                mem.write_enable.eq(writing),
-                mem.enable.eq(1),
-                mem.address.eq(locate(self.bank, self.address)),
-                self.word[low:high].eq(mem.word),
-            ]
+            for section, address in enumerate(addresses):
+                start = max(low, section * self._section_bits)
+                end = min(high, (section + 1) * self._section_bits)
+                if start >= end:
+                    continue
+                # A bank is loaded while the other one is read, or while nothing is.
+                mem = RegisteredMemory(depth, end - start, f"beat_{part}", self._target)
+                m.submodules[f"part_{part}_{section}"] = mem
+                first = start - (part * self._bus_bits - len(recent))
+                m.d.comb += [
+                    mem.write_address.eq(place),
+                    mem.data.eq(known[first : first + end - start]),
+                    mem.write_enable.eq(writing),
+                    mem.enable.eq(1),
+                    mem.address.eq(address),
+                    self.word[start:end].eq(mem.word),
+                ]
         return m
 
 

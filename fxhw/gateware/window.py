@@ -39,7 +39,10 @@ class Window(wiring.Component):
     def __init__(self, word_bits: int, max_groups: int):
         self._word_bits = word_bits
         self._max_groups = max_groups
+        # Second copies, the other way round: what they steer, the taps and the memory, are hundreds
+        # of registers and cells, and lie far from the first ones.
         self._free = Signal(init=1)  # nothing waits at the output
+        self._taking, self._idle = Signal(), Signal(init=1)  # columns are taken; no more are
         super().__init__(
             {
                 "start": In(1),
@@ -53,20 +56,20 @@ class Window(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.group = group = LapCounter(self._max_groups)
-        taking, flushing = Signal(), Signal()
+        taking, flushing = self._taking, Signal()
         # The window's centre is the pixel before the incoming one.
         early = Signal()  # there is none yet
         row_begins = Signal()  # the incoming pixel is its row's first: behind the centre is border
         at_left = Signal()  # the centre is its row's first
         step, moves = Signal(), Signal()
-        # A second copy, the other way round, opens the taps: they are hundreds, and far away.
-        free, opens = self._free, Signal()
+        free, opens, idle, stores = self._free, Signal(), self._idle, Signal()
         m.d.comb += [
             self.busy.eq(taking | flushing | self.o.valid),
             moves.eq(~self.o.valid | self.o.ready),
             opens.eq(free | self.o.ready),
-            self.i.ready.eq(taking & moves),
+            self.i.ready.eq(moves & ~idle),
             step.eq(moves & (flushing | (taking & self.i.valid))),
+            stores.eq(opens & (flushing | (~idle & self.i.valid))),
             group.start.eq(self.start),
             group.count.eq(self.groups),
             group.step.eq(step),
@@ -81,13 +84,13 @@ class Window(wiring.Component):
                 flushing.eq(taking & self.i.payload.ends_image),
             ]
             with m.If(self.i.payload.ends_image):
-                m.d.sync += taking.eq(0)
+                m.d.sync += [taking.eq(0), idle.eq(1)]
         with m.If(self.start):
-            m.d.sync += [taking.eq(1), early.eq(1), row_begins.eq(1)]
-        self._connect_taps(m, opens, step, group.value, at_left, row_begins)
+            m.d.sync += [taking.eq(1), idle.eq(0), early.eq(1), row_begins.eq(1)]
+        self._connect_taps(m, opens, stores, group.value, at_left, row_begins)
         return m
 
-    def _connect_taps(self, m, opens, step, group, at_left, at_right):
+    def _connect_taps(self, m, opens, stores, group, at_left, at_right):
         """Three columns, in registers that are cleared where a column lies beside the image."""
         column = data.ArrayLayout(self._word_bits, 3)
         m.submodules.history = history = memory.Memory(
@@ -98,7 +101,7 @@ class Window(wiring.Component):
         m.d.comb += [
             recall.addr.eq(group),
             store.addr.eq(group),
-            store.en.eq(step),
+            store.en.eq(stores),
             store.data[0].eq(recall.data[1]),
             store.data[1].eq(self.i.payload.words),
         ]

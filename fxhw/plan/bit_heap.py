@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
+from .neighbours import gather_terms, place_bits
+
 __all__ = [
     "Adder",
     "HeapPlan",
@@ -294,9 +296,11 @@ class _Planner:
         self.heap = defaultdict(list)
         self.adders = []
         self.functions = []
+        self.places = {}
 
     def plan(self, terms, constant, joining):
         steps = [([], self.before)] if self.before else []
+        self.places = place_bits([*(term for term, _, _ in terms), *(term for term, _ in joining)])
         constant = self._first_level(terms, constant)
         steps.append((self.functions, self.adders))
         for column in range(self.width - 1):
@@ -310,6 +314,7 @@ class _Planner:
                 joining = ()
             self.adders = []
             (not joining and self._final_level()) or self._level()
+            self.adders = gather_terms(self.adders, self.places)
             steps.append(([], self.adders))
         total = [(self.heap[c] or [Term(0, ())])[0] for c in range(self.width)]
         if constant >> (self.width - 1):
@@ -331,14 +336,19 @@ class _Planner:
             if len(term.inputs) == 1 and sign != most:
                 term, sign, constant = ~term, most, constant + (sign << column)
             signs[sign][column].append(term)
+        adders = []
         for sign, heap in signs.items():
-            for column, rest in self._add(heap, 1).items():
+            self.adders = []
+            left = self._add(heap, 1)
+            adders += gather_terms(self.adders, self.places)
+            for column, rest in left.items():
                 for term in rest:
                     if sign < 0:
                         term, constant = ~term, constant - (1 << column)
                     if not self._can_wait(term, column):
                         term = self._function(term)
                     self.heap[column].append(term)
+        self.adders = sorted(adders, key=lambda adder: self.places[adder.sums[0]])
         return constant % (1 << self.width)
 
     def _can_wait(self, term, column):
@@ -378,6 +388,7 @@ class _Planner:
     def _function(self, term):
         bit = self._bit()
         self.functions.append((bit, term))
+        self.places[bit] = sum(self.places[i] for i in term.inputs) / len(term.inputs)
         return Term(2, (bit,))
 
     def _bit(self):

@@ -27,6 +27,9 @@ BLOCK_STYLES = ("dsp", "mixed")
 TREE_FAN_IN = 4
 """Terms summed between two registers of the generic MAC array's adder trees."""
 
+_TOGETHER = 2
+"""Output channels that take a window in the same cycle, where a large array is staggered."""
+
 TAPS = 9
 """Taps of a 3x3 window, in the order ``3 * ky + kx``."""
 
@@ -161,6 +164,22 @@ class ConvSpec:
         while terms > 1:
             terms, levels = -(-terms // TREE_FAN_IN), levels + 1
         return 1 + levels
+
+    @property
+    def lanes_together(self) -> int:
+        """Output channels that take a window in the same cycle; the next ones do a cycle later.
+
+        A large array covers a good part of the die.  So the window goes from lanes to lanes
+        rather than from one place to all of them; lanes that share adders stay together.
+        """
+        if self.style != "lut" or self.pixels > 1 or self.lanes_in < 4 or self.dot_product.shared:
+            return self.lanes_out
+        return min(self.lanes_out, _TOGETHER)
+
+    @property
+    def stagger(self) -> int:
+        """Cycles that the last lanes are behind the first."""
+        return -(-self.lanes_out // self.lanes_together) - 1
 
     @property
     def biased(self) -> bool:

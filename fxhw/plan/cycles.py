@@ -52,15 +52,15 @@ _STORE_ROW = 32
 """Cycles from the last word of a step's result to its end beside the last burst's beats: trim 1,
 writer's stage and packer 6, burst writer 7, share 5, the memory's answer 8, the step's end 5."""
 
-_POOL, _HEAD = 5, 3
+_POOL, _HEAD = 6, 3
 """Cycles of the pool, and of the head beside its dot product."""
 
 _FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
-_LAUNCH = 4
+_LAUNCH = 5
 """Cycles between the last write of a step and the start of the next: the end is noted twice, the
-configuration changes, and is settled when the step starts."""
+configuration changes two cycles later, and is settled when the step starts."""
 
 _PREPARE = 8
 """Cycles to prepare a step beside its beats and operations: the first operation is looked up 3,
@@ -149,7 +149,7 @@ def fetch_latency(spec: ConvSpec) -> int:
 def engine_latency(spec: ConvSpec) -> int:
     """Cycles from a window's issue to its result's arrival in the queue: its weights, the array,
     the accumulators, the requantizer."""
-    fetched = fetch_latency(spec) + spec.array_latency
+    fetched = fetch_latency(spec) + spec.array_latency + spec.stagger
     return fetched + 1 + requantizer_latency(spec.mul_bits, spec.biased)
 
 

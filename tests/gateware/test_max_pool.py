@@ -93,7 +93,7 @@ def test_start_after_a_map_of_another_size(abandoned):
         height, width, groups = image.shape
         for name, value in {"width": width, "height": height, "groups": groups}.items():
             ctx.set(getattr(dut, name), value)
-        await ctx.tick().repeat(6)  # the last words leave
+        await ctx.tick().repeat(7)  # the last words leave
         out.clear()
         ctx.set(dut.start, 1)
         await ctx.tick()
@@ -110,7 +110,7 @@ def test_start_after_a_map_of_another_size(abandoned):
         ctx.set(dut.o.ready, 1)
         await feed(ctx, random_image(3, 5, 2, bits=8), abandoned)
         await feed(ctx, second, 16)
-        await ctx.tick().repeat(5)
+        await ctx.tick().repeat(6)
 
     async def collect(ctx):
         async for _, _, valid, word in ctx.tick().sample(dut.o.valid, dut.o.payload):
@@ -133,8 +133,8 @@ def test_one_word_per_cycle_and_latency(groups):
         setup={"width": width, "height": height, "groups": groups}, pulse=["start"],
     )
     assert run.taken["i"] == list(range(height * width * groups))
-    assert run.given["o"][0] == width * groups + groups + 5
-    assert run.given["o"][-1] == height * width * groups - 1 + 5
+    assert run.given["o"][0] == width * groups + groups + 6
+    assert run.given["o"][-1] == height * width * groups - 1 + 6
 
 
 @pytest.mark.parametrize(

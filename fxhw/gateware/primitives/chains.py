@@ -7,6 +7,10 @@ from ...plan.bit_heap import Adder
 
 __all__ = ["pack_chains"]
 
+_NEAR = 12
+"""Adders that one chain is made of some of: neighbours, so that chains have few inputs in common
+with others and short wires."""
+
 
 def pack_chains(
     adders: tuple[Adder, ...], add_cell, carry_cell, limit: int, even: bool = False
@@ -21,8 +25,7 @@ def pack_chains(
     limit : cells on one chain, at most, unless one adder takes more.
     even : whether a chain is to have an even number of cells, if adders can be chosen so.
     """
-    # An adder without a carry in needs no cell below it where a chain starts.
-    waiting = sorted(adders, key=lambda adder: (adder.carry is not None, -len(adder.terms)))
+    waiting = list(adders)
     chains = []
     while waiting:
         cells, top = [], None  # the carry out that the next cell has to give
@@ -36,25 +39,27 @@ def pack_chains(
 
 
 def _take_chain(waiting, limit, even):
-    """Takes the adders of one chain off ``waiting``."""
-    chosen = [waiting.pop(0)]
-    for adder in list(waiting):
-        if _length([*chosen, adder]) <= limit:
+    """Takes the adders of one chain off ``waiting``, from among the next ones."""
+    near = waiting[:_NEAR]
+    # An adder without a carry in needs no cell below it where a chain starts.
+    near.sort(key=lambda adder: adder.carry is not None)
+    chosen = []
+    for adder in near:
+        if not chosen or _length([*chosen, adder]) <= limit:
             chosen.append(adder)
-            waiting.remove(adder)
+    rest = [adder for adder in near if adder not in chosen]
     if even and _length(chosen) % 2:
         swaps = []
         for place in range(1, len(chosen)):
-            for other in waiting:
+            for other in rest:
                 length = _length([*chosen[:place], *chosen[place + 1 :], other])
                 if length <= limit and length % 2 == 0:
                     swaps.append((length, place, other))
         if swaps:
             _, place, other = max(swaps, key=lambda swap: swap[0])
-            waiting.remove(other)
-            waiting.insert(0, chosen.pop(place))
-            waiting.sort(key=lambda adder: (adder.carry is not None, -len(adder.terms)))
-            chosen.append(other)
+            chosen = [*chosen[:place], *chosen[place + 1 :], other]
+    for adder in chosen:
+        waiting.remove(adder)
     return chosen
 
 

@@ -34,7 +34,7 @@ __all__ = [
     "look_up",
 ]
 
-CHAIN_SLOTS = 48
+CHAIN_SLOTS = 32
 """Slots on one chain, at most, unless one adder takes more."""
 
 

@@ -201,7 +201,7 @@ class TestLineBuffer:
 class TestWindow:
     def test_contract(self):
         def copied(m, dut):
-            m.d.comb += Assert(dut._free == ~dut.o.valid)
+            m.d.comb += [Assert(dut._free == ~dut.o.valid), Assert(dut._idle == ~dut._taking)]
 
         prove_stream_contract(Window(2, 3), {"groups": range(1, 4)}, assumptions=copied)
 

@@ -3,7 +3,7 @@
 """Stream contracts and data of the generic stages, the pool and the repacker."""
 
 import pytest
-from amaranth.hdl import Assume, Cat, Const, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Const, Mux, Signal
 
 from fxhw.gateware.max_pool import MaxPool
 from fxhw.gateware.repacker import Repacker
@@ -33,7 +33,10 @@ class TestStreamFork:
         inside, enable = Signal(), Signal(fork.count)
         offers = Cat(branch.valid for branch in fork.o).any() | ~fork.i.ready
         m.d.sync += [inside.eq(fork.i.valid | offers), enable.eq(fork.enable)]
-        m.d.comb += Assume(~inside | (fork.enable == enable))
+        m.d.comb += [
+            Assume(~inside | (fork.enable == enable)),
+            Assert(fork._taken == ~Cat(branch.valid for branch in fork.o)),
+        ]
 
     def test_contract(self):
         prove_stream_contract(StreamFork(4, 3), assumptions=self.enable_holds, progress=2)
@@ -87,7 +90,7 @@ def begun(m, dut):
 class TestMaxPool:
     def test_contract(self):
         config = {"width": range(1, 4), "height": range(1, 4), "groups": 1, "start": 0}
-        prove_stream_contract(MaxPool(2, 1, 2, max_size=3), config, depth=6, progress=7)
+        prove_stream_contract(MaxPool(2, 1, 2, max_size=3), config, depth=7, progress=8)
 
     @pytest.mark.parametrize(
         "size", [(1, 1, 2), (1, 3, 1), (3, 1, 1), (2, 2, 1), (2, 2, 2), (3, 3, 1)]
@@ -98,7 +101,7 @@ class TestMaxPool:
         prove_stream_function(
             MaxPool(2, 1, -(-width // 2) * groups, max_size=4), count, pooled(*size),
             config={"width": width, "height": height, "groups": groups}, assumptions=begun,
-            depth=count + 8, progress=8,
+            depth=count + 9, progress=9,
         )
 
 
