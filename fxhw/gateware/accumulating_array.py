@@ -59,16 +59,21 @@ class AccumulatingArray(wiring.Component):
         m = Module()
         m.submodules.array = array = self._array
         m.submodules.accumulators = accumulators = self._accumulators
-        names = ["valid", "first", "last", "group"] + ["left"] * (self._spec.pixels == 2)
-        tag = Cat(getattr(self, name) for name in names)
+        names = ["valid", "first", "last"] + ["left"] * (self._spec.pixels == 2)
+        tag, group = Cat(getattr(self, name) for name in names), self.group
         for stage in range(array.latency):
             delayed = Signal(tag.shape(), name=f"tag_{stage}")
             m.d.sync += delayed.eq(tag)
             tag = delayed
+        for stage in range(array.latency - 1):
+            delayed = Signal(group.shape(), name=f"group_{stage}")
+            m.d.sync += delayed.eq(group)
+            group = delayed
         m.d.comb += [
             array.window.eq(self.window),
             array.weights.eq(self.weights),
             Cat(getattr(accumulators, name) for name in names).eq(tag),
+            accumulators.next_group.eq(group),
             accumulators.sums.eq(array.sums),
             self.o_valid.eq(accumulators.o_valid),
             self.o.eq(accumulators.o),

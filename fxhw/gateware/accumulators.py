@@ -1,11 +1,12 @@
 """Accumulators: output-stationary partial sums of one pixel."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.bit_heap import Adder, Term
 from ..plan.conv_spec import ConvSpec
+from .partial_sums import PartialSums
 from .primitives import FAMILIES
 
 __all__ = ["Accumulators"]
@@ -33,8 +34,9 @@ class Accumulators(wiring.Component):
 
     Members
     -------
-    valid, first, last, group, sums : one cycle's partial sums and what they belong to.
-    bias : of the channels of ``group``, only if ``biased``.
+    valid, first, last, sums : one cycle's partial sums and what they belong to.
+    next_group : the group that those of the next cycle belong to, in every cycle.
+    bias : of the channels of the sums' group, only if ``biased``.
     o_valid, o : totals of ``lanes_out`` channels.
     """
 
@@ -48,7 +50,7 @@ class Accumulators(wiring.Component):
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
-                "group": In(range(spec.max_groups_out)),
+                "next_group": In(range(spec.max_groups_out)),
                 "sums": In(data.ArrayLayout(signed(spec.partial.width), spec.lanes_out)),
                 **({"bias": In(bias)} if biased else {}),
                 "o_valid": Out(1),
@@ -63,17 +65,14 @@ class Accumulators(wiring.Component):
         before = Signal(totals)
         total = Signal(totals)
         if spec.max_groups_in > 1:
-            m.submodules.partials = partials = memory.Memory(
-                shape=totals, depth=spec.max_groups_out, init=[]
+            m.submodules.partials = partials = PartialSums(
+                len(total.as_value()), spec.max_groups_out
             )
-            recall = partials.read_port(domain="comb")
-            store = partials.write_port()
             m.d.comb += [
-                recall.addr.eq(self.group),
-                before.eq(recall.data),
-                store.addr.eq(self.group),
-                store.en.eq(self.valid),
-                store.data.eq(total),
+                partials.next_group.eq(self.next_group),
+                partials.write_enable.eq(self.valid),
+                partials.total.eq(total),
+                before.eq(partials.word),
             ]
         for lane in range(spec.lanes_out):
             bias = self.bias[lane] if self._biased else None

@@ -229,7 +229,7 @@ class ConvEngine(wiring.Component):
             belongs += [accumulators.left, there]
         m.d.comb += [
             Cat(belongs).eq(_delay(m, tag, fetch + array.latency, "tag")),
-            accumulators.group.eq(_delay(m, group, 2, "group")),
+            accumulators.next_group.eq(_delay(m, group, 1, "group")),
             accumulators.sums.eq(array.sums),
             requantizer.i_valid.eq(accumulators.o_valid),
             requantizer.i_acc.eq(accumulators.o),

@@ -1,10 +1,11 @@
 """Accumulators of two pixels at a time, whose sums overlap those of the pixels beside them."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import ConvSpec
+from .partial_sums import PartialSums
 
 __all__ = ["PairAccumulators"]
 
@@ -24,8 +25,8 @@ class PairAccumulators(wiring.Component):
 
     Members
     -------
-    valid, first, last, group, sums : as of :class:`.accumulators.Accumulators`; four sums per
-        lane.
+    valid, first, last, next_group, sums : as of :class:`.accumulators.Accumulators`; four sums
+        per lane.
     left : the pair is a row's first: the first sum is of no pixel, and of the totals carried over
         only the first is, the last one of the row before.
     o_valid, o : totals of ``lanes_out`` channels of the pixel before the pair, then of its first.
@@ -39,7 +40,7 @@ class PairAccumulators(wiring.Component):
                 "first": In(1),
                 "last": In(1),
                 "left": In(1),
-                "group": In(range(spec.max_groups_out)),
+                "next_group": In(range(spec.max_groups_out)),
                 "sums": In(data.ArrayLayout(signed(spec.partial.width), 4 * spec.lanes_out)),
                 "o_valid": Out(1),
                 "o": Out(data.ArrayLayout(signed(spec.accumulator.width), 2 * spec.lanes_out)),
@@ -50,18 +51,15 @@ class PairAccumulators(wiring.Component):
         m = Module()
         spec = self._spec
         totals = data.ArrayLayout(signed(spec.accumulator.width), 4 * spec.lanes_out)
-        m.submodules.partials = partials = memory.Memory(
-            shape=totals, depth=spec.max_groups_out, init=[]
-        )
-        recall = partials.read_port(domain="comb")
-        store = partials.write_port()
+        m.submodules.partials = partials = PartialSums(totals.size, spec.max_groups_out)
+        recalled, total = data.View(totals, partials.word), Signal(totals)
         m.d.comb += [
-            recall.addr.eq(self.group),
-            store.addr.eq(self.group),
-            store.en.eq(self.valid),
+            partials.next_group.eq(self.next_group),
+            partials.write_enable.eq(self.valid),
+            partials.total.eq(total),
         ]
         for lane in range(spec.lanes_out):
-            before, own, third, behind = (recall.data[4 * lane + n] for n in range(4))
+            before, own, third, behind = (recalled[4 * lane + n] for n in range(4))
             carried = (
                 Mux(self.first, third, before),
                 Mux(self.first, Mux(self.left, 0, behind), own),
@@ -72,8 +70,8 @@ class PairAccumulators(wiring.Component):
                 part = self.sums[4 * lane + n]
                 if n == 0:
                     part = Mux(self.left, 0, part)
-                m.d.comb += store.data[4 * lane + n].eq(value + part)
+                m.d.comb += total[4 * lane + n].eq(value + part)
             for pixel in range(2):
-                m.d.sync += self.o[pixel * spec.lanes_out + lane].eq(store.data[4 * lane + pixel])
+                m.d.sync += self.o[pixel * spec.lanes_out + lane].eq(total[4 * lane + pixel])
         m.d.sync += self.o_valid.eq(self.valid & self.last)
         return m

@@ -30,7 +30,7 @@ def run_accumulators(spec: ConvSpec, sums, bias=None):
                     ctx.set(dut.valid, 1)
                     ctx.set(dut.first, group_in == 0)
                     ctx.set(dut.last, group_in == groups_in - 1)
-                    ctx.set(dut.group, group_out)
+                    ctx.set(dut.next_group, (group_out + 1) % groups_out)
                     if bias is not None:
                         ctx.set(dut.bias, bias[group_out].tolist())
                     ctx.set(dut.sums, sums[_, group_in, group_out].tolist())

@@ -20,7 +20,7 @@ def run_pairs(spec, sums):
             ctx.set(dut.first, group_in == 0)
             ctx.set(dut.last, group_in == sums.shape[2] - 1)
             ctx.set(dut.left, pair == 0)
-            ctx.set(dut.group, group_out)
+            ctx.set(dut.next_group, (group_out + 1) % sums.shape[3])
             ctx.set(dut.sums, sums[_, pair, group_in, group_out].reshape(-1).tolist())
             await ctx.tick()
             if ctx.get(dut.o_valid):
