@@ -21,7 +21,8 @@ class BankedMemory(wiring.Component):
         address -+-> the bank's address -> bank -> its word -> -+
                  +-> the bank's address -> bank -> its word -> -+-> the one that was wanted -> word
 
-    An arrow is a register, and writes have one more before.  Each bank has addresses of its own,
+    An arrow is a register, and writes have one more before; on the way into a bank there is another
+    one, beside every few blocks.  Each bank has addresses of its own,
     which change only with its own words, so a path to block RAM is nothing but wire, and to few
     blocks; and nothing but wire follows it.  An address past the end belongs to no bank: it is not
     written, and what it reads is not defined.
@@ -88,6 +89,7 @@ class BankedMemory(wiring.Component):
             name,
             self._target,
             self._init[bank.first : bank.first + bank.words],
+            spread=True,
         )
         m.submodules[f"bank_{number}"] = mem
         requests = (
@@ -114,7 +116,7 @@ class BankedMemory(wiring.Component):
             # Banks lie all over the die, and what merges them lies in one place.
             word = Signal(plan.width, name=f"word_{number}", reset_less=True)
             m.d.sync += word.eq(mem.word)
-        for stage in range(2 + (len(plan.banks) > 1)):
+        for stage in range(3 + (len(plan.banks) > 1)):
             later = Signal(name=f"wanted_{number}_{stage}")
             m.d.sync += later.eq(enable)
             enable = later

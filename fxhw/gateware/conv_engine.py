@@ -121,11 +121,14 @@ class ConvEngine(wiring.Component):
         m.submodules.weights = weights = self._weights
         m.submodules.scales = scales = self._scales
         load = self._register_load(m)
+        # It settles before the layer starts, and goes to memories all over the die.
+        bank = Signal()
+        m.d.sync += bank.eq(self.config.bank)
         for store, second in ((weights, 0), (scales, 1)):
             wiring.connect(m, wiring.flipped(load), store.load)
             m.d.comb += [
                 store.enable.eq(load.second == second),
-                store.bank.eq(self.config.bank),
+                store.bank.eq(bank),
             ]
         fifo = self._connect_fifo(m, pairs)
         issue, marks = self._connect_issue(m, window, fifo, pairs)

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from .copies import assert_opposite
 from .lap_counter import LapCounter
 from .registered_memory import RegisteredMemory
 
@@ -122,8 +123,9 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # The pipeline moves on; a second copy, the other way round, opens its many registers.
+        # The pipeline moves on; a copy opens its many registers.
         advance, opens, free = Signal(), Signal(), Signal(init=1)
+        assert_opposite(m, platform, free, self.o.valid)
         accept = self.i.valid & advance
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),

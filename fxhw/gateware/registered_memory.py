@@ -18,8 +18,8 @@ class RegisteredMemory(wiring.Component):
     every other family.
 
     *Latency*: a word follows its address by two enabled cycles; a write is there for an address
-    that comes in the next cycle.  A word that is read while it is written may be either.
-    *Throughput*: a write and a word per cycle.
+    that comes in the next cycle.  A word that is read while it is written may be either.  All of
+    it a cycle later if the memory is spread.  *Throughput*: a write and a word per cycle.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class RegisteredMemory(wiring.Component):
     target : family of the cells.
     init : initial words.
     lut_ram : whether it is to lie in look-up tables rather than in a block.
+    spread : whether its blocks may lie all over the die, so that what comes in passes a register
+        beside every few of them.
 
     Members
     -------
@@ -47,11 +49,13 @@ class RegisteredMemory(wiring.Component):
         target: str = "generic",
         init: tuple[int, ...] = (),
         lut_ram: bool = False,
+        spread: bool = False,
     ):
         self._depth = depth
         self._width = width
         self._name = name
         self._init = init
+        self._spread = spread
         self._marks = NEVER | (LUT_RAM if lut_ram else {})
         self._in_cells = target == "ecp5" and not lut_ram and fits_blocks(depth, width)
         super().__init__(
@@ -68,7 +72,8 @@ class RegisteredMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if platform == "verilog" and self._in_cells:
-            kind, parameters = f"ecp5_memory_{self._depth}x{self._width}", {}
+            kind = "ecp5_spread_memory" if self._spread else "ecp5_memory"
+            kind, parameters = f"{kind}_{self._depth}x{self._width}", {}
             if any(self._init):
                 kind += f"_of_{self._name}"
                 words = "".join(f"{word:0{self._width}b}" for word in reversed(self._init))
@@ -91,14 +96,14 @@ class RegisteredMemory(wiring.Component):
         m.submodules[self._name] = mem
         write, read = mem.write_port(), mem.read_port()
         word = Signal(self._width, reset_less=True)
-        with m.If(self.enable):
+        with m.If(read.en):
             m.d.sync += word.eq(read.data)
-        m.d.comb += [
-            write.en.eq(self.write_enable),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.data),
-            read.en.eq(self.enable),
-            read.addr.eq(self.address),
-            self.word.eq(word),
-        ]
+        domain = m.d.sync if self._spread else m.d.comb
+        ways = (
+            (write.en, self.write_enable), (write.addr, self.write_address),
+            (write.data, self.data), (read.en, self.enable), (read.addr, self.address),
+        )  # fmt: skip
+        for near, outer in ways:
+            domain += near.eq(outer)
+        m.d.comb += self.word.eq(word)
         return m

@@ -8,6 +8,7 @@ from amaranth.hdl import *
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .copies import assert_opposite
 from .memory_marks import NEVER
 
 __all__ = ["StreamBuffer", "StreamFork", "StreamFifo"]
@@ -75,8 +76,6 @@ class StreamFork(wiring.Component):
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"Fork count must be a positive integer, not {count!r}")
         self._count = count
-        # Branches that have the word: what waits, the other way round, for the word's many registers.
-        self._taken = Signal(count, init=-1)
 
         super().__init__({
             "i": In(stream.Signature(shape)),
@@ -97,7 +96,8 @@ class StreamFork(wiring.Component):
         second = Signal(len(incoming), reset_less=True)
         room = Signal(init=1)  # whether the second register is free
         waiting = Signal(self._count)  # branches that have yet to take the word
-        taken = self._taken
+        taken = Signal(self._count, init=-1)  # a copy, for the word's many registers
+        assert_opposite(m, platform, taken, waiting)
         moves, opens = Signal(), Signal()
 
         for n, branch in enumerate(self.o):
@@ -183,11 +183,11 @@ class StreamFifo(wiring.Component):
         else:
             with m.If(taken != given):
                 m.d.sync += self.level.eq(self.level + Mux(given, -1, 1))
-            self._queue(m, taken)
+            self._queue(m, platform, taken)
 
         return m
 
-    def _queue(self, m, taken):
+    def _queue(self, m, platform, taken):
         """A ring of words; the register at its end is the memory's own."""
         i_bits, o_bits = Value.cast(self.i.payload), Value.cast(self.o.payload)
         # A word is read when there is one, and written where there is none.
@@ -197,12 +197,14 @@ class StreamFifo(wiring.Component):
         write, read = ring.write_port(), ring.read_port()
         following = Signal(range(self._depth), init=1 % self._depth)  # behind the one to be read
         waiting = Signal()  # whether the ring holds a word
+        free = Signal(init=1)  # a copy, for the word's many registers
+        assert_opposite(m, platform, free, self.o.valid)
         moves = Signal()
         m.d.comb += [
             moves.eq(~self.o.valid | self.o.ready),
             write.en.eq(taken),
             write.data.eq(i_bits),
-            read.en.eq(moves),
+            read.en.eq(free | self.o.ready),
             o_bits.eq(read.data),
         ]
 
@@ -214,7 +216,7 @@ class StreamFifo(wiring.Component):
         with m.If(taken):
             m.d.sync += write.addr.eq(after(write.addr))
         with m.If(moves):
-            m.d.sync += self.o.valid.eq(waiting)
+            m.d.sync += [self.o.valid.eq(waiting), free.eq(~waiting)]
         with m.If(moves & waiting):
             m.d.sync += [read.addr.eq(following), following.eq(after(following))]
         m.d.sync += waiting.eq(taken | (waiting & (~moves | (following != write.addr))))

@@ -4,6 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .copies import assert_opposite
 from .lap_counter import LapCounter
 from .line_buffer import column_layout
 
@@ -39,10 +40,6 @@ class Window(wiring.Component):
     def __init__(self, word_bits: int, max_groups: int):
         self._word_bits = word_bits
         self._max_groups = max_groups
-        # Second copies, the other way round: what they steer, the taps and the memory, are hundreds
-        # of registers and cells, and lie far from the first ones.
-        self._free = Signal(init=1)  # nothing waits at the output
-        self._taking, self._idle = Signal(), Signal(init=1)  # columns are taken; no more are
         super().__init__(
             {
                 "start": In(1),
@@ -56,20 +53,24 @@ class Window(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.group = group = LapCounter(self._max_groups)
-        taking, flushing = self._taking, Signal()
+        taking, flushing = Signal(), Signal()
         # The window's centre is the pixel before the incoming one.
         early = Signal()  # there is none yet
         row_begins = Signal()  # the incoming pixel is its row's first: behind the centre is border
         at_left = Signal()  # the centre is its row's first
         step, moves = Signal(), Signal()
-        free, opens, idle, stores = self._free, Signal(), self._idle, Signal()
+        # Copies for what is hundreds of registers and cells, and far away: taps and memory.
+        free, idle = Signal(init=1), Signal(init=1)  # nothing waits; no column is taken
+        assert_opposite(m, platform, free, self.o.valid)
+        assert_opposite(m, platform, idle, taking)
+        opens, stores = Signal(), Signal()
         m.d.comb += [
             self.busy.eq(taking | flushing | self.o.valid),
             moves.eq(~self.o.valid | self.o.ready),
             opens.eq(free | self.o.ready),
             self.i.ready.eq(moves & ~idle),
             step.eq(moves & (flushing | (taking & self.i.valid))),
-            stores.eq(opens & (flushing | (~idle & self.i.valid))),
+            stores.eq(moves & (flushing | (~idle & self.i.valid))),
             group.start.eq(self.start),
             group.count.eq(self.groups),
             group.step.eq(step),

@@ -79,9 +79,10 @@ class MemoryBanks:
 
     @property
     def latency(self) -> int:
-        """Cycles from an address to its word: the bank's address register, its memory, the
-        register behind it, and of several banks the way to where they merge, and that."""
-        return 3 + (self.levels > 0) + self.levels
+        """Cycles from an address to its word: the bank's address register, the one beside its
+        blocks, its memory, the register behind it, and of several banks the way to where they
+        merge, and that."""
+        return 4 + (self.levels > 0) + self.levels
 
 
 def plan_banks(depth: int, width: int, family: str) -> MemoryBanks:

@@ -99,21 +99,22 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire _02_;
   wire _03_;
   wire _04_;
-  wire [2:0] _05_;
+  wire _05_;
   wire _06_;
   wire _07_;
-  wire [13:0] _08_;
+  wire [2:0] _08_;
   wire _09_;
-  wire _10_;
+  wire [13:0] _10_;
   wire _11_;
-  wire [2:0] _12_;
+  wire _12_;
   wire [2:0] _13_;
   wire [2:0] _14_;
-  reg _clear = 1'h0;
+  wire [2:0] _15_;
+  reg _clear = 1'h1;
   wire abort;
   wire blocked;
   wire busy;
-  wire \busy$212 ;
+  wire \busy$232 ;
   wire [2:0] cause;
   wire clear;
   wire done;
@@ -129,18 +130,18 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [7:0] full__payload;
   wire full__ready;
   wire full__valid;
-  wire [7:0] \i__payload$148 ;
+  wire [7:0] \i__payload$170 ;
   wire i__ready;
-  wire \i__ready$151 ;
+  wire \i__ready$173 ;
   wire i__valid;
-  wire \i__valid$152 ;
+  wire \i__valid$174 ;
   wire [425:0] layer;
   wire layer_start;
   wire load__bank;
   wire [15:0] load__beat;
   wire [63:0] load__data;
   wire load__second;
-  wire \load__valid$118 ;
+  wire \load__valid$140 ;
   wire [15:0] load__word;
   wire [31:0] load_address;
   wire [63:0] load_data;
@@ -173,15 +174,15 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   wire [5:0] port__read_index;
   wire port__write;
   reg preparing = 1'h0;
-  wire rst;
+  reg reset = 1'h1;
   wire running;
   wire short;
   wire [7:0] source__payload;
   wire source__ready;
   wire source__valid;
-  wire \start$196 ;
+  wire \start$218 ;
   reg starved = 1'h0;
-  wire \starved$242 ;
+  wire \starved$58 ;
   wire [3:0] targets;
   wire waiting;
   reg was_blocked = 1'h0;
@@ -189,50 +190,50 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   reg was_running = 1'h0;
   reg was_waiting = 1'h0;
   wire [18:0] writes__payload;
-  assign rst = ~ aresetn;
+  assign _00_ = ~ aresetn;
+  assign _05_ = layer[243] & \starved$58 ;
   assign trace_front_valid = front__valid & front__ready;
   assign trace_running = running | busy;
-  assign _00_ = ~ was_running;
-  assign _04_ = _00_ & preparing;
-  assign _05_ = starved ? 3'h1 : 3'h2;
-  assign _06_ = layer[243] & \starved$242 ;
+  assign _06_ = ~ was_running;
+  assign _07_ = _06_ & preparing;
+  assign _08_ = starved ? 3'h1 : 3'h2;
   always @(posedge aclk)
-    _clear <= _07_;
+    reset <= _00_;
   always @(posedge aclk)
-    faults <= _08_;
+    _clear <= _09_;
   always @(posedge aclk)
-    was_fire <= _09_;
+    faults <= _10_;
   always @(posedge aclk)
-    was_blocked <= _10_;
+    was_fire <= _11_;
   always @(posedge aclk)
-    was_waiting <= _11_;
+    was_blocked <= _12_;
   always @(posedge aclk)
-    was_running <= _01_;
+    was_waiting <= _01_;
   always @(posedge aclk)
-    starved <= _02_;
+    was_running <= _02_;
   always @(posedge aclk)
-    preparing <= _03_;
-  assign _03_ = aresetn ? parameters__active : 1'h0;
-  assign _02_ = aresetn ? _06_ : 1'h0;
-  assign _01_ = aresetn ? trace_running : 1'h0;
-  assign _11_ = aresetn ? waiting : 1'h0;
-  assign _10_ = aresetn ? blocked : 1'h0;
-  assign _09_ = aresetn ? fire : 1'h0;
-  assign _08_[13:11] = aresetn ? faults[13:11] : 3'h0;
-  assign _08_[8] = aresetn ? faults[8] : 1'h0;
-  assign _08_[6:0] = aresetn ? faults[6:0] : 7'h00;
-  assign _08_[10] = aresetn ? long : 1'h0;
-  assign _08_[7] = aresetn ? overrun : 1'h0;
-  assign _08_[9] = aresetn ? short : 1'h0;
-  assign _07_ = aresetn ? clear : 1'h0;
-  assign _12_ = _04_ ? 3'h4 : 3'h5;
-  assign _13_ = was_waiting ? _05_ : _12_;
-  assign _14_ = was_blocked ? 3'h3 : _13_;
-  assign cause = was_fire ? 3'h0 : _14_;
+    starved <= _03_;
+  always @(posedge aclk)
+    preparing <= _04_;
+  assign _13_ = _07_ ? 3'h4 : 3'h5;
+  assign _14_ = was_waiting ? _08_ : _13_;
+  assign _15_ = was_blocked ? 3'h3 : _14_;
+  assign cause = was_fire ? 3'h0 : _15_;
+  assign _04_ = reset ? 1'h0 : parameters__active;
+  assign _03_ = reset ? 1'h0 : _05_;
+  assign _02_ = reset ? 1'h0 : trace_running;
+  assign _01_ = reset ? 1'h0 : waiting;
+  assign _12_ = reset ? 1'h0 : blocked;
+  assign _11_ = reset ? 1'h0 : fire;
+  assign _10_[13:11] = reset ? 3'h0 : faults[13:11];
+  assign _10_[8] = reset ? 1'h0 : faults[8];
+  assign _10_[6:0] = reset ? 7'h00 : faults[6:0];
+  assign _10_[10] = reset ? 1'h0 : long;
+  assign _10_[7] = reset ? 1'h0 : overrun;
+  assign _10_[9] = reset ? 1'h0 : short;
+  assign _09_ = reset ? 1'h1 : clear;
   tiny_w4a4_features features (
-    ._clear(_clear),
     .busy(busy),
-    .clk(aclk),
     .full__ready(full__ready),
     .i__payload(full__payload),
     .\i__payload$31 (pooled__payload),
@@ -242,20 +243,19 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .o__ready(source__ready),
     .overrun(overrun),
     .pooled__ready(pooled__ready),
-    .rst(rst),
+    .run_clk(aclk),
+    .run_rst(_clear),
     .source__payload(source__payload),
     .source__valid(source__valid),
     .\start$15 (layer_start),
     .write__payload(writes__payload),
     .write__valid(trace_write_valid)
   );
-  tiny_w4a4_front_247 \front$247  (
-    ._clear(_clear),
-    .clk(aclk),
+  tiny_w4a4_front_250 \front$250  (
     .\config (front[80:0]),
-    .i__payload(\i__payload$148 ),
-    .i__ready(\i__ready$151 ),
-    .i__valid(\i__valid$152 ),
+    .i__payload(\i__payload$170 ),
+    .i__ready(\i__ready$173 ),
+    .i__valid(\i__valid$174 ),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
     .\load__valid$91 (targets[1]),
@@ -263,8 +263,9 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$43 (trace_front_data),
     .\o__ready$45 (front__ready),
     .\o__valid$47 (front__valid),
-    .\port$3598$1 ({ load__bank, load__second }),
-    .rst(rst),
+    .\port$3511$1 ({ load__bank, load__second }),
+    .run_clk(aclk),
+    .run_rst(_clear),
     .start(front_start)
   );
   tiny_w4a4_intake intake (
@@ -279,35 +280,32 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .long(long),
     .o__ready(i__ready),
     .o__valid(i__valid),
-    .rst(rst),
+    .rst(reset),
     .short(short),
     .start(front_start),
-    .starved(\starved$242 )
+    .starved(\starved$58 )
   );
   tiny_w4a4_intake_stage intake_stage (
-    ._clear(_clear),
-    .clk(aclk),
     .i__payload(s_axis_tdata),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__0__payload(\i__payload$148 ),
-    .o__0__ready(\i__ready$151 ),
-    .o__0__valid(\i__valid$152 ),
-    .rst(rst)
+    .o__0__payload(\i__payload$170 ),
+    .o__0__ready(\i__ready$173 ),
+    .o__0__valid(\i__valid$174 ),
+    .run_clk(aclk),
+    .run_rst(_clear)
   );
   tiny_w4a4_main main (
-    ._clear(_clear),
     .blocked(blocked),
-    .clk(aclk),
     .fire(fire),
     .front__payload(trace_front_data),
     .front__ready(front__ready),
     .front__valid(front__valid),
-    .\i__payload$26 (trace_out_data),
-    .\i__payload$32 (full__payload),
-    .\i__payload$57 (pooled__payload),
-    .\i__valid$47 (full__valid),
-    .\i__valid$61 (pooled__valid),
+    .\i__payload$27 (trace_out_data),
+    .\i__payload$33 (full__payload),
+    .\i__payload$56 (pooled__payload),
+    .\i__valid$46 (full__valid),
+    .\i__valid$60 (pooled__valid),
     .layer(layer),
     .load__beat(load__beat),
     .load__data(load__data),
@@ -316,17 +314,18 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .mask__payload(mask__payload),
     .mask__valid(m_axis_tvalid),
     .o__0__ready(full__ready),
-    .\o__ready$59 (pooled__ready),
-    .\o__ready$91 (m_axis_tready),
-    .\port$3598$1 ({ load__bank, load__second }),
-    .\port$3600$2 (targets[3:2]),
+    .\o__ready$58 (pooled__ready),
+    .\o__ready$90 (m_axis_tready),
+    .\port$3511$1 ({ load__bank, load__second }),
+    .\port$3513$2 (targets[3:2]),
     .result_valid(trace_out_valid),
-    .rst(rst),
+    .run_clk(aclk),
+    .run_rst(_clear),
     .running(running),
     .source__payload(source__payload),
     .source__ready(source__ready),
     .source__valid(source__valid),
-    .start(layer_start),
+    .\start$5 (layer_start),
     .waiting(waiting)
   );
   tiny_w4a4_parameter_memory parameter_memory (
@@ -335,7 +334,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .read__data(load__data),
     .read__enable(memory__enable),
     .read__valid(memory__valid),
-    .rst(rst),
+    .rst(reset),
     .write__payload({ load_data, load_address[8:0] }),
     .write__valid(load_enable)
   );
@@ -345,12 +344,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .kind(parameters__kind),
     .last_word(parameters__last_word),
     .load__beat(load__beat),
-    .load__valid(\load__valid$118 ),
+    .load__valid(\load__valid$140 ),
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2448$27 ({ parameters__section, parameters__load }),
-    .\port$3598$1 ({ load__bank, load__second }),
+    .\port$2362$27 ({ parameters__section, parameters__load }),
+    .\port$3511$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -360,12 +359,12 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .port__rewind(parameters__rewind),
     .port__stray(parameters__stray),
     .port__valid(parameters__valid),
-    .rst(rst),
+    .rst(reset),
     .targets(targets)
   );
   tiny_w4a4_registers registers (
     .abort(abort),
-    .\busy$37 (\busy$212 ),
+    .\busy$37 (\busy$232 ),
     .\cause$40 (cause),
     .clk(aclk),
     .done(done),
@@ -385,14 +384,14 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .port__write_data(s_axi_wdata),
     .port__write_index(s_axi_awaddr[7:2]),
     .\program (parameters__program),
-    .rst(rst),
+    .rst(reset),
     .running_step(trace_step),
-    .start(\start$196 ),
+    .start(\start$218 ),
     .word(load_data[63:32])
   );
   tiny_w4a4_sequencer sequencer (
     .abort(abort),
-    .busy(\busy$212 ),
+    .busy(\busy$232 ),
     .clear(clear),
     .clk(aclk),
     .data(load__data),
@@ -415,11 +414,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2448$27 ({ parameters__section, parameters__load }),
+    .\port$2362$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
-    .rst(rst),
+    .rst(reset),
     .running_step(trace_step),
-    .start(\start$196 ),
+    .start(\start$218 ),
     .valid(parameters__valid)
   );
   tiny_w4a4_slave slave (
@@ -443,7 +442,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .registers__read_index(port__read_index),
     .registers__write(port__write),
     .registers__write_data(s_axi_wdata),
-    .rst(rst),
+    .rst(reset),
     .write(s_axi_awready)
   );
   assign trace_write_data = writes__payload[18:11];
@@ -453,9 +452,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign s_axi_wready = s_axi_awready;
 endmodule
 
-module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear, \start$15 , layer, o__ready, i__valid, i__payload, \i__valid$35 , \i__payload$31 , source__valid, source__payload, write__payload, write__valid, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \start$15 , layer, o__ready, i__payload, i__valid, \i__valid$35 , \i__payload$31 , source__valid, source__payload, write__payload, write__valid, run_clk);
   output busy;
   wire busy;
   output overrun;
@@ -464,18 +461,18 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
   wire full__ready;
   output pooled__ready;
   wire pooled__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input \start$15 ;
   wire \start$15 ;
   input [425:0] layer;
   wire [425:0] layer;
   input o__ready;
   wire o__ready;
-  input i__valid;
-  wire i__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
   input \i__valid$35 ;
   wire \i__valid$35 ;
   input [7:0] \i__payload$31 ;
@@ -488,8 +485,8 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
   wire [18:0] write__payload;
   output write__valid;
   wire write__valid;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [16:0] _01_;
   wire [3:0] _02_;
@@ -501,10 +498,6 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
   wire [16:0] _08_;
   wire [16:0] _09_;
   wire [16:0] _10_;
-  wire [3:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  wire [3:0] _14_;
   wire \busy$61 ;
   wire \busy$62 ;
   reg [3:0] \height$70  = 4'h0;
@@ -538,25 +531,19 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
   assign _08_ = layer[31:16] + 1'h0;
   assign _09_ = layer[15:0] + 1'h1;
   assign { _01_[15:0], _10_[0] } = layer[31:16] + 1'h1;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \width$69  <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \height$70  <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \width$71  <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \height$72  <= _05_;
-  assign _11_ = _clear ? 4'h0 : _01_[3:0];
-  assign _05_ = rst ? 4'h0 : _11_;
-  assign _12_ = _clear ? 4'h0 : _09_[4:1];
-  assign _04_ = rst ? 4'h0 : _12_;
-  assign _13_ = _clear ? 4'h0 : _08_[3:0];
-  assign _03_ = rst ? 4'h0 : _13_;
-  assign _14_ = _clear ? 4'h0 : _07_[3:0];
-  assign _02_ = rst ? 4'h0 : _14_;
+  assign _05_ = run_rst ? 4'h0 : _01_[3:0];
+  assign _04_ = run_rst ? 4'h0 : _09_[4:1];
+  assign _03_ = run_rst ? 4'h0 : _08_[3:0];
+  assign _02_ = run_rst ? 4'h0 : _07_[3:0];
   tiny_w4a4_features_arbiter arbiter (
-    ._clear(_clear),
-    .clk(clk),
     .i__0__payload(i__0__payload),
     .i__0__ready(i__0__ready),
     .i__0__valid(i__0__valid),
@@ -565,14 +552,13 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .i__1__valid(i__1__valid),
     .o__payload(write__payload),
     .o__valid(write__valid),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
   tiny_w4a4_features_full_writer full_writer (
-    ._clear(_clear),
     .busy(\busy$61 ),
-    .clk(clk),
     .count(\width$69 ),
-    .\count$32 (\height$70 ),
+    .\count$31 (\height$70 ),
     .i__payload(i__payload),
     .i__ready(full__ready),
     .i__valid(i__valid),
@@ -580,29 +566,27 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$65 ),
-    .\port$2428$282 (layer[329:282]),
-    .rst(rst),
+    .\port$2328$282 (layer[329:282]),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\start$27 ),
     .words(layer[267:266])
   );
   tiny_w4a4_features_memory memory (
-    ._clear(_clear),
-    .clk(clk),
     .read__address(memory__address),
     .read__data(memory__data),
     .read__enable(memory__enable),
     .read__valid(memory__valid),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .write__payload(write__payload),
     .write__valid(write__valid)
   );
   tiny_w4a4_features_pooled_writer pooled_writer (
-    ._clear(_clear),
     .base(layer[361:330]),
     .busy(\busy$62 ),
-    .clk(clk),
     .count(\width$71 ),
-    .\count$32 (\height$72 ),
+    .\count$31 (\height$72 ),
     .i__payload(\i__payload$31 ),
     .i__ready(pooled__ready),
     .i__valid(\i__valid$35 ),
@@ -610,23 +594,23 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
     .o__ready(i__0__ready),
     .o__valid(i__0__valid),
     .overrun(\overrun$66 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\start$37 ),
     .stride(layer[297:282]),
     .words(layer[267:266])
   );
   tiny_w4a4_features_reader reader (
-    ._clear(_clear),
     .address(memory__address),
-    .clk(clk),
     .height(layer[19:16]),
     .memory__enable(memory__enable),
     .o__payload(source__payload),
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$64 ),
-    .\port$2428$81 (layer[242:81]),
-    .rst(rst),
+    .\port$2328$81 (layer[242:81]),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .width(layer[3:0]),
     .write__data(memory__data),
@@ -636,11 +620,9 @@ module tiny_w4a4_features(rst, busy, overrun, full__ready, pooled__ready, _clear
   assign _10_[16:1] = _01_[15:0];
 endmodule
 
-module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0__valid, i__0__payload, o__payload, i__1__ready, o__valid, i__0__ready, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__valid, i__0__payload, o__payload, i__1__ready, o__valid, i__0__ready, run_clk);
+  input run_rst;
+  wire run_rst;
   input i__1__valid;
   wire i__1__valid;
   input [18:0] i__1__payload;
@@ -657,51 +639,47 @@ module tiny_w4a4_features_arbiter(rst, _clear, i__1__valid, i__1__payload, i__0_
   wire o__valid;
   output i__0__ready;
   wire i__0__ready;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
-  wire _02_;
   wire choice;
   reg kept = 1'h0;
   reg waiting = 1'h0;
-  always @(posedge clk)
+  always @(posedge run_clk)
     waiting <= 1'h0;
-  always @(posedge clk)
+  always @(posedge run_clk)
     kept <= _01_;
   assign _00_ = ~ i__0__valid;
   assign choice = waiting ? kept : _00_;
-  assign _02_ = _clear ? 1'h0 : choice;
-  assign _01_ = rst ? 1'h0 : _02_;
+  assign _01_ = run_rst ? 1'h0 : choice;
   assign i__0__ready = choice ? 1'h0 : 1'h1;
   assign o__valid = choice ? i__1__valid : i__0__valid;
   assign i__1__ready = choice ? 1'h1 : 1'h0;
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words, \port$2428$282 , i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2328$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
   wire busy;
   output i__ready;
   wire i__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2428$282 ;
-  wire [47:0] \port$2428$282 ;
-  input i__valid;
-  wire i__valid;
+  input [47:0] \port$2328$282 ;
+  wire [47:0] \port$2328$282 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
   input [3:0] count;
   wire [3:0] count;
-  input [3:0] \count$32 ;
-  wire [3:0] \count$32 ;
+  input [3:0] \count$31 ;
+  wire [3:0] \count$31 ;
   output overrun;
   reg overrun = 1'h0;
   output o__valid;
@@ -710,55 +688,47 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   reg [18:0] o__payload = 19'h00000;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
-  wire [16:0] _000_;
-  wire [2:0] _001_;
-  wire _002_;
-  wire _003_;
-  wire [10:0] _004_;
-  wire _005_;
-  wire _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire [18:0] _015_;
-  wire [10:0] _016_;
-  wire [10:0] _017_;
-  wire _018_;
-  wire [1:0] _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire [12:0] _025_;
-  wire [10:0] _026_;
-  wire [2:0] _027_;
-  wire _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire [1:0] _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire [10:0] _036_;
-  wire [10:0] _037_;
-  wire [7:0] _038_;
-  wire [7:0] _039_;
-  wire [10:0] _040_;
-  wire [10:0] _041_;
-  wire _042_;
-  wire _043_;
-  wire _044_;
-  wire _045_;
-  wire _046_;
+  input run_clk;
+  wire run_clk;
+  wire [16:0] _00_;
+  wire [2:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire [10:0] _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire [18:0] _15_;
+  wire [10:0] _16_;
+  wire [10:0] _17_;
+  wire _18_;
+  wire [1:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire [12:0] _25_;
+  wire [10:0] _26_;
+  wire [2:0] _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire [1:0] _31_;
+  wire _32_;
+  wire _33_;
+  wire [10:0] _34_;
+  wire [10:0] _35_;
+  wire [7:0] _36_;
+  wire [10:0] _37_;
+  wire _38_;
   reg \$signal  = 1'h0;
   reg \$signal$17  = 1'h0;
   reg \$signal$21  = 1'h0;
@@ -771,119 +741,107 @@ module tiny_w4a4_features_full_writer(rst, start, busy, i__ready, _clear, words,
   wire next_last;
   reg [10:0] skipped = 11'h000;
   wire step;
-  wire \step$34 ;
+  wire \step$33 ;
   wire taken;
-  assign _000_ = \port$2428$282 [15:0] - words;
-  assign _011_ = words == 1'h1;
-  assign _021_ = address >= 10'h21c;
-  assign _022_ = taken & _021_;
-  assign _023_ = ~ o__valid;
-  assign _024_ = _023_ | o__ready;
-  assign _025_ = { address, 1'h1 } + { skipped, 1'h1 };
-  assign _026_ = next_last ? gap : 11'h000;
-  assign _027_ = follower + 1'h1;
-  assign _001_ = \$signal$17  ? 3'h2 : _027_;
-  assign _002_ = \$signal$17  & last;
-  assign _003_ = _002_ & \last$20 ;
-  assign _004_ = \$signal$7  ? gap : 11'h000;
-  assign _005_ = \$signal  | \$signal$21 ;
-  assign busy = _005_ | o__valid;
-  assign _006_ = ~ o__valid;
-  assign _007_ = _006_ | o__ready;
-  assign i__ready = \$signal$21  & _007_;
+  assign _00_ = \port$2328$282 [15:0] - words;
+  assign _11_ = words == 1'h1;
+  assign _21_ = address >= 10'h21c;
+  assign _22_ = taken & _21_;
+  assign _23_ = ~ o__valid;
+  assign _24_ = _23_ | o__ready;
+  assign _25_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _26_ = next_last ? gap : 11'h000;
+  assign _27_ = follower + 1'h1;
+  assign _01_ = \$signal$17  ? 3'h2 : _27_;
+  assign _02_ = \$signal$17  & last;
+  assign _03_ = _02_ & \last$20 ;
+  assign _04_ = \$signal$7  ? gap : 11'h000;
+  assign _05_ = \$signal  | \$signal$21 ;
+  assign busy = _05_ | o__valid;
+  assign _06_ = ~ o__valid;
+  assign _07_ = _06_ | o__ready;
+  assign i__ready = \$signal$21  & _07_;
   assign taken = i__valid & i__ready;
-  assign _008_ = follower == words;
-  assign next_last = \$signal$17  ? \$signal$7  : _008_;
+  assign _08_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _08_;
   assign step = taken & \$signal$17 ;
-  assign _009_ = taken & \$signal$17 ;
-  assign \step$34  = _009_ & last;
-  always @(posedge clk)
-    \$signal  <= _010_;
-  always @(posedge clk)
-    gap <= _000_[10:0];
-  always @(posedge clk)
-    \$signal$7  <= _012_;
-  always @(posedge clk)
-    overrun <= _013_;
-  always @(posedge clk)
-    o__valid <= _014_;
-  always @(posedge clk)
-    o__payload <= _015_;
-  always @(posedge clk)
-    address <= _016_;
-  always @(posedge clk)
-    skipped <= _017_;
-  always @(posedge clk)
-    \$signal$17  <= _018_;
-  always @(posedge clk)
-    follower <= _019_;
-  always @(posedge clk)
-    \$signal$21  <= _020_;
-  assign _028_ = _003_ ? 1'h0 : \$signal$21 ;
-  assign _029_ = taken ? _028_ : \$signal$21 ;
-  assign _030_ = \$signal  ? 1'h1 : _029_;
-  assign _031_ = _clear ? 1'h0 : _030_;
-  assign _020_ = rst ? 1'h0 : _031_;
-  assign _032_ = taken ? _001_[1:0] : follower;
-  assign _019_ = \$signal  ? 2'h2 : _032_;
-  assign _033_ = taken ? next_last : \$signal$17 ;
-  assign _034_ = \$signal  ? \$signal$7  : _033_;
-  assign _035_ = _clear ? 1'h0 : _034_;
-  assign _018_ = rst ? 1'h0 : _035_;
-  assign _036_ = taken ? _026_ : skipped;
-  assign _017_ = \$signal  ? _004_ : _036_;
-  assign _037_ = taken ? _025_[11:1] : address;
-  assign _016_ = \$signal  ? \port$2428$282 [26:16] : _037_;
-  assign _038_ = taken ? i__payload : o__payload[18:11];
-  assign _039_ = _clear ? 8'h00 : _038_;
-  assign _015_[18:11] = rst ? 8'h00 : _039_;
-  assign _040_ = taken ? address : o__payload[10:0];
-  assign _041_ = _clear ? 11'h000 : _040_;
-  assign _015_[10:0] = rst ? 11'h000 : _041_;
-  assign _042_ = _024_ ? taken : o__valid;
-  assign _043_ = _clear ? 1'h0 : _042_;
-  assign _014_ = rst ? 1'h0 : _043_;
-  assign _044_ = _clear ? 1'h0 : _022_;
-  assign _013_ = rst ? 1'h0 : _044_;
-  assign _045_ = _clear ? 1'h0 : _011_;
-  assign _012_ = rst ? 1'h0 : _045_;
-  assign _046_ = _clear ? 1'h0 : start;
-  assign _010_ = rst ? 1'h0 : _046_;
+  assign _09_ = taken & \$signal$17 ;
+  assign \step$33  = _09_ & last;
+  always @(posedge run_clk)
+    \$signal  <= _10_;
+  always @(posedge run_clk)
+    gap <= _00_[10:0];
+  always @(posedge run_clk)
+    \$signal$7  <= _12_;
+  always @(posedge run_clk)
+    overrun <= _13_;
+  always @(posedge run_clk)
+    o__valid <= _14_;
+  always @(posedge run_clk)
+    o__payload <= _15_;
+  always @(posedge run_clk)
+    address <= _16_;
+  always @(posedge run_clk)
+    skipped <= _17_;
+  always @(posedge run_clk)
+    \$signal$17  <= _18_;
+  always @(posedge run_clk)
+    follower <= _19_;
+  always @(posedge run_clk)
+    \$signal$21  <= _20_;
+  assign _28_ = _03_ ? 1'h0 : \$signal$21 ;
+  assign _29_ = taken ? _28_ : \$signal$21 ;
+  assign _30_ = \$signal  ? 1'h1 : _29_;
+  assign _20_ = run_rst ? 1'h0 : _30_;
+  assign _31_ = taken ? _01_[1:0] : follower;
+  assign _19_ = \$signal  ? 2'h2 : _31_;
+  assign _32_ = taken ? next_last : \$signal$17 ;
+  assign _33_ = \$signal  ? \$signal$7  : _32_;
+  assign _18_ = run_rst ? 1'h0 : _33_;
+  assign _34_ = taken ? _26_ : skipped;
+  assign _17_ = \$signal  ? _04_ : _34_;
+  assign _35_ = taken ? _25_[11:1] : address;
+  assign _16_ = \$signal  ? \port$2328$282 [26:16] : _35_;
+  assign _36_ = taken ? i__payload : o__payload[18:11];
+  assign _15_[18:11] = run_rst ? 8'h00 : _36_;
+  assign _37_ = taken ? address : o__payload[10:0];
+  assign _15_[10:0] = run_rst ? 11'h000 : _37_;
+  assign _38_ = _24_ ? taken : o__valid;
+  assign _14_ = run_rst ? 1'h0 : _38_;
+  assign _13_ = run_rst ? 1'h0 : _22_;
+  assign _12_ = run_rst ? 1'h0 : _11_;
+  assign _10_ = run_rst ? 1'h0 : start;
   tiny_w4a4_features_full_writer_x x (
-    ._clear(_clear),
-    .clk(clk),
     .count(count),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\$signal ),
     .step(step)
   );
   tiny_w4a4_features_full_writer_y y (
-    ._clear(_clear),
-    .clk(clk),
-    .count(\count$32 ),
+    .count(\count$31 ),
     .last(\last$20 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\$signal ),
-    .step(\step$34 )
+    .step(\step$33 )
   );
 endmodule
 
-module tiny_w4a4_features_full_writer_x(rst, step, _clear, count, start, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_full_writer_x(step, run_rst, count, start, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
   input start;
   wire start;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -908,11 +866,11 @@ module tiny_w4a4_features_full_writer_x(rst, step, _clear, count, start, last, c
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -921,21 +879,19 @@ module tiny_w4a4_features_full_writer_x(rst, step, _clear, count, start, last, c
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_full_writer_y(step, run_rst, count, start, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
   input start;
   wire start;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -960,11 +916,11 @@ module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, c
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -973,11 +929,9 @@ module tiny_w4a4_features_full_writer_y(rst, step, _clear, count, start, last, c
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__address, read__enable, write__payload, write__valid, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address, read__enable, write__payload, write__valid, run_clk);
+  input run_rst;
+  wire run_rst;
   output read__valid;
   wire read__valid;
   output [7:0] read__data;
@@ -990,8 +944,8 @@ module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__add
   wire [18:0] write__payload;
   input write__valid;
   wire write__valid;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -1011,11 +965,6 @@ module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__add
   wire _16_;
   wire _17_;
   wire _18_;
-  wire [2:0] _19_;
-  wire _20_;
-  wire _21_;
-  wire _22_;
-  wire _23_;
   reg [9:0] address = 10'h000;
   reg [2:0] coming = 3'h0;
   reg [7:0] data = 8'h00;
@@ -1036,44 +985,38 @@ module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__add
   assign _18_ = ! read__address[10];
   assign _01_ = read__enable & _18_;
   assign _02_ = _01_ | read_0;
-  always @(posedge clk)
+  always @(posedge run_clk)
     writing <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     data <= request[18:11];
-  always @(posedge clk)
+  always @(posedge run_clk)
     request <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_0 <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_address <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     read_0 <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     address <= _08_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     enable <= _09_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     coming <= _11_;
-  assign _19_ = _clear ? 3'h0 : { coming[1:0], read__enable };
-  assign _11_ = rst ? 3'h0 : _19_;
-  assign _20_ = _clear ? 1'h0 : _02_;
-  assign _09_ = rst ? 1'h0 : _20_;
+  assign _11_ = run_rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _09_ = run_rst ? 1'h0 : _02_;
   assign _08_ = _17_ ? read__address[9:0] : address;
-  assign _21_ = _clear ? 1'h0 : _15_;
-  assign _07_ = rst ? 1'h0 : _21_;
+  assign _07_ = run_rst ? 1'h0 : _15_;
   assign _06_ = _13_ ? request[9:0] : write_address;
-  assign _22_ = _clear ? 1'h0 : _10_;
-  assign _05_ = rst ? 1'h0 : _22_;
+  assign _05_ = run_rst ? 1'h0 : _10_;
   assign _04_ = write__valid ? write__payload : request;
-  assign _23_ = _clear ? 1'h0 : write__valid;
-  assign _03_ = rst ? 1'h0 : _23_;
+  assign _03_ = run_rst ? 1'h0 : write__valid;
   tiny_w4a4_features_memory_bank_0 bank_0 (
-    ._clear(_clear),
-    .clk(clk),
     .data(data),
     .enable(enable),
     .read__addr(address),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(read__data),
     .write_address(write_address),
     .write_enable(write_0)
@@ -1081,11 +1024,9 @@ module tiny_w4a4_features_memory(rst, _clear, read__valid, read__data, read__add
   assign read__valid = coming[2];
 endmodule
 
-module tiny_w4a4_features_memory_bank_0(rst, _clear, data, write_enable, write_address, read__addr, enable, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_features_memory_bank_0(run_rst, data, write_enable, write_address, read__addr, enable, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input write_enable;
@@ -1098,39 +1039,37 @@ module tiny_w4a4_features_memory_bank_0(rst, _clear, data, write_enable, write_a
   wire enable;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] _0_;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [539:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _3_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (enable) begin
       _3_ <= words[read__addr];
     end
   end
   assign read__data = _3_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= _0_;
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_features_pooled_writer(rst, start, busy, i__ready, _clear, words, stride, base, i__valid, i__payload, count, \count$32 , overrun, o__valid, o__payload, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_pooled_writer(start, busy, i__ready, run_rst, words, stride, base, i__valid, i__payload, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
   wire busy;
   output i__ready;
   wire i__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [1:0] words;
   wire [1:0] words;
   input [15:0] stride;
@@ -1143,8 +1082,8 @@ module tiny_w4a4_features_pooled_writer(rst, start, busy, i__ready, _clear, word
   wire [7:0] i__payload;
   input [3:0] count;
   wire [3:0] count;
-  input [3:0] \count$32 ;
-  wire [3:0] \count$32 ;
+  input [3:0] \count$31 ;
+  wire [3:0] \count$31 ;
   output overrun;
   reg overrun = 1'h0;
   output o__valid;
@@ -1153,55 +1092,47 @@ module tiny_w4a4_features_pooled_writer(rst, start, busy, i__ready, _clear, word
   reg [18:0] o__payload = 19'h00000;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
-  wire [16:0] _000_;
-  wire [2:0] _001_;
-  wire _002_;
-  wire _003_;
-  wire [10:0] _004_;
-  wire _005_;
-  wire _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire [18:0] _015_;
-  wire [10:0] _016_;
-  wire [10:0] _017_;
-  wire _018_;
-  wire [1:0] _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire [12:0] _025_;
-  wire [10:0] _026_;
-  wire [2:0] _027_;
-  wire _028_;
-  wire _029_;
-  wire _030_;
-  wire _031_;
-  wire [1:0] _032_;
-  wire _033_;
-  wire _034_;
-  wire _035_;
-  wire [10:0] _036_;
-  wire [10:0] _037_;
-  wire [7:0] _038_;
-  wire [7:0] _039_;
-  wire [10:0] _040_;
-  wire [10:0] _041_;
-  wire _042_;
-  wire _043_;
-  wire _044_;
-  wire _045_;
-  wire _046_;
+  input run_clk;
+  wire run_clk;
+  wire [16:0] _00_;
+  wire [2:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire [10:0] _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire [18:0] _15_;
+  wire [10:0] _16_;
+  wire [10:0] _17_;
+  wire _18_;
+  wire [1:0] _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire [12:0] _25_;
+  wire [10:0] _26_;
+  wire [2:0] _27_;
+  wire _28_;
+  wire _29_;
+  wire _30_;
+  wire [1:0] _31_;
+  wire _32_;
+  wire _33_;
+  wire [10:0] _34_;
+  wire [10:0] _35_;
+  wire [7:0] _36_;
+  wire [10:0] _37_;
+  wire _38_;
   reg \$signal  = 1'h0;
   reg \$signal$17  = 1'h0;
   reg \$signal$21  = 1'h0;
@@ -1214,119 +1145,107 @@ module tiny_w4a4_features_pooled_writer(rst, start, busy, i__ready, _clear, word
   wire next_last;
   reg [10:0] skipped = 11'h000;
   wire step;
-  wire \step$34 ;
+  wire \step$33 ;
   wire taken;
-  assign _000_ = stride - words;
-  assign _011_ = words == 1'h1;
-  assign _021_ = address >= 10'h21c;
-  assign _022_ = taken & _021_;
-  assign _023_ = ~ o__valid;
-  assign _024_ = _023_ | o__ready;
-  assign _025_ = { address, 1'h1 } + { skipped, 1'h1 };
-  assign _026_ = next_last ? gap : 11'h000;
-  assign _027_ = follower + 1'h1;
-  assign _001_ = \$signal$17  ? 3'h2 : _027_;
-  assign _002_ = \$signal$17  & last;
-  assign _003_ = _002_ & \last$20 ;
-  assign _004_ = \$signal$7  ? gap : 11'h000;
-  assign _005_ = \$signal  | \$signal$21 ;
-  assign busy = _005_ | o__valid;
-  assign _006_ = ~ o__valid;
-  assign _007_ = _006_ | o__ready;
-  assign i__ready = \$signal$21  & _007_;
+  assign _00_ = stride - words;
+  assign _11_ = words == 1'h1;
+  assign _21_ = address >= 10'h21c;
+  assign _22_ = taken & _21_;
+  assign _23_ = ~ o__valid;
+  assign _24_ = _23_ | o__ready;
+  assign _25_ = { address, 1'h1 } + { skipped, 1'h1 };
+  assign _26_ = next_last ? gap : 11'h000;
+  assign _27_ = follower + 1'h1;
+  assign _01_ = \$signal$17  ? 3'h2 : _27_;
+  assign _02_ = \$signal$17  & last;
+  assign _03_ = _02_ & \last$20 ;
+  assign _04_ = \$signal$7  ? gap : 11'h000;
+  assign _05_ = \$signal  | \$signal$21 ;
+  assign busy = _05_ | o__valid;
+  assign _06_ = ~ o__valid;
+  assign _07_ = _06_ | o__ready;
+  assign i__ready = \$signal$21  & _07_;
   assign taken = i__valid & i__ready;
-  assign _008_ = follower == words;
-  assign next_last = \$signal$17  ? \$signal$7  : _008_;
+  assign _08_ = follower == words;
+  assign next_last = \$signal$17  ? \$signal$7  : _08_;
   assign step = taken & \$signal$17 ;
-  assign _009_ = taken & \$signal$17 ;
-  assign \step$34  = _009_ & last;
-  always @(posedge clk)
-    \$signal  <= _010_;
-  always @(posedge clk)
-    gap <= _000_[10:0];
-  always @(posedge clk)
-    \$signal$7  <= _012_;
-  always @(posedge clk)
-    overrun <= _013_;
-  always @(posedge clk)
-    o__valid <= _014_;
-  always @(posedge clk)
-    o__payload <= _015_;
-  always @(posedge clk)
-    address <= _016_;
-  always @(posedge clk)
-    skipped <= _017_;
-  always @(posedge clk)
-    \$signal$17  <= _018_;
-  always @(posedge clk)
-    follower <= _019_;
-  always @(posedge clk)
-    \$signal$21  <= _020_;
-  assign _028_ = _003_ ? 1'h0 : \$signal$21 ;
-  assign _029_ = taken ? _028_ : \$signal$21 ;
-  assign _030_ = \$signal  ? 1'h1 : _029_;
-  assign _031_ = _clear ? 1'h0 : _030_;
-  assign _020_ = rst ? 1'h0 : _031_;
-  assign _032_ = taken ? _001_[1:0] : follower;
-  assign _019_ = \$signal  ? 2'h2 : _032_;
-  assign _033_ = taken ? next_last : \$signal$17 ;
-  assign _034_ = \$signal  ? \$signal$7  : _033_;
-  assign _035_ = _clear ? 1'h0 : _034_;
-  assign _018_ = rst ? 1'h0 : _035_;
-  assign _036_ = taken ? _026_ : skipped;
-  assign _017_ = \$signal  ? _004_ : _036_;
-  assign _037_ = taken ? _025_[11:1] : address;
-  assign _016_ = \$signal  ? base[10:0] : _037_;
-  assign _038_ = taken ? i__payload : o__payload[18:11];
-  assign _039_ = _clear ? 8'h00 : _038_;
-  assign _015_[18:11] = rst ? 8'h00 : _039_;
-  assign _040_ = taken ? address : o__payload[10:0];
-  assign _041_ = _clear ? 11'h000 : _040_;
-  assign _015_[10:0] = rst ? 11'h000 : _041_;
-  assign _042_ = _024_ ? taken : o__valid;
-  assign _043_ = _clear ? 1'h0 : _042_;
-  assign _014_ = rst ? 1'h0 : _043_;
-  assign _044_ = _clear ? 1'h0 : _022_;
-  assign _013_ = rst ? 1'h0 : _044_;
-  assign _045_ = _clear ? 1'h0 : _011_;
-  assign _012_ = rst ? 1'h0 : _045_;
-  assign _046_ = _clear ? 1'h0 : start;
-  assign _010_ = rst ? 1'h0 : _046_;
+  assign _09_ = taken & \$signal$17 ;
+  assign \step$33  = _09_ & last;
+  always @(posedge run_clk)
+    \$signal  <= _10_;
+  always @(posedge run_clk)
+    gap <= _00_[10:0];
+  always @(posedge run_clk)
+    \$signal$7  <= _12_;
+  always @(posedge run_clk)
+    overrun <= _13_;
+  always @(posedge run_clk)
+    o__valid <= _14_;
+  always @(posedge run_clk)
+    o__payload <= _15_;
+  always @(posedge run_clk)
+    address <= _16_;
+  always @(posedge run_clk)
+    skipped <= _17_;
+  always @(posedge run_clk)
+    \$signal$17  <= _18_;
+  always @(posedge run_clk)
+    follower <= _19_;
+  always @(posedge run_clk)
+    \$signal$21  <= _20_;
+  assign _28_ = _03_ ? 1'h0 : \$signal$21 ;
+  assign _29_ = taken ? _28_ : \$signal$21 ;
+  assign _30_ = \$signal  ? 1'h1 : _29_;
+  assign _20_ = run_rst ? 1'h0 : _30_;
+  assign _31_ = taken ? _01_[1:0] : follower;
+  assign _19_ = \$signal  ? 2'h2 : _31_;
+  assign _32_ = taken ? next_last : \$signal$17 ;
+  assign _33_ = \$signal  ? \$signal$7  : _32_;
+  assign _18_ = run_rst ? 1'h0 : _33_;
+  assign _34_ = taken ? _26_ : skipped;
+  assign _17_ = \$signal  ? _04_ : _34_;
+  assign _35_ = taken ? _25_[11:1] : address;
+  assign _16_ = \$signal  ? base[10:0] : _35_;
+  assign _36_ = taken ? i__payload : o__payload[18:11];
+  assign _15_[18:11] = run_rst ? 8'h00 : _36_;
+  assign _37_ = taken ? address : o__payload[10:0];
+  assign _15_[10:0] = run_rst ? 11'h000 : _37_;
+  assign _38_ = _24_ ? taken : o__valid;
+  assign _14_ = run_rst ? 1'h0 : _38_;
+  assign _13_ = run_rst ? 1'h0 : _22_;
+  assign _12_ = run_rst ? 1'h0 : _11_;
+  assign _10_ = run_rst ? 1'h0 : start;
   tiny_w4a4_features_pooled_writer_x x (
-    ._clear(_clear),
-    .clk(clk),
     .count(count),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\$signal ),
     .step(step)
   );
   tiny_w4a4_features_pooled_writer_y y (
-    ._clear(_clear),
-    .clk(clk),
-    .count(\count$32 ),
+    .count(\count$31 ),
     .last(\last$20 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(\$signal ),
-    .step(\step$34 )
+    .step(\step$33 )
   );
 endmodule
 
-module tiny_w4a4_features_pooled_writer_x(rst, step, _clear, count, start, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_pooled_writer_x(step, run_rst, count, start, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
   input start;
   wire start;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -1351,11 +1270,11 @@ module tiny_w4a4_features_pooled_writer_x(rst, step, _clear, count, start, last,
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -1364,21 +1283,19 @@ module tiny_w4a4_features_pooled_writer_x(rst, step, _clear, count, start, last,
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
   input start;
   wire start;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -1403,11 +1320,11 @@ module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last,
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -1416,19 +1333,17 @@ module tiny_w4a4_features_pooled_writer_y(rst, step, _clear, count, start, last,
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
   input start;
   wire start;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] width;
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2428$81 ;
-  wire [161:0] \port$2428$81 ;
+  input [161:0] \port$2328$81 ;
+  wire [161:0] \port$2328$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1445,8 +1360,8 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   reg o__valid = 1'h0;
   output [7:0] o__payload;
   reg [7:0] o__payload = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [11:0] _000_;
   wire _001_;
   wire _002_;
@@ -1509,57 +1424,37 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   wire _059_;
   wire _060_;
   wire _061_;
-  wire _062_;
+  wire [7:0] _062_;
   wire [3:0] _063_;
   wire _064_;
-  wire [7:0] _065_;
-  wire [7:0] _066_;
-  wire [3:0] _067_;
-  wire [3:0] _068_;
+  wire _065_;
+  wire _066_;
+  wire _067_;
+  wire _068_;
   wire _069_;
-  wire _070_;
+  wire [3:0] _070_;
   wire [3:0] _071_;
-  wire _072_;
-  wire _073_;
-  wire _074_;
-  wire _075_;
+  wire [3:0] _072_;
+  wire [3:0] _073_;
+  wire [3:0] _074_;
+  wire [3:0] _075_;
   wire _076_;
   wire _077_;
-  wire [3:0] _078_;
-  wire [3:0] _079_;
-  wire [3:0] _080_;
-  wire [3:0] _081_;
-  wire [3:0] _082_;
-  wire [3:0] _083_;
+  wire _078_;
+  wire _079_;
+  wire _080_;
+  wire _081_;
+  wire _082_;
+  wire _083_;
   wire _084_;
   wire _085_;
   wire _086_;
   wire _087_;
   wire _088_;
-  wire _089_;
-  wire _090_;
+  wire [2:0] _089_;
+  wire [2:0] _090_;
   wire _091_;
   wire _092_;
-  wire _093_;
-  wire _094_;
-  wire _095_;
-  wire _096_;
-  wire _097_;
-  wire _098_;
-  wire _099_;
-  wire [2:0] _100_;
-  wire [2:0] _101_;
-  wire [1:0] _102_;
-  wire _103_;
-  wire _104_;
-  wire _105_;
-  wire _106_;
-  wire _107_;
-  wire _108_;
-  wire _109_;
-  wire [1:0] _110_;
-  wire _111_;
-  wire _112_;
   reg [3:0] \$like  = 4'h0;
   reg \$signal  = 1'h0;
   wire \$signal$12 ;
@@ -1587,13 +1482,13 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   reg [3:0] x = 4'h1;
   reg [3:0] y = 4'h1;
   reg [7:0] queue [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write__en)
       queue[\end ] <= write__data;
   end
   assign \$signature__data$47  = queue[\$like ];
   reg [10:0] starts [3:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (following[6])
       starts[following[8:7]] <= behind;
   end
@@ -1616,50 +1511,50 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   assign _037_ = held + step;
   assign _038_ = _037_ - left;
   assign _039_ = held < 4'hc;
-  always @(posedge clk)
+  always @(posedge run_clk)
     overrun <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     address <= _041_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     two <= _042_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _043_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     group <= _045_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     second <= _046_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     seen <= _047_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     x <= _048_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     y <= _049_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal  <= _050_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \end  <= _051_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _052_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$like  <= _053_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__payload <= _054_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     left <= _056_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     held <= _057_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2428$81 [160:145] : \port$2428$81 [79:64];
+  assign _011_ = second ? \port$2328$81 [160:145] : \port$2328$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2428$81 [161] : \port$2428$81 [80];
+  assign _044_ = second ? \port$2328$81 [161] : \port$2328$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1668,10 +1563,10 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2428$81 [161] & _001_;
+  assign _002_ = \port$2328$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2428$81 [80] & _004_;
+  assign _005_ = \port$2328$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1681,100 +1576,78 @@ module tiny_w4a4_features_reader(rst, start, _clear, width, height, \port$2428$8
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2428$81 [112:81] : \port$2428$81 [31:0];
+  assign _014_ = following[3] ? \port$2328$81 [112:81] : \port$2328$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2428$81 [160:145];
+  assign _017_ = | \port$2328$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
-  assign _062_ = _clear ? 1'h0 : _039_;
-  assign _058_ = rst ? 1'h0 : _062_;
-  assign _063_ = _clear ? 4'h0 : _038_[3:0];
-  assign _057_ = rst ? 4'h0 : _063_;
-  assign _064_ = _clear ? 1'h0 : leaves;
-  assign _056_ = rst ? 1'h0 : _064_;
-  assign _065_ = leaves ? \$signature__data$47  : o__payload;
-  assign _066_ = _clear ? 8'h00 : _065_;
-  assign _054_ = rst ? 8'h00 : _066_;
-  assign _067_ = leaves ? _036_[3:0] : \$like ;
-  assign _068_ = _clear ? 4'h0 : _067_;
-  assign _053_ = rst ? 4'h0 : _068_;
-  assign _069_ = _035_ ? leaves : o__valid;
-  assign _070_ = _clear ? 1'h0 : _069_;
-  assign _052_ = rst ? 1'h0 : _070_;
-  assign _071_ = _clear ? 4'h0 : _032_[3:0];
-  assign _051_ = rst ? 4'h0 : _071_;
-  assign _072_ = \$signal$20  ? 1'h0 : \$signal ;
-  assign _073_ = \$signal$17  ? _072_ : \$signal ;
-  assign _074_ = \$signal$23  ? _073_ : \$signal ;
-  assign _075_ = step ? _074_ : \$signal ;
-  assign _076_ = start ? 1'h1 : _075_;
-  assign _077_ = _clear ? 1'h0 : _076_;
-  assign _050_ = rst ? 1'h0 : _077_;
-  assign _078_ = \$signal$17  ? _031_[3:0] : y;
-  assign _079_ = \$signal$23  ? _078_ : y;
-  assign _080_ = step ? _079_ : y;
-  assign _049_ = start ? 4'h1 : _080_;
-  assign _081_ = \$signal$17  ? 4'h1 : _030_[3:0];
-  assign _082_ = \$signal$23  ? _081_ : x;
-  assign _083_ = step ? _082_ : x;
-  assign _048_ = start ? 4'h1 : _083_;
-  assign _084_ = second ? 1'h1 : seen[1];
-  assign _085_ = _029_ ? _084_ : seen[1];
-  assign _086_ = \$signal$12  ? _085_ : seen[1];
-  assign _087_ = step ? _086_ : seen[1];
+  assign _058_ = run_rst ? 1'h0 : _039_;
+  assign _057_ = run_rst ? 4'h0 : _038_[3:0];
+  assign _056_ = run_rst ? 1'h0 : leaves;
+  assign _062_ = leaves ? \$signature__data$47  : o__payload;
+  assign _054_ = run_rst ? 8'h00 : _062_;
+  assign _063_ = leaves ? _036_[3:0] : \$like ;
+  assign _053_ = run_rst ? 4'h0 : _063_;
+  assign _064_ = _035_ ? leaves : o__valid;
+  assign _052_ = run_rst ? 1'h0 : _064_;
+  assign _051_ = run_rst ? 4'h0 : _032_[3:0];
+  assign _065_ = \$signal$20  ? 1'h0 : \$signal ;
+  assign _066_ = \$signal$17  ? _065_ : \$signal ;
+  assign _067_ = \$signal$23  ? _066_ : \$signal ;
+  assign _068_ = step ? _067_ : \$signal ;
+  assign _069_ = start ? 1'h1 : _068_;
+  assign _050_ = run_rst ? 1'h0 : _069_;
+  assign _070_ = \$signal$17  ? _031_[3:0] : y;
+  assign _071_ = \$signal$23  ? _070_ : y;
+  assign _072_ = step ? _071_ : y;
+  assign _049_ = start ? 4'h1 : _072_;
+  assign _073_ = \$signal$17  ? 4'h1 : _030_[3:0];
+  assign _074_ = \$signal$23  ? _073_ : x;
+  assign _075_ = step ? _074_ : x;
+  assign _048_ = start ? 4'h1 : _075_;
+  assign _076_ = second ? 1'h1 : seen[1];
+  assign _077_ = _029_ ? _076_ : seen[1];
+  assign _078_ = \$signal$12  ? _077_ : seen[1];
+  assign _079_ = step ? _078_ : seen[1];
+  assign _080_ = start ? 1'h0 : _079_;
+  assign _047_[1] = run_rst ? 1'h0 : _080_;
+  assign _081_ = second ? seen[0] : 1'h1;
+  assign _082_ = _029_ ? _081_ : seen[0];
+  assign _083_ = \$signal$12  ? _082_ : seen[0];
+  assign _084_ = step ? _083_ : seen[0];
+  assign _085_ = start ? 1'h0 : _084_;
+  assign _047_[0] = run_rst ? 1'h0 : _085_;
+  assign _086_ = \$signal$12  ? \$signal$26  : second;
+  assign _087_ = step ? _086_ : second;
   assign _088_ = start ? 1'h0 : _087_;
-  assign _089_ = _clear ? 1'h0 : _088_;
-  assign _047_[1] = rst ? 1'h0 : _089_;
-  assign _090_ = second ? seen[0] : 1'h1;
-  assign _091_ = _029_ ? _090_ : seen[0];
-  assign _092_ = \$signal$12  ? _091_ : seen[0];
-  assign _093_ = step ? _092_ : seen[0];
-  assign _094_ = start ? 1'h0 : _093_;
-  assign _095_ = _clear ? 1'h0 : _094_;
-  assign _047_[0] = rst ? 1'h0 : _095_;
-  assign _096_ = \$signal$12  ? \$signal$26  : second;
-  assign _097_ = step ? _096_ : second;
-  assign _098_ = start ? 1'h0 : _097_;
-  assign _099_ = _clear ? 1'h0 : _098_;
-  assign _046_ = rst ? 1'h0 : _099_;
-  assign _100_ = \$signal$12  ? 3'h1 : _027_[2:0];
-  assign _101_ = step ? _100_ : group;
-  assign _045_ = start ? 3'h1 : _101_;
-  assign _102_ = _clear ? 2'h0 : { \$signal$17 , second };
-  assign _043_[8:7] = rst ? 2'h0 : _102_;
-  assign _103_ = start ? 1'h0 : \$signal$26 ;
-  assign _104_ = _clear ? 1'h0 : _103_;
-  assign _043_[3] = rst ? 1'h0 : _104_;
-  assign _105_ = _clear ? 1'h0 : \$signal$27 ;
-  assign _043_[2] = rst ? 1'h0 : _105_;
-  assign _106_ = start ? 1'h1 : _023_;
-  assign _107_ = _clear ? 1'h0 : _106_;
-  assign _043_[1] = rst ? 1'h0 : _107_;
-  assign _108_ = _clear ? 1'h0 : step;
-  assign _043_[0] = rst ? 1'h0 : _108_;
-  assign _109_ = _clear ? 1'h0 : _026_;
-  assign _043_[6] = rst ? 1'h0 : _109_;
-  assign _110_ = _clear ? 2'h0 : { \$signal$28 , \$signal$26  };
-  assign _043_[5:4] = rst ? 2'h0 : _110_;
-  assign _111_ = _clear ? 1'h0 : _017_;
-  assign _042_ = rst ? 1'h0 : _111_;
+  assign _046_ = run_rst ? 1'h0 : _088_;
+  assign _089_ = \$signal$12  ? 3'h1 : _027_[2:0];
+  assign _090_ = step ? _089_ : group;
+  assign _045_ = start ? 3'h1 : _090_;
+  assign _043_[8:7] = run_rst ? 2'h0 : { \$signal$17 , second };
+  assign _043_[5:4] = run_rst ? 2'h0 : { \$signal$28 , \$signal$26  };
+  assign _091_ = start ? 1'h0 : \$signal$26 ;
+  assign _043_[3] = run_rst ? 1'h0 : _091_;
+  assign _043_[2] = run_rst ? 1'h0 : \$signal$27 ;
+  assign _092_ = start ? 1'h1 : _023_;
+  assign _043_[1] = run_rst ? 1'h0 : _092_;
+  assign _043_[0] = run_rst ? 1'h0 : step;
+  assign _043_[6] = run_rst ? 1'h0 : _026_;
+  assign _042_ = run_rst ? 1'h0 : _017_;
   assign _041_ = _013_ ? _016_[10:0] : address;
-  assign _112_ = _clear ? 1'h0 : _012_;
-  assign _040_ = rst ? 1'h0 : _112_;
+  assign _040_ = run_rst ? 1'h0 : _012_;
   assign _000_[10:0] = behind;
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3598$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__valid, i__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3511$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [7:0] \o__payload$43 ;
   wire [7:0] \o__payload$43 ;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [80:0] \config ;
@@ -1785,20 +1658,20 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3598$1 ;
-  wire [1:0] \port$3598$1 ;
+  input [1:0] \port$3511$1 ;
+  wire [1:0] \port$3511$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
   wire [15:0] \load__beat$95 ;
   input [15:0] \load__word$94 ;
   wire [15:0] \load__word$94 ;
-  input i__valid;
-  wire i__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input clk;
-  wire clk;
+  input i__valid;
+  wire i__valid;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [2:0] _01_;
   wire [2:0] _02_;
@@ -1812,19 +1685,6 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire [63:0] _10_;
   wire _11_;
   wire _12_;
-  wire [2:0] _13_;
-  wire [2:0] _14_;
-  wire [2:0] _15_;
-  wire [2:0] _16_;
-  wire [2:0] _17_;
-  wire _18_;
-  wire _19_;
-  wire _20_;
-  wire [63:0] _21_;
-  wire [15:0] _22_;
-  wire [15:0] _23_;
-  wire _24_;
-  wire _25_;
   wire address;
   reg \address$67  = 1'h0;
   wire beat__bank;
@@ -1841,7 +1701,6 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire fire;
   wire \first$103 ;
   wire group;
-  wire \group$100 ;
   wire [25:0] \i__payload$13 ;
   wire [7:0] \i__payload$87 ;
   wire \i__ready$16 ;
@@ -1850,6 +1709,7 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire [43:0] i_acc;
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
+  wire next_group;
   wire [71:0] \o__payload$98 ;
   wire \o__valid$53 ;
   wire [39:0] sums;
@@ -1865,111 +1725,92 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
   wire [51:0] \word$82 ;
   assign enable = ! beat__second;
   assign taken = \o__valid$47  & \o__ready$45 ;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat__valid <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat__second <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat__word <= _08_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat__beat <= _09_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat__data <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     window_0 <= \o__payload$98 ;
-  always @(posedge clk)
+  always @(posedge run_clk)
     window <= window_0;
-  always @(posedge clk)
+  always @(posedge run_clk)
     early_group_0 <= _11_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     early_group_1 <= _12_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \address$67  <= _00_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     tag_0 <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     tag_1 <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     tag_2 <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     tag_3 <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     tag_4 <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     i_shift <= \word$82 [51:42];
-  assign _13_ = _clear ? 3'h0 : tag_3;
-  assign _05_ = rst ? 3'h0 : _13_;
-  assign _14_ = _clear ? 3'h0 : tag_2;
-  assign _04_ = rst ? 3'h0 : _14_;
-  assign _15_ = _clear ? 3'h0 : tag_1;
-  assign _03_ = rst ? 3'h0 : _15_;
-  assign _16_ = _clear ? 3'h0 : tag_0;
-  assign _02_ = rst ? 3'h0 : _16_;
-  assign _17_ = _clear ? 3'h0 : { 1'h1, \first$103 , fire };
-  assign _01_ = rst ? 3'h0 : _17_;
-  assign _18_ = _clear ? 1'h0 : early_group_1;
-  assign _00_ = rst ? 1'h0 : _18_;
-  assign _19_ = _clear ? 1'h0 : early_group_0;
-  assign _12_ = rst ? 1'h0 : _19_;
-  assign _20_ = _clear ? 1'h0 : \group$100 ;
-  assign _11_ = rst ? 1'h0 : _20_;
-  assign _21_ = _clear ? 64'h0000000000000000 : \load__data$96 ;
-  assign _10_ = rst ? 64'h0000000000000000 : _21_;
-  assign _22_ = _clear ? 16'h0000 : \load__beat$95 ;
-  assign _09_ = rst ? 16'h0000 : _22_;
-  assign _23_ = _clear ? 16'h0000 : \load__word$94 ;
-  assign _08_ = rst ? 16'h0000 : _23_;
-  assign _24_ = _clear ? 1'h0 : \port$3598$1 [0];
-  assign _07_ = rst ? 1'h0 : _24_;
-  assign _25_ = _clear ? 1'h0 : \load__valid$91 ;
-  assign _06_ = rst ? 1'h0 : _25_;
-  tiny_w4a4_front_247_accumulators accumulators (
-    ._clear(_clear),
+  assign _05_ = run_rst ? 3'h0 : tag_3;
+  assign _04_ = run_rst ? 3'h0 : tag_2;
+  assign _03_ = run_rst ? 3'h0 : tag_1;
+  assign _02_ = run_rst ? 3'h0 : tag_0;
+  assign _01_ = run_rst ? 3'h0 : { 1'h1, \first$103 , fire };
+  assign _00_ = run_rst ? 1'h0 : early_group_1;
+  assign _12_ = run_rst ? 1'h0 : early_group_0;
+  assign _11_ = run_rst ? 1'h0 : group;
+  assign _10_ = run_rst ? 64'h0000000000000000 : \load__data$96 ;
+  assign _09_ = run_rst ? 16'h0000 : \load__beat$95 ;
+  assign _08_ = run_rst ? 16'h0000 : \load__word$94 ;
+  assign _07_ = run_rst ? 1'h0 : \port$3511$1 [0];
+  assign _06_ = run_rst ? 1'h0 : \load__valid$91 ;
+  tiny_w4a4_front_250_accumulators accumulators (
     .bias(\word$82 [41:0]),
-    .clk(clk),
     .last(tag_4[2]),
     .o(i_acc),
     .o_valid(i_valid),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sums(sums),
     .valid(tag_4[0])
   );
-  tiny_w4a4_front_247_array array (
-    ._clear(_clear),
-    .clk(clk),
-    .rst(rst),
+  tiny_w4a4_front_250_array array (
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sums(sums),
     .weights(weights),
     .window(window)
   );
-  tiny_w4a4_front_247_fifo fifo (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_fifo fifo (
     .i__payload(\i__payload$87 ),
     .i__valid(\i__valid$85 ),
     .o__payload(\o__payload$43 ),
     .o__ready(\o__ready$45 ),
     .o__valid(\o__valid$47 ),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
-  tiny_w4a4_front_247_issue issue (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_issue issue (
     .count(\config [49:48]),
     .\count$18 (\config [32]),
     .done(done),
     .fire(fire),
     .first(\first$103 ),
-    .group(\group$100 ),
+    .group(group),
     .returned(taken),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .valid(\o__valid$53 ),
     .word(address)
   );
-  tiny_w4a4_front_247_lines lines (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_lines lines (
     .height(\config [31:16]),
     .i__payload(i__payload),
     .i__ready(i__ready),
@@ -1978,47 +1819,43 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
     .o__ready(\i__ready$16 ),
     .o__valid(\i__valid$11 ),
     .row_words(\config [67:64]),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start)
   );
-  tiny_w4a4_front_247_requantizer requantizer (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_requantizer requantizer (
     .i_acc(i_acc),
     .i_shift(i_shift),
     .i_valid(i_valid),
     .o(\i__payload$87 ),
     .o_valid(\i__valid$85 ),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
-  tiny_w4a4_front_247_scales scales (
-    ._clear(_clear),
+  tiny_w4a4_front_250_scales scales (
     .address(\address$67 ),
-    .clk(clk),
     .enable(beat__second),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(\word$82 )
   );
-  tiny_w4a4_front_247_weights_112 \weights$112  (
-    ._clear(_clear),
+  tiny_w4a4_front_250_weights_110 \weights$110  (
     .address(address),
-    .clk(clk),
     .enable(enable),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(weights)
   );
-  tiny_w4a4_front_247_window_111 \window$111  (
-    ._clear(_clear),
+  tiny_w4a4_front_250_window_109 \window$109  (
     .busy(busy),
-    .clk(clk),
     .count(\config [32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
@@ -2026,16 +1863,15 @@ module tiny_w4a4_front_247(rst, i__ready, \o__payload$43 , _clear, start, \confi
     .o__payload(\o__payload$98 ),
     .o__ready(done),
     .o__valid(\o__valid$53 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_front_247_accumulators(rst, _clear, valid, last, bias, sums, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_accumulators(run_rst, valid, last, bias, sums, o_valid, o, run_clk);
+  input run_rst;
+  wire run_rst;
   input valid;
   wire valid;
   input last;
@@ -2048,41 +1884,37 @@ module tiny_w4a4_front_247_accumulators(rst, _clear, valid, last, bias, sums, o_
   reg o_valid = 1'h0;
   output [43:0] o;
   reg [43:0] o = 44'h00000000000;
-  input clk;
-  wire clk;
-  wire [22:0] _00_;
-  wire [22:0] _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
+  input run_clk;
+  wire run_clk;
+  wire [22:0] _0_;
+  wire [22:0] _1_;
+  wire _2_;
+  wire _3_;
   wire [21:0] lane_0_0;
   wire [21:0] lane_1_0;
-  always @(posedge clk)
-    o_valid <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    o_valid <= _3_;
+  always @(posedge run_clk)
     o <= { lane_1_0, lane_0_0 };
-  assign { _00_[22], lane_0_0 } = { sums[19], sums[19], sums[19:0] } + { bias[20], bias[20:0] };
-  assign { _01_[22], lane_1_0 } = { sums[39], sums[39], sums[39:20] } + { bias[41], bias[41:21] };
-  assign _02_ = valid & last;
-  assign _04_ = _clear ? 1'h0 : _02_;
-  assign _03_ = rst ? 1'h0 : _04_;
-  assign _01_[21:0] = lane_1_0;
-  assign _00_[21:0] = lane_0_0;
+  assign { _0_[22], lane_0_0 } = { sums[19], sums[19], sums[19:0] } + { bias[20], bias[20:0] };
+  assign { _1_[22], lane_1_0 } = { sums[39], sums[39], sums[39:20] } + { bias[41], bias[41:21] };
+  assign _2_ = valid & last;
+  assign _3_ = run_rst ? 1'h0 : _2_;
+  assign _1_[21:0] = lane_1_0;
+  assign _0_[21:0] = lane_0_0;
 endmodule
 
-module tiny_w4a4_front_247_array(rst, _clear, window, weights, sums, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_array(run_rst, window, weights, sums, run_clk);
+  input run_rst;
+  wire run_rst;
   input [71:0] window;
   wire [71:0] window;
   input [143:0] weights;
   wire [143:0] weights;
   output [39:0] sums;
   wire [39:0] sums;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [15:0] _000_;
   wire [16:0] _001_;
   wire [17:0] _002_;
@@ -2151,27 +1983,27 @@ module tiny_w4a4_front_247_array(rst, _clear, window, weights, sums, clk);
   reg signed [19:0] sum_1_0_4 = 20'h00000;
   reg signed [16:0] sum_1_0_8 = 17'h00000;
   reg signed [22:0] sum_1_1_0 = 23'h000000;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_2 <= _016_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_3 <= _017_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_4 <= _018_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_5 <= _019_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_6 <= _020_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_7 <= _021_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_8 <= _023_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_0 <= _027_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_4 <= _031_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_8 <= _032_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_1_0 <= _036_;
   assign _000_ = $signed({ 1'h0, window[7:0] }) * $signed(weights[7:0]);
   assign _011_ = $signed({ 1'h0, window[15:8] }) * $signed(weights[15:8]);
@@ -2215,46 +2047,44 @@ module tiny_w4a4_front_247_array(rst, _clear, window, weights, sums, clk);
   assign _034_ = $signed(1'h0) + $signed(sum_1_0_0);
   assign _035_ = $signed(_034_) + $signed(sum_1_0_4);
   assign _036_ = $signed(_035_) + $signed(sum_1_0_8);
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_0 <= _000_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_1 <= _011_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_2 <= _022_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_3 <= _033_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_4 <= _037_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_5 <= _038_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_6 <= _039_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_7 <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_8 <= _041_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_0 <= _004_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_4 <= _008_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_8 <= _009_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_1_0 <= _013_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_0 <= _014_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_1 <= _015_;
   assign sums = { sum_1_1_0[19:0], sum_0_1_0[19:0] };
 endmodule
 
-module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_fifo(o__payload, run_rst, o__valid, i__valid, i__payload, o__ready, run_clk);
   output [7:0] o__payload;
   wire [7:0] o__payload;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   output o__valid;
   reg o__valid = 1'h0;
   input i__valid;
@@ -2263,8 +2093,8 @@ module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   wire [7:0] i__payload;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -2279,15 +2109,10 @@ module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire _14_;
+  wire [4:0] _14_;
   wire [4:0] _15_;
-  wire [4:0] _16_;
+  wire _16_;
   wire [4:0] _17_;
-  wire [4:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire [4:0] _21_;
-  wire [4:0] _22_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
   wire moves;
@@ -2295,17 +2120,17 @@ module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] ring [31:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _52_;
-  always @(posedge clk) begin
+  reg [7:0] _42_;
+  always @(posedge run_clk) begin
     if (moves) begin
-      _52_ <= ring[read__addr];
+      _42_ <= ring[read__addr];
     end
   end
-  assign o__payload = _52_;
+  assign o__payload = _42_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
   assign _09_ = \$signature__addr  + 1'h1;
@@ -2316,41 +2141,34 @@ module tiny_w4a4_front_247_fifo(rst, o__payload, _clear, o__valid, i__valid, i__
   assign _01_ = _12_ | _13_;
   assign _02_ = waiting & _01_;
   assign _03_ = i__valid | _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signature__addr  <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     read__addr <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     waiting <= _08_;
-  assign _14_ = _clear ? 1'h0 : _03_;
-  assign _08_ = rst ? 1'h0 : _14_;
-  assign _15_ = _10_ ? _11_[4:0] : following;
-  assign _16_ = _clear ? 5'h01 : _15_;
-  assign _07_ = rst ? 5'h01 : _16_;
-  assign _17_ = _10_ ? following : read__addr;
-  assign _18_ = _clear ? 5'h00 : _17_;
-  assign _06_ = rst ? 5'h00 : _18_;
-  assign _19_ = moves ? waiting : o__valid;
-  assign _20_ = _clear ? 1'h0 : _19_;
-  assign _05_ = rst ? 1'h0 : _20_;
-  assign _21_ = i__valid ? _09_[4:0] : \$signature__addr ;
-  assign _22_ = _clear ? 5'h00 : _21_;
-  assign _04_ = rst ? 5'h00 : _22_;
+  assign _08_ = run_rst ? 1'h0 : _03_;
+  assign _14_ = _10_ ? _11_[4:0] : following;
+  assign _07_ = run_rst ? 5'h01 : _14_;
+  assign _15_ = _10_ ? following : read__addr;
+  assign _06_ = run_rst ? 5'h00 : _15_;
+  assign _16_ = moves ? waiting : o__valid;
+  assign _05_ = run_rst ? 1'h0 : _16_;
+  assign _17_ = i__valid ? _09_[4:0] : \$signature__addr ;
+  assign _04_ = run_rst ? 5'h00 : _17_;
 endmodule
 
-module tiny_w4a4_front_247_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, group, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_issue(returned, fire, run_rst, start, \count$18 , count, valid, done, word, first, group, run_clk);
   input returned;
   wire returned;
   output fire;
   wire fire;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input \count$18 ;
@@ -2367,8 +2185,8 @@ module tiny_w4a4_front_247_issue(rst, returned, fire, _clear, start, \count$18 ,
   reg first = 1'h0;
   output group;
   wire group;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -2382,8 +2200,6 @@ module tiny_w4a4_front_247_issue(rst, returned, fire, _clear, start, \count$18 ,
   wire [1:0] _10_;
   wire _11_;
   wire _12_;
-  wire _13_;
-  wire _14_;
   wire \last$21 ;
   wire last_next;
   reg room = 1'h0;
@@ -2397,55 +2213,49 @@ module tiny_w4a4_front_247_issue(rst, returned, fire, _clear, start, \count$18 ,
   assign _00_ = start | _11_;
   assign _01_ = fire & \last$21 ;
   assign _02_ = start | _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     room <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     done <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     first <= _06_;
   assign _06_ = _00_ ? _02_ : first;
   assign _12_ = fire ? _10_[0] : word;
   assign _05_ = _09_ ? 1'h0 : _12_;
-  assign _13_ = _clear ? 1'h0 : _07_;
-  assign _04_ = rst ? 1'h0 : _13_;
-  assign _14_ = _clear ? 1'h0 : room_next;
-  assign _03_ = rst ? 1'h0 : _14_;
-  tiny_w4a4_front_247_issue_credits_0 credits_0 (
-    ._clear(_clear),
-    .clk(clk),
+  assign _04_ = run_rst ? 1'h0 : _07_;
+  assign _03_ = run_rst ? 1'h0 : room_next;
+  tiny_w4a4_front_250_issue_credits_0 credits_0 (
     .\returned$5 (returned),
     .room_next(room_next),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sent(fire)
   );
-  tiny_w4a4_front_247_issue_group_out group_out (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_issue_group_out group_out (
     .count(count),
     .last(\last$21 ),
     .last_next(last_next),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(fire),
     .value(group)
   );
 endmodule
 
-module tiny_w4a4_front_247_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_issue_credits_0(\returned$5 , sent, room_next, run_rst, run_clk);
   input \returned$5 ;
   wire \returned$5 ;
   input sent;
   wire sent;
   output room_next;
   wire room_next;
-  input _clear;
-  wire _clear;
-  input clk;
-  wire clk;
+  input run_rst;
+  wire run_rst;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [7:0] _02_;
@@ -2453,40 +2263,32 @@ module tiny_w4a4_front_247_issue_credits_0(rst, \returned$5 , sent, room_next, _
   wire _04_;
   wire [5:0] _05_;
   wire [5:0] _06_;
-  wire [5:0] _07_;
-  wire _08_;
-  wire _09_;
   reg \$signal  = 1'h0;
   reg [5:0] left = 6'h20;
   reg returned = 1'h0;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal  <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     returned <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     left <= _05_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _06_ = _00_ ? _02_[5:0] : left;
-  assign _07_ = _clear ? 6'h20 : _06_;
-  assign _05_ = rst ? 6'h20 : _07_;
-  assign _08_ = _clear ? 1'h0 : \returned$5 ;
-  assign _04_ = rst ? 1'h0 : _08_;
-  assign _09_ = _clear ? 1'h0 : sent;
-  assign _03_ = rst ? 1'h0 : _09_;
+  assign _05_ = run_rst ? 6'h20 : _06_;
+  assign _04_ = run_rst ? 1'h0 : \returned$5 ;
+  assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
 
-module tiny_w4a4_front_247_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_issue_group_out(step, last_next, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
   output last_next;
   wire last_next;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [1:0] count;
@@ -2495,8 +2297,8 @@ module tiny_w4a4_front_247_issue_group_out(rst, step, last_next, _clear, start, 
   reg value = 1'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire [1:0] _02_;
@@ -2525,13 +2327,13 @@ module tiny_w4a4_front_247_issue_group_out(rst, step, last_next, _clear, start, 
   assign _08_ = start | _07_;
   assign _09_ = ahead[1] + ahead[0];
   assign _10_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _11_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _10_ ? ends : last;
   assign _12_ = step ? { _09_[0], following } : ahead;
@@ -2542,17 +2344,15 @@ module tiny_w4a4_front_247_issue_group_out(rst, step, last_next, _clear, start, 
   assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, start, height, row_words, o__valid, i__valid, i__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, o__valid, i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [15:0] height;
@@ -2561,12 +2361,12 @@ module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, st
   wire [3:0] row_words;
   output o__valid;
   wire o__valid;
-  input i__valid;
-  wire i__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input clk;
-  wire clk;
+  input i__valid;
+  wire i__valid;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire [7:0] _002_;
@@ -2620,36 +2420,12 @@ module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, st
   wire _050_;
   wire _051_;
   wire _052_;
-  wire _053_;
-  wire _054_;
-  wire _055_;
-  wire _056_;
-  wire _057_;
-  wire _058_;
-  wire _059_;
-  wire [3:0] _060_;
-  wire [7:0] _061_;
-  wire _062_;
-  wire _063_;
-  wire _064_;
-  wire _065_;
-  wire _066_;
-  wire _067_;
-  wire _068_;
-  wire _069_;
-  wire _070_;
-  wire _071_;
-  wire _072_;
-  wire _073_;
-  wire [15:0] _074_;
-  wire _075_;
-  wire _076_;
-  wire _077_;
+  wire [15:0] _053_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$39 ;
+  wire \$signal$38 ;
   reg \$signal$4  = 1'h0;
   wire \$signal$5 ;
   reg above_is_border_0 = 1'h0;
@@ -2666,8 +2442,8 @@ module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, st
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$60.words[0] ;
-  wire [7:0] \i__payload$60.words[1] ;
+  wire [7:0] \i__payload$59.words[0] ;
+  wire [7:0] \i__payload$59.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
@@ -2679,43 +2455,43 @@ module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, st
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$62 ;
+  wire [7:0] \word$61 ;
   reg [3:0] write_address = 4'h0;
   reg write_enable = 1'h0;
-  reg \write_enable$58  = 1'h0;
-  always @(posedge clk)
+  reg \write_enable$57  = 1'h0;
+  always @(posedge run_clk)
     data <= _024_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_address <= _025_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     turn <= _026_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_enable <= _027_;
-  always @(posedge clk)
-    \write_enable$58  <= _028_;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    \write_enable$57  <= _028_;
+  always @(posedge run_clk)
     below_is_border_0 <= _029_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     below <= _002_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     above_is_border_0 <= _031_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     above_is_border_1 <= _032_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_row_0 <= _033_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_row_1 <= _034_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_image_0 <= _035_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_image_1 <= _036_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     swapped_0 <= _037_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     swapped_1 <= _038_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     emitted_0 <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
   assign _010_ = row + 1'h1;
@@ -2734,156 +2510,125 @@ module tiny_w4a4_front_247_lines(rst, i__ready, o__payload, o__ready, _clear, st
   assign _006_ = \$signal$4  | begins;
   assign _007_ = \$signal  & _006_;
   assign _008_ = ~ _007_;
-  assign \$signal$39  = room & _008_;
-  assign i__ready = \$signal$14  & \$signal$39 ;
+  assign \$signal$38  = room & _008_;
+  assign i__ready = \$signal$14  & \$signal$38 ;
   assign _009_ = \$signal$14  & i__valid;
   assign _011_ = flushing | _009_;
-  assign \$signal$5  = \$signal$39  & _011_;
+  assign \$signal$5  = \$signal$38  & _011_;
   assign row_ends = \$signal$5  & last;
   assign _012_ = ~ \$signal$12 ;
   assign sent = \$signal$5  & _012_;
   assign returned = o__valid & o__ready;
-  assign _013_ = swapped_1 ? \word$62  : word;
-  assign \i__payload$60.words[0]  = above_is_border_1 ? 8'h00 : _013_;
-  assign \i__payload$60.words[1]  = swapped_1 ? word : \word$62 ;
-  always @(posedge clk)
+  assign _013_ = swapped_1 ? \word$61  : word;
+  assign \i__payload$59.words[0]  = above_is_border_1 ? 8'h00 : _013_;
+  assign \i__payload$59.words[1]  = swapped_1 ? word : \word$61 ;
+  always @(posedge run_clk)
     \$signal  <= _014_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$4  <= _015_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     begins <= _016_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     row <= _017_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last_row <= _018_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$12  <= _020_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$13  <= _021_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$14  <= _022_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     flushing <= _023_;
-  assign _046_ = _clear ? 1'h0 : emitted_0;
-  assign _041_ = rst ? 1'h0 : _046_;
-  assign _047_ = _clear ? 1'h0 : _005_;
-  assign _040_ = rst ? 1'h0 : _047_;
-  assign _048_ = _clear ? 1'h0 : swapped_0;
-  assign _038_ = rst ? 1'h0 : _048_;
-  assign _049_ = _clear ? 1'h0 : turn;
-  assign _037_ = rst ? 1'h0 : _049_;
-  assign _050_ = _clear ? 1'h0 : ends_image_0;
-  assign _036_ = rst ? 1'h0 : _050_;
-  assign _051_ = _clear ? 1'h0 : _003_;
-  assign _035_ = rst ? 1'h0 : _051_;
-  assign _052_ = _clear ? 1'h0 : ends_row_0;
-  assign _034_ = rst ? 1'h0 : _052_;
-  assign _053_ = _clear ? 1'h0 : last;
-  assign _033_ = rst ? 1'h0 : _053_;
-  assign _054_ = _clear ? 1'h0 : above_is_border_0;
-  assign _032_ = rst ? 1'h0 : _054_;
-  assign _055_ = _clear ? 1'h0 : \$signal$13 ;
-  assign _031_ = rst ? 1'h0 : _055_;
-  assign _056_ = _clear ? 1'h0 : flushing;
-  assign _029_ = rst ? 1'h0 : _056_;
-  assign _057_ = _clear ? 1'h0 : _001_;
-  assign _028_ = rst ? 1'h0 : _057_;
-  assign _058_ = _clear ? 1'h0 : _045_;
-  assign _027_ = rst ? 1'h0 : _058_;
-  assign _059_ = _clear ? 1'h0 : _043_;
-  assign _026_ = rst ? 1'h0 : _059_;
-  assign _060_ = _clear ? 4'h0 : address;
-  assign _025_ = rst ? 4'h0 : _060_;
-  assign _061_ = _clear ? 8'h00 : i__payload;
-  assign _024_ = rst ? 8'h00 : _061_;
-  assign _062_ = row_ends ? _042_ : flushing;
-  assign _063_ = _clear ? 1'h0 : _062_;
-  assign _023_ = rst ? 1'h0 : _063_;
-  assign _064_ = row_ends ? _039_ : \$signal$14 ;
-  assign _065_ = start ? 1'h1 : _064_;
-  assign _066_ = _clear ? 1'h0 : _065_;
-  assign _022_ = rst ? 1'h0 : _066_;
-  assign _067_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _068_ = start ? 1'h0 : _067_;
-  assign _069_ = _clear ? 1'h0 : _068_;
-  assign _021_ = rst ? 1'h0 : _069_;
-  assign _070_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _071_ = start ? 1'h1 : _070_;
-  assign _072_ = _clear ? 1'h0 : _071_;
-  assign _020_ = rst ? 1'h0 : _072_;
-  assign _073_ = _clear ? 1'h0 : _019_;
-  assign _018_ = rst ? 1'h0 : _073_;
-  assign _074_ = row_ends ? _010_[15:0] : row;
-  assign _017_ = start ? 16'h0001 : _074_;
-  assign _075_ = _clear ? 1'h0 : start;
-  assign _016_ = rst ? 1'h0 : _075_;
-  assign _076_ = _clear ? 1'h0 : \$signal$5 ;
-  assign _015_ = rst ? 1'h0 : _076_;
-  assign _077_ = _clear ? 1'h0 : _000_;
-  assign _014_ = rst ? 1'h0 : _077_;
-  tiny_w4a4_front_247_lines_credits credits (
-    ._clear(_clear),
-    .clk(clk),
+  assign _041_ = run_rst ? 1'h0 : emitted_0;
+  assign _040_ = run_rst ? 1'h0 : _005_;
+  assign _038_ = run_rst ? 1'h0 : swapped_0;
+  assign _037_ = run_rst ? 1'h0 : turn;
+  assign _036_ = run_rst ? 1'h0 : ends_image_0;
+  assign _035_ = run_rst ? 1'h0 : _003_;
+  assign _034_ = run_rst ? 1'h0 : ends_row_0;
+  assign _033_ = run_rst ? 1'h0 : last;
+  assign _032_ = run_rst ? 1'h0 : above_is_border_0;
+  assign _031_ = run_rst ? 1'h0 : \$signal$13 ;
+  assign _029_ = run_rst ? 1'h0 : flushing;
+  assign _028_ = run_rst ? 1'h0 : _001_;
+  assign _027_ = run_rst ? 1'h0 : _045_;
+  assign _026_ = run_rst ? 1'h0 : _043_;
+  assign _025_ = run_rst ? 4'h0 : address;
+  assign _024_ = run_rst ? 8'h00 : i__payload;
+  assign _046_ = row_ends ? _042_ : flushing;
+  assign _023_ = run_rst ? 1'h0 : _046_;
+  assign _047_ = row_ends ? _039_ : \$signal$14 ;
+  assign _048_ = start ? 1'h1 : _047_;
+  assign _022_ = run_rst ? 1'h0 : _048_;
+  assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _050_ = start ? 1'h0 : _049_;
+  assign _021_ = run_rst ? 1'h0 : _050_;
+  assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _052_ = start ? 1'h1 : _051_;
+  assign _020_ = run_rst ? 1'h0 : _052_;
+  assign _018_ = run_rst ? 1'h0 : _019_;
+  assign _053_ = row_ends ? _010_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _053_;
+  assign _016_ = run_rst ? 1'h0 : start;
+  assign _015_ = run_rst ? 1'h0 : \$signal$5 ;
+  assign _014_ = run_rst ? 1'h0 : _000_;
+  tiny_w4a4_front_250_lines_credits credits (
     .\returned$5 (returned),
     .room(room),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sent(sent)
   );
-  tiny_w4a4_front_247_lines_position position (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_lines_position position (
     .count(row_words),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(\$signal$5 ),
     .value(address)
   );
-  tiny_w4a4_front_247_lines_queue queue (
-    ._clear(_clear),
-    .clk(clk),
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$60.words[1] , \i__payload$60.words[0]  }),
+  tiny_w4a4_front_250_lines_queue queue (
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$59.words[1] , \i__payload$59.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
-  tiny_w4a4_front_247_lines_row_0 row_0 (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_lines_row_0 row_0 (
     .data(data),
     .read__addr(address),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(word),
     .write_address(write_address),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_247_lines_row_1 row_1 (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_lines_row_1 row_1 (
     .data(data),
     .read__addr(address),
-    .rst(rst),
-    .word(\word$62 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$61 ),
     .write_address(write_address),
-    .write_enable(\write_enable$58 )
+    .write_enable(\write_enable$57 )
   );
 endmodule
 
-module tiny_w4a4_front_247_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_lines_credits(sent, \returned$5 , run_rst, room, run_clk);
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   output room;
   reg room = 1'h1;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [6:0] _02_;
@@ -2892,44 +2637,34 @@ module tiny_w4a4_front_247_lines_credits(rst, sent, \returned$5 , _clear, room, 
   wire _05_;
   wire [4:0] _06_;
   wire [4:0] _07_;
-  wire [4:0] _08_;
-  wire _09_;
-  wire _10_;
-  wire _11_;
   reg \$signal  = 1'h0;
   reg [4:0] left = 5'h10;
   reg returned = 1'h0;
   wire room_next;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal  <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     returned <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     room <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     left <= _06_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _08_ = _clear ? 5'h10 : _07_;
-  assign _06_ = rst ? 5'h10 : _08_;
-  assign _09_ = _clear ? 1'h1 : room_next;
-  assign _05_ = rst ? 1'h1 : _09_;
-  assign _10_ = _clear ? 1'h0 : \returned$5 ;
-  assign _04_ = rst ? 1'h0 : _10_;
-  assign _11_ = _clear ? 1'h0 : sent;
-  assign _03_ = rst ? 1'h0 : _11_;
+  assign _06_ = run_rst ? 5'h10 : _07_;
+  assign _05_ = run_rst ? 1'h1 : room_next;
+  assign _04_ = run_rst ? 1'h0 : \returned$5 ;
+  assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
 
-module tiny_w4a4_front_247_lines_position(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_lines_position(step, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [3:0] count;
@@ -2938,8 +2673,8 @@ module tiny_w4a4_front_247_lines_position(rst, step, _clear, start, count, value
   reg [3:0] value = 4'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -2965,13 +2700,13 @@ module tiny_w4a4_front_247_lines_position(rst, step, _clear, start, count, value
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -2982,23 +2717,21 @@ module tiny_w4a4_front_247_lines_position(rst, step, _clear, start, count, value
   assign _10_ = _07_ ? 4'h0 : _13_;
 endmodule
 
-module tiny_w4a4_front_247_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input i__valid;
   wire i__valid;
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output o__valid;
   reg o__valid = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -3013,15 +2746,10 @@ module tiny_w4a4_front_247_lines_queue(rst, o__payload, o__ready, _clear, i__val
   wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire _14_;
+  wire [3:0] _14_;
   wire [3:0] _15_;
-  wire [3:0] _16_;
+  wire _16_;
   wire [3:0] _17_;
-  wire [3:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire [3:0] _21_;
-  wire [3:0] _22_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
   wire moves;
@@ -3029,17 +2757,17 @@ module tiny_w4a4_front_247_lines_queue(rst, o__payload, o__ready, _clear, i__val
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [25:0] ring [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _52_;
-  always @(posedge clk) begin
+  reg [25:0] _42_;
+  always @(posedge run_clk) begin
     if (moves) begin
-      _52_ <= ring[read__addr];
+      _42_ <= ring[read__addr];
     end
   end
-  assign o__payload = _52_;
+  assign o__payload = _42_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
   assign _09_ = \$signature__addr  + 1'h1;
@@ -3050,37 +2778,30 @@ module tiny_w4a4_front_247_lines_queue(rst, o__payload, o__ready, _clear, i__val
   assign _01_ = _12_ | _13_;
   assign _02_ = waiting & _01_;
   assign _03_ = i__valid | _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signature__addr  <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     read__addr <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     waiting <= _08_;
-  assign _14_ = _clear ? 1'h0 : _03_;
-  assign _08_ = rst ? 1'h0 : _14_;
-  assign _15_ = _10_ ? _11_[3:0] : following;
-  assign _16_ = _clear ? 4'h1 : _15_;
-  assign _07_ = rst ? 4'h1 : _16_;
-  assign _17_ = _10_ ? following : read__addr;
-  assign _18_ = _clear ? 4'h0 : _17_;
-  assign _06_ = rst ? 4'h0 : _18_;
-  assign _19_ = moves ? waiting : o__valid;
-  assign _20_ = _clear ? 1'h0 : _19_;
-  assign _05_ = rst ? 1'h0 : _20_;
-  assign _21_ = i__valid ? _09_[3:0] : \$signature__addr ;
-  assign _22_ = _clear ? 4'h0 : _21_;
-  assign _04_ = rst ? 4'h0 : _22_;
+  assign _08_ = run_rst ? 1'h0 : _03_;
+  assign _14_ = _10_ ? _11_[3:0] : following;
+  assign _07_ = run_rst ? 4'h1 : _14_;
+  assign _15_ = _10_ ? following : read__addr;
+  assign _06_ = run_rst ? 4'h0 : _15_;
+  assign _16_ = moves ? waiting : o__valid;
+  assign _05_ = run_rst ? 1'h0 : _16_;
+  assign _17_ = i__valid ? _09_[3:0] : \$signature__addr ;
+  assign _04_ = run_rst ? 4'h0 : _17_;
 endmodule
 
-module tiny_w4a4_front_247_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_lines_row_0(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input [3:0] write_address;
@@ -3091,29 +2812,27 @@ module tiny_w4a4_front_247_lines_row_0(rst, _clear, data, write_address, write_e
   wire [3:0] read__addr;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [9:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= words[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_lines_row_1(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input [3:0] write_address;
@@ -3124,29 +2843,27 @@ module tiny_w4a4_front_247_lines_row_1(rst, _clear, data, write_address, write_e
   wire [3:0] read__addr;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [9:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= words[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid, o, run_clk);
+  input run_rst;
+  wire run_rst;
   input [9:0] i_shift;
   wire [9:0] i_shift;
   input i_valid;
@@ -3157,8 +2874,8 @@ module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_v
   reg o_valid = 1'h0;
   output [7:0] o;
   wire [7:0] o;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [10:0] _000_;
   wire _001_;
   wire _002_;
@@ -3213,8 +2930,6 @@ module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_v
   wire _051_;
   wire _052_;
   wire _053_;
-  wire _054_;
-  wire _055_;
   reg [3:0] clamped_0 = 4'hf;
   reg [3:0] clamped_1 = 4'hf;
   reg [1:0] fine_0 = 2'h0;
@@ -3239,25 +2954,25 @@ module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_v
   assign { _039_[20:19], whole_1_3 } = i_shift[9] ? { 16'h0000, i_acc[42:38] } : i_acc[42:22];
   assign { _040_[18:11], whole_1_2 } = i_shift[8] ? { 8'h00, whole_1_3[18:8] } : whole_1_3;
   assign { _041_[6:5], whole_fine_1_0 } = fine_1[1] ? { 2'h0, kept_1[6:2] } : kept_1;
-  always @(posedge clk)
+  always @(posedge run_clk)
     valid_0 <= _042_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o_valid <= _043_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     kept_0 <= _044_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     overflow_0 <= _045_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     fine_0 <= i_shift[1:0];
-  always @(posedge clk)
+  always @(posedge run_clk)
     clamped_0 <= _046_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     kept_1 <= _047_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     overflow_1 <= _048_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     fine_1 <= i_shift[6:5];
-  always @(posedge clk)
+  always @(posedge run_clk)
     clamped_1 <= _049_;
   assign _000_ = i_shift[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
   assign _010_ = ~ i_shift[4];
@@ -3302,26 +3017,22 @@ module tiny_w4a4_front_247_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_v
   assign _046_ = _012_ ? 4'hf : _013_[3:0];
   assign _045_ = i_acc[21] ? 1'h0 : _004_;
   assign _044_ = i_acc[21] ? 7'h00 : _000_[6:0];
-  assign _054_ = _clear ? 1'h0 : valid_0;
-  assign _043_ = rst ? 1'h0 : _054_;
-  assign _055_ = _clear ? 1'h0 : i_valid;
-  assign _042_ = rst ? 1'h0 : _055_;
-  assign _041_[4:0] = whole_fine_1_0;
-  assign _040_[10:0] = whole_1_2;
+  assign _043_ = run_rst ? 1'h0 : valid_0;
+  assign _042_ = run_rst ? 1'h0 : i_valid;
   assign _039_[18:0] = whole_1_3;
   assign _038_[4:0] = whole_fine_0_0;
   assign _037_[10:0] = whole_0_2;
   assign _036_[18:0] = whole_0_3;
   assign o = { clamped_1, clamped_0 };
+  assign _041_[4:0] = whole_fine_1_0;
+  assign _040_[10:0] = whole_1_2;
 endmodule
 
-module tiny_w4a4_front_247_scales(rst, enable, _clear, load__valid, load__word, load__beat, load__data, address, word, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_scales(enable, run_rst, load__valid, load__word, load__beat, load__data, address, word, run_clk);
   input enable;
   wire enable;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input load__valid;
   wire load__valid;
   input [15:0] load__word;
@@ -3334,42 +3045,35 @@ module tiny_w4a4_front_247_scales(rst, enable, _clear, load__valid, load__word, 
   wire address;
   output [51:0] word;
   wire [51:0] word;
-  input clk;
-  wire clk;
-  wire _00_;
-  wire [63:0] _01_;
-  wire _02_;
-  wire _03_;
+  input run_clk;
+  wire run_clk;
+  wire _0_;
+  wire [63:0] _1_;
   reg [63:0] beat = 64'h0000000000000000;
   reg place = 1'h0;
   reg write_enable = 1'h0;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    beat <= _1_;
+  always @(posedge run_clk)
+    write_enable <= _0_;
+  assign _0_ = load__valid & enable;
+  always @(posedge run_clk)
     place <= load__word[0];
-  always @(posedge clk)
-    beat <= _01_;
-  always @(posedge clk)
-    write_enable <= _02_;
-  assign _00_ = load__valid & enable;
-  assign _03_ = _clear ? 1'h0 : _00_;
-  assign _02_ = rst ? 1'h0 : _03_;
-  assign _01_ = load__valid ? load__data : beat;
-  tiny_w4a4_front_247_scales_part_0 part_0 (
-    ._clear(_clear),
-    .clk(clk),
+  assign _1_ = load__valid ? load__data : beat;
+  tiny_w4a4_front_250_scales_part_0_0 part_0_0 (
     .data(beat[51:0]),
     .read__addr(address),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(word),
     .write_address(place),
     .write_enable(write_enable)
   );
 endmodule
 
-module tiny_w4a4_front_247_scales_part_0(rst, _clear, read__addr, write_address, data, write_enable, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_scales_part_0_0(run_rst, read__addr, write_address, data, write_enable, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input read__addr;
   wire read__addr;
   input write_address;
@@ -3380,31 +3084,29 @@ module tiny_w4a4_front_247_scales_part_0(rst, _clear, read__addr, write_address,
   wire write_enable;
   output [51:0] word;
   reg [51:0] word = 52'h0000000000000;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [51:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [51:0] beat_0 [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       beat_0[write_address] <= data;
   end
   reg [51:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= beat_0[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__word, load__beat, load__data, word, address, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word, load__beat, load__data, word, address, run_clk);
   input enable;
   wire enable;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input load__valid;
   wire load__valid;
   input [15:0] load__word;
@@ -3417,8 +3119,8 @@ module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__w
   wire [143:0] word;
   input address;
   wire address;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [34:0] _01_;
   wire [63:0] _02_;
@@ -3430,90 +3132,73 @@ module tiny_w4a4_front_247_weights_112(rst, enable, _clear, load__valid, load__w
   wire _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
-  wire _12_;
-  wire _13_;
-  wire _14_;
-  wire _15_;
-  wire _16_;
   reg [63:0] beat = 64'h0000000000000000;
   reg place = 1'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$21 ;
-  wire [71:0] \word$27 ;
-  wire [35:0] \word$33 ;
+  wire [35:0] \word$20 ;
+  wire [71:0] \word$26 ;
+  wire [35:0] \word$32 ;
   reg write_enable = 1'h0;
-  reg \write_enable$24  = 1'h0;
-  reg \write_enable$30  = 1'h0;
+  reg \write_enable$23  = 1'h0;
+  reg \write_enable$29  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _06_ = ! load__beat[1:0];
-  assign _07_ = _00_ & _06_;
+  assign _03_ = ! load__beat[1:0];
+  assign _04_ = _00_ & _03_;
+  assign _05_ = load__valid & enable;
+  assign _06_ = load__beat[1:0] == 1'h1;
+  assign _07_ = _05_ & _06_;
   assign _08_ = load__valid & enable;
-  assign _09_ = load__beat[1:0] == 1'h1;
+  assign _09_ = load__beat[1:0] == 2'h2;
   assign _10_ = _08_ & _09_;
-  assign _11_ = load__valid & enable;
-  assign _12_ = load__beat[1:0] == 2'h2;
-  assign _13_ = _11_ & _12_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     place <= load__word[0];
-  always @(posedge clk)
+  always @(posedge run_clk)
     recent <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat <= _02_;
-  always @(posedge clk)
-    write_enable <= _03_;
-  always @(posedge clk)
-    \write_enable$24  <= _04_;
-  always @(posedge clk)
-    \write_enable$30  <= _05_;
-  assign _14_ = _clear ? 1'h0 : _13_;
-  assign _05_ = rst ? 1'h0 : _14_;
-  assign _15_ = _clear ? 1'h0 : _10_;
-  assign _04_ = rst ? 1'h0 : _15_;
-  assign _16_ = _clear ? 1'h0 : _07_;
-  assign _03_ = rst ? 1'h0 : _16_;
+  always @(posedge run_clk)
+    write_enable <= _04_;
+  always @(posedge run_clk)
+    \write_enable$23  <= _07_;
+  always @(posedge run_clk)
+    \write_enable$29  <= _10_;
   assign _02_ = load__valid ? load__data : beat;
   assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_front_247_weights_112_part_0 part_0 (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_front_250_weights_110_part_0_0 part_0_0 (
     .data(beat[35:0]),
     .read__addr(address),
-    .rst(rst),
-    .word(\word$21 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$20 ),
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_247_weights_112_part_1 part_1 (
-    ._clear(_clear),
-    .clk(clk),
-    .\port$2777$7 (recent[34:7]),
-    .\port$2779$0 (beat[43:0]),
+  tiny_w4a4_front_250_weights_110_part_1_0 part_1_0 (
+    .\port$2691$7 (recent[34:7]),
+    .\port$2693$0 (beat[43:0]),
     .read__addr(address),
-    .rst(rst),
-    .word(\word$27 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$26 ),
     .write_address(place),
-    .write_enable(\write_enable$24 )
+    .write_enable(\write_enable$23 )
   );
-  tiny_w4a4_front_247_weights_112_part_2 part_2 (
-    ._clear(_clear),
-    .clk(clk),
-    .\port$2777$15 (recent[34:15]),
-    .\port$2779$0 (beat[15:0]),
+  tiny_w4a4_front_250_weights_110_part_2_0 part_2_0 (
+    .\port$2691$15 (recent[34:15]),
+    .\port$2693$0 (beat[15:0]),
     .read__addr(address),
-    .rst(rst),
-    .word(\word$33 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$32 ),
     .write_address(place),
-    .write_enable(\write_enable$30 )
+    .write_enable(\write_enable$29 )
   );
-  assign word = { \word$33 , \word$27 , \word$21  };
+  assign word = { \word$32 , \word$26 , \word$20  };
 endmodule
 
-module tiny_w4a4_front_247_weights_112_part_0(rst, _clear, write_address, data, write_enable, word, read__addr, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_weights_110_part_0_0(run_rst, write_address, data, write_enable, word, read__addr, run_clk);
+  input run_rst;
+  wire run_rst;
   input write_address;
   wire write_address;
   input [35:0] data;
@@ -3524,105 +3209,99 @@ module tiny_w4a4_front_247_weights_112_part_0(rst, _clear, write_address, data, 
   reg [35:0] word = 36'h000000000;
   input read__addr;
   wire read__addr;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [35:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [35:0] beat_0 [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       beat_0[write_address] <= data;
   end
   reg [35:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= beat_0[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_weights_112_part_1(rst, _clear, write_address, \port$2777$7 , \port$2779$0 , write_enable, word, read__addr, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_weights_110_part_1_0(run_rst, write_address, \port$2691$7 , \port$2693$0 , write_enable, word, read__addr, run_clk);
+  input run_rst;
+  wire run_rst;
   input write_address;
   wire write_address;
-  input [27:0] \port$2777$7 ;
-  wire [27:0] \port$2777$7 ;
-  input [43:0] \port$2779$0 ;
-  wire [43:0] \port$2779$0 ;
+  input [27:0] \port$2691$7 ;
+  wire [27:0] \port$2691$7 ;
+  input [43:0] \port$2693$0 ;
+  wire [43:0] \port$2693$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
   input read__addr;
   wire read__addr;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [71:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [71:0] beat_1 [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2779$0 , \port$2777$7  };
+      beat_1[write_address] <= { \port$2693$0 , \port$2691$7  };
   end
   reg [71:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= beat_1[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_weights_112_part_2(rst, _clear, write_address, \port$2777$15 , \port$2779$0 , write_enable, word, read__addr, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_front_250_weights_110_part_2_0(run_rst, write_address, \port$2691$15 , \port$2693$0 , write_enable, word, read__addr, run_clk);
+  input run_rst;
+  wire run_rst;
   input write_address;
   wire write_address;
-  input [19:0] \port$2777$15 ;
-  wire [19:0] \port$2777$15 ;
-  input [15:0] \port$2779$0 ;
-  wire [15:0] \port$2779$0 ;
+  input [19:0] \port$2691$15 ;
+  wire [19:0] \port$2691$15 ;
+  input [15:0] \port$2693$0 ;
+  wire [15:0] \port$2693$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
   input read__addr;
   wire read__addr;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [35:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [35:0] beat_2 [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2779$0 , \port$2777$15  };
+      beat_2[write_address] <= { \port$2693$0 , \port$2691$15  };
   end
   reg [35:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= beat_2[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_247_window_111(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
   wire busy;
   output i__ready;
   wire i__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input count;
@@ -3635,52 +3314,56 @@ module tiny_w4a4_front_247_window_111(rst, i__payload, busy, i__ready, _clear, s
   reg o__valid = 1'h0;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
-  wire _00_;
-  wire _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
-  wire _06_;
-  wire _07_;
-  wire _08_;
-  wire _09_;
-  wire _10_;
-  wire _11_;
-  wire [23:0] _12_;
-  wire [23:0] _13_;
-  wire [23:0] _14_;
-  wire _15_;
-  wire _16_;
-  wire _17_;
-  wire _18_;
-  wire _19_;
-  wire _20_;
-  wire _21_;
-  wire [23:0] _22_;
-  wire [23:0] _23_;
-  wire _24_;
-  wire _25_;
-  wire _26_;
-  wire _27_;
-  wire _28_;
-  wire _29_;
-  wire _30_;
-  wire _31_;
-  wire _32_;
-  wire _33_;
-  wire _34_;
-  wire _35_;
-  wire _36_;
-  wire _37_;
-  wire _38_;
-  wire _39_;
-  wire _40_;
-  wire _41_;
+  input run_clk;
+  wire run_clk;
+  wire _000_;
+  wire _001_;
+  wire _002_;
+  wire _003_;
+  wire _004_;
+  wire _005_;
+  wire _006_;
+  wire _007_;
+  wire _008_;
+  wire _009_;
+  wire _010_;
+  wire _011_;
+  wire _012_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
+  wire _016_;
+  wire [23:0] _017_;
+  wire [23:0] _018_;
+  wire [23:0] _019_;
+  wire _020_;
+  wire _021_;
+  wire _022_;
+  wire _023_;
+  wire _024_;
+  wire _025_;
+  wire _026_;
+  wire [23:0] _027_;
+  wire [23:0] _028_;
+  wire _029_;
+  wire _030_;
+  wire _031_;
+  wire _032_;
+  wire _033_;
+  wire _034_;
+  wire _035_;
+  wire _036_;
+  wire _037_;
+  wire _038_;
+  wire _039_;
+  wire _040_;
+  wire _041_;
+  wire _042_;
   reg \$signal  = 1'h0;
-  wire \$signal$9 ;
+  wire \$signal$10 ;
+  wire \$signal$12 ;
+  wire \$signal$6 ;
+  reg \$signal$9  = 1'h1;
   reg _free = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
@@ -3689,90 +3372,91 @@ module tiny_w4a4_front_247_window_111(rst, i__payload, busy, i__ready, _clear, s
   reg early = 1'h0;
   reg flushing = 1'h0;
   wire moves;
-  wire opens;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
   reg [47:0] history [0:0];
-  always @(posedge clk) begin
-    if (\$signal$9 )
+  always @(posedge run_clk) begin
+    if (\$signal$12 )
       history[1'h0] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[1'h0];
-  assign _00_ = \$signal  | flushing;
-  assign busy = _00_ | o__valid;
-  assign _09_ = ~ o__valid;
-  assign moves = _09_ | o__ready;
-  assign opens = _free | o__ready;
-  assign i__ready = \$signal  & moves;
-  assign _15_ = \$signal  & i__valid;
-  assign _16_ = flushing | _15_;
-  assign \$signal$9  = moves & _16_;
-  assign _17_ = ~ early;
-  assign _18_ = \$signal$9  & _17_;
-  assign _19_ = ~ early;
-  assign _20_ = \$signal$9  & _19_;
-  assign _21_ = ~ _20_;
-  assign _01_ = \$signal  & i__payload[25];
-  assign _02_ = opens & at_left;
-  assign _03_ = opens & row_begins;
-  always @(posedge clk)
-    o__valid <= _04_;
-  always @(posedge clk)
-    _free <= _05_;
-  always @(posedge clk)
-    early <= _06_;
-  always @(posedge clk)
-    row_begins <= _07_;
-  always @(posedge clk)
-    at_left <= _08_;
-  always @(posedge clk)
-    flushing <= _10_;
-  always @(posedge clk)
-    \$signal  <= _11_;
-  always @(posedge clk)
-    column_0 <= _12_;
-  always @(posedge clk)
-    column_1 <= _13_;
-  always @(posedge clk)
-    column_2 <= _14_;
-  assign _22_ = opens ? i__payload[23:0] : column_2;
-  assign _14_ = _03_ ? 24'h000000 : _22_;
-  assign _13_ = opens ? recall__data[47:24] : column_1;
-  assign _23_ = opens ? recall__data[23:0] : column_0;
-  assign _12_ = _02_ ? 24'h000000 : _23_;
-  assign _24_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _25_ = \$signal$9  ? _24_ : \$signal ;
-  assign _26_ = start ? 1'h1 : _25_;
-  assign _27_ = _clear ? 1'h0 : _26_;
-  assign _11_ = rst ? 1'h0 : _27_;
-  assign _28_ = \$signal$9  ? _01_ : flushing;
-  assign _29_ = _clear ? 1'h0 : _28_;
-  assign _10_ = rst ? 1'h0 : _29_;
-  assign _30_ = \$signal$9  ? row_begins : at_left;
-  assign _31_ = _clear ? 1'h0 : _30_;
-  assign _08_ = rst ? 1'h0 : _31_;
-  assign _32_ = \$signal$9  ? i__payload[24] : row_begins;
-  assign _33_ = start ? 1'h1 : _32_;
-  assign _34_ = _clear ? 1'h0 : _33_;
-  assign _07_ = rst ? 1'h0 : _34_;
-  assign _35_ = \$signal$9  ? 1'h0 : early;
-  assign _36_ = start ? 1'h1 : _35_;
-  assign _37_ = _clear ? 1'h0 : _36_;
-  assign _06_ = rst ? 1'h0 : _37_;
-  assign _38_ = moves ? _21_ : _free;
-  assign _39_ = _clear ? 1'h1 : _38_;
-  assign _05_ = rst ? 1'h1 : _39_;
-  assign _40_ = moves ? _18_ : o__valid;
-  assign _41_ = _clear ? 1'h0 : _40_;
-  assign _04_ = rst ? 1'h0 : _41_;
+  assign _000_ = \$signal  | flushing;
+  assign busy = _000_ | o__valid;
+  assign _009_ = ~ o__valid;
+  assign moves = _009_ | o__ready;
+  assign \$signal$6  = _free | o__ready;
+  assign _020_ = ~ \$signal$9 ;
+  assign i__ready = moves & _020_;
+  assign _021_ = \$signal  & i__valid;
+  assign _022_ = flushing | _021_;
+  assign \$signal$10  = moves & _022_;
+  assign _023_ = ~ \$signal$9 ;
+  assign _024_ = _023_ & i__valid;
+  assign _025_ = flushing | _024_;
+  assign \$signal$12  = \$signal$6  & _025_;
+  assign _026_ = ~ early;
+  assign _001_ = \$signal$10  & _026_;
+  assign _002_ = ~ early;
+  assign _003_ = \$signal$10  & _002_;
+  assign _004_ = ~ _003_;
+  assign _005_ = \$signal  & i__payload[25];
+  assign _006_ = \$signal$6  & at_left;
+  assign _007_ = \$signal$6  & row_begins;
+  always @(posedge run_clk)
+    o__valid <= _008_;
+  always @(posedge run_clk)
+    _free <= _010_;
+  always @(posedge run_clk)
+    early <= _011_;
+  always @(posedge run_clk)
+    row_begins <= _012_;
+  always @(posedge run_clk)
+    at_left <= _013_;
+  always @(posedge run_clk)
+    flushing <= _014_;
+  always @(posedge run_clk)
+    \$signal  <= _015_;
+  always @(posedge run_clk)
+    \$signal$9  <= _016_;
+  always @(posedge run_clk)
+    column_0 <= _017_;
+  always @(posedge run_clk)
+    column_1 <= _018_;
+  always @(posedge run_clk)
+    column_2 <= _019_;
+  assign _027_ = \$signal$6  ? i__payload[23:0] : column_2;
+  assign _019_ = _007_ ? 24'h000000 : _027_;
+  assign _018_ = \$signal$6  ? recall__data[47:24] : column_1;
+  assign _028_ = \$signal$6  ? recall__data[23:0] : column_0;
+  assign _017_ = _006_ ? 24'h000000 : _028_;
+  assign _029_ = i__payload[25] ? 1'h1 : \$signal$9 ;
+  assign _030_ = \$signal$10  ? _029_ : \$signal$9 ;
+  assign _031_ = start ? 1'h0 : _030_;
+  assign _016_ = run_rst ? 1'h1 : _031_;
+  assign _032_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _033_ = \$signal$10  ? _032_ : \$signal ;
+  assign _034_ = start ? 1'h1 : _033_;
+  assign _015_ = run_rst ? 1'h0 : _034_;
+  assign _035_ = \$signal$10  ? _005_ : flushing;
+  assign _014_ = run_rst ? 1'h0 : _035_;
+  assign _036_ = \$signal$10  ? row_begins : at_left;
+  assign _013_ = run_rst ? 1'h0 : _036_;
+  assign _037_ = \$signal$10  ? i__payload[24] : row_begins;
+  assign _038_ = start ? 1'h1 : _037_;
+  assign _012_ = run_rst ? 1'h0 : _038_;
+  assign _039_ = \$signal$10  ? 1'h0 : early;
+  assign _040_ = start ? 1'h1 : _039_;
+  assign _011_ = run_rst ? 1'h0 : _040_;
+  assign _041_ = moves ? _004_ : _free;
+  assign _010_ = run_rst ? 1'h1 : _041_;
+  assign _042_ = moves ? _001_ : o__valid;
+  assign _008_ = run_rst ? 1'h0 : _042_;
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long, i__payload, drop, start, \count$18 , count, cancel, o__ready, clk);
+module tiny_w4a4_intake(i__valid, o__valid, i__ready, starved, short, long, rst, i__payload, drop, start, \count$18 , count, cancel, o__ready, clk);
   input i__valid;
   wire i__valid;
-  input rst;
-  wire rst;
   output o__valid;
   wire o__valid;
   output i__ready;
@@ -3783,6 +3467,8 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   wire short;
   output long;
   wire long;
+  input rst;
+  wire rst;
   input [8:0] i__payload;
   wire [8:0] i__payload;
   input drop;
@@ -3919,11 +3605,11 @@ module tiny_w4a4_intake(i__valid, rst, o__valid, i__ready, starved, short, long,
   );
 endmodule
 
-module tiny_w4a4_intake_byte(rst, step, start, count, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_intake_byte(step, rst, start, count, last, clk);
   input step;
   wire step;
+  input rst;
+  wire rst;
   input start;
   wire start;
   input [3:0] count;
@@ -3969,11 +3655,11 @@ module tiny_w4a4_intake_byte(rst, step, start, count, last, clk);
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_intake_line(rst, step, start, count, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_intake_line(step, rst, start, count, last, clk);
   input step;
   wire step;
+  input rst;
+  wire rst;
   input start;
   wire start;
   input [3:0] count;
@@ -4019,78 +3705,79 @@ module tiny_w4a4_intake_line(rst, step, start, count, last, clk);
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_intake_stage(rst, i__valid, o__0__ready, i__payload, _clear, i__ready, o__0__valid, o__0__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__ready, o__0__payload, o__0__valid, run_clk);
   input i__valid;
   wire i__valid;
   input o__0__ready;
   wire o__0__ready;
+  input run_rst;
+  wire run_rst;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input _clear;
-  wire _clear;
   output i__ready;
   reg i__ready = 1'h1;
-  output o__0__valid;
-  reg o__0__valid = 1'h0;
   output [7:0] o__0__payload;
   reg [7:0] o__0__payload = 8'h00;
-  input clk;
-  wire clk;
+  output o__0__valid;
+  reg o__0__valid = 1'h0;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
-  wire _03_;
-  wire [7:0] _04_;
+  wire [7:0] _03_;
+  wire _04_;
   wire _05_;
   wire [7:0] _06_;
-  wire _07_;
+  wire [7:0] _07_;
   wire _08_;
   wire _09_;
   wire _10_;
   wire _11_;
   wire _12_;
-  wire [7:0] _13_;
+  wire _13_;
   wire _14_;
   wire _15_;
-  wire _16_;
-  wire moves;
+  wire \$signal ;
+  reg _taken = 1'h1;
+  wire follows;
+  wire opens;
   reg [7:0] second = 8'h00;
   assign _00_ = ~ o__0__valid;
-  assign moves = _00_ | o__0__ready;
-  assign _07_ = ~ i__valid;
-  assign _08_ = i__ready & _07_;
-  assign _09_ = moves | _08_;
+  assign \$signal  = _00_ | o__0__ready;
+  assign opens = _taken | o__0__ready;
   assign _10_ = ~ i__ready;
   assign _11_ = i__valid | _10_;
   assign _12_ = _11_ ? 1'h1 : 1'h0;
-  assign _13_ = i__ready ? i__payload : second;
-  assign _01_ = ~ o__0__ready;
-  assign _02_ = o__0__valid & _01_;
-  always @(posedge clk)
-    i__ready <= _03_;
-  always @(posedge clk)
-    second <= _04_;
-  always @(posedge clk)
-    o__0__valid <= _05_;
-  always @(posedge clk)
-    o__0__payload <= _06_;
-  assign _14_ = _clear ? 1'h0 : _16_;
-  assign _05_ = rst ? 1'h0 : _14_;
-  assign _04_ = i__ready ? i__payload : second;
-  assign _15_ = _clear ? 1'h1 : _09_;
-  assign _03_ = rst ? 1'h1 : _15_;
-  assign _06_ = moves ? _13_ : o__0__payload;
-  assign _16_ = moves ? _12_ : _02_;
+  assign _13_ = ~ o__0__ready;
+  assign _14_ = o__0__valid & _13_;
+  assign _15_ = ~ i__valid;
+  assign _01_ = i__ready & _15_;
+  assign _02_ = \$signal  | _01_;
+  assign _03_ = i__ready ? i__payload : second;
+  assign _04_ = ~ follows;
+  always @(posedge run_clk)
+    i__ready <= _05_;
+  always @(posedge run_clk)
+    second <= _06_;
+  always @(posedge run_clk)
+    o__0__payload <= _07_;
+  always @(posedge run_clk)
+    o__0__valid <= _08_;
+  always @(posedge run_clk)
+    _taken <= _09_;
+  assign _06_ = i__ready ? i__payload : second;
+  assign _05_ = run_rst ? 1'h1 : _02_;
+  assign follows = \$signal  ? _12_ : _14_;
+  assign _09_ = run_rst ? 1'h1 : _04_;
+  assign _08_ = run_rst ? 1'h0 : follows;
+  assign _07_ = opens ? _03_ : o__0__payload;
 endmodule
 
-module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, result_valid, blocked, \i__payload$26 , fire, o__0__ready, \o__ready$59 , _clear, start, layer, logits, front__valid, front__ready, source__ready, \i__valid$47 , \i__payload$32 , mask__valid
-, mask__payload, \i__valid$61 , \i__payload$57 , source__valid, source__payload, load__data, \port$3598$1 , \port$3600$2 , load__beat, load__word, clk);
-  input \o__ready$91 ;
-  wire \o__ready$91 ;
-  input rst;
-  wire rst;
+module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_valid, blocked, \i__payload$27 , fire, o__0__ready, \o__ready$58 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$33 , \i__valid$46 , mask__valid, mask__payload
+, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3511$1 , \port$3513$2 , load__beat, load__word, run_clk);
+  input \o__ready$90 ;
+  wire \o__ready$90 ;
   input [7:0] front__payload;
   wire [7:0] front__payload;
   output running;
@@ -4101,18 +3788,18 @@ module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, resu
   wire result_valid;
   output blocked;
   wire blocked;
-  output [7:0] \i__payload$26 ;
-  wire [7:0] \i__payload$26 ;
+  output [7:0] \i__payload$27 ;
+  wire [7:0] \i__payload$27 ;
   output fire;
   wire fire;
   input o__0__ready;
   wire o__0__ready;
-  input \o__ready$59 ;
-  wire \o__ready$59 ;
-  input _clear;
-  wire _clear;
-  input start;
-  wire start;
+  input \o__ready$58 ;
+  wire \o__ready$58 ;
+  input run_rst;
+  wire run_rst;
+  input \start$5 ;
+  wire \start$5 ;
   input [425:0] layer;
   wire [425:0] layer;
   input logits;
@@ -4123,34 +3810,34 @@ module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, resu
   wire front__ready;
   output source__ready;
   wire source__ready;
-  output \i__valid$47 ;
-  wire \i__valid$47 ;
-  output [7:0] \i__payload$32 ;
-  wire [7:0] \i__payload$32 ;
+  output [7:0] \i__payload$33 ;
+  wire [7:0] \i__payload$33 ;
+  output \i__valid$46 ;
+  wire \i__valid$46 ;
   output mask__valid;
   wire mask__valid;
   output [8:0] mask__payload;
   wire [8:0] mask__payload;
-  output \i__valid$61 ;
-  wire \i__valid$61 ;
-  output [7:0] \i__payload$57 ;
-  wire [7:0] \i__payload$57 ;
+  output \i__valid$60 ;
+  wire \i__valid$60 ;
+  output [7:0] \i__payload$56 ;
+  wire [7:0] \i__payload$56 ;
   input source__valid;
   wire source__valid;
   input [7:0] source__payload;
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3598$1 ;
-  wire [1:0] \port$3598$1 ;
-  input [1:0] \port$3600$2 ;
-  wire [1:0] \port$3600$2 ;
+  input [1:0] \port$3511$1 ;
+  wire [1:0] \port$3511$1 ;
+  input [1:0] \port$3513$2 ;
+  wire [1:0] \port$3513$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
   wire [15:0] load__word;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -4158,39 +3845,40 @@ module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, resu
   wire _04_;
   wire _05_;
   wire busy;
-  wire \busy$106 ;
+  wire \busy$105 ;
   reg from_front = 1'h0;
   wire [7:0] i__payload;
   wire i__ready;
-  wire \i__ready$29 ;
-  wire \i__ready$35 ;
-  wire \i__ready$74 ;
+  wire \i__ready$30 ;
+  wire \i__ready$36 ;
+  wire \i__ready$73 ;
   wire i__valid;
-  wire \i__valid$30 ;
-  wire \i__valid$36 ;
-  wire \i__valid$75 ;
-  wire \start$98 ;
-  assign running = _00_ | \busy$106 ;
+  wire \i__valid$31 ;
+  wire \i__valid$37 ;
+  wire \i__valid$74 ;
+  reg start = 1'h0;
+  wire \start$97 ;
+  assign _00_ = \start$5  | busy;
+  assign running = _00_ | \busy$105 ;
   assign _01_ = ~ fire;
   assign _02_ = busy & _01_;
   assign _03_ = ~ blocked;
   assign waiting = _02_ & _03_;
-  assign result_valid = \i__valid$30  & \i__ready$29 ;
-  always @(posedge clk)
+  assign result_valid = \i__valid$31  & \i__ready$30 ;
+  always @(posedge run_clk)
     from_front <= _04_;
-  assign \start$98  = start & layer[246];
-  assign _00_ = start | busy;
+  always @(posedge run_clk)
+    start <= _05_;
+  assign \start$97  = \start$5  & layer[246];
+  assign _04_ = run_rst ? 1'h0 : layer[243];
   assign source__ready = from_front ? 1'h0 : i__ready;
   assign i__valid = from_front ? front__valid : source__valid;
   assign front__ready = from_front ? i__ready : 1'h0;
   assign i__payload = from_front ? front__payload : source__payload;
-  assign _05_ = _clear ? 1'h0 : layer[243];
-  assign _04_ = rst ? 1'h0 : _05_;
+  assign _05_ = run_rst ? 1'h0 : \start$5 ;
   tiny_w4a4_main_engine engine (
-    ._clear(_clear),
     .blocked(blocked),
     .busy(busy),
-    .clk(clk),
     .\config (layer[80:0]),
     .fire(fire),
     .i__payload(i__payload),
@@ -4198,71 +3886,67 @@ module tiny_w4a4_main(\o__ready$91 , rst, front__payload, running, waiting, resu
     .i__valid(i__valid),
     .\load__beat$95 (load__beat),
     .\load__data$96 (load__data),
-    .\load__valid$91 (\port$3600$2 [1]),
+    .\load__valid$91 (\port$3513$2 [1]),
     .\load__word$94 (load__word),
-    .\o__payload$43 (\i__payload$26 ),
-    .\o__ready$45 (\i__ready$29 ),
-    .\o__valid$47 (\i__valid$30 ),
-    .\port$3598$1 (\port$3598$1 ),
-    .rst(rst),
-    .start(start)
+    .\o__payload$43 (\i__payload$27 ),
+    .\o__ready$45 (\i__ready$30 ),
+    .\o__valid$47 (\i__valid$31 ),
+    .\port$3511$1 (\port$3511$1 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .start(\start$5 )
   );
   tiny_w4a4_main_fork \fork  (
-    ._clear(_clear),
-    .clk(clk),
     .enable(layer[246:244]),
-    .i__payload(\i__payload$26 ),
-    .i__ready(\i__ready$29 ),
-    .i__valid(\i__valid$30 ),
-    .o__0__payload(\i__payload$32 ),
+    .i__payload(\i__payload$27 ),
+    .i__ready(\i__ready$30 ),
+    .i__valid(\i__valid$31 ),
+    .o__0__payload(\i__payload$33 ),
     .o__0__ready(o__0__ready),
-    .o__1__ready(\i__ready$35 ),
-    .o__2__ready(\i__ready$74 ),
-    .rst(rst),
-    .waiting({ \i__valid$75 , \i__valid$36 , \i__valid$47  })
+    .o__1__ready(\i__ready$36 ),
+    .o__2__ready(\i__ready$73 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .waiting({ \i__valid$74 , \i__valid$37 , \i__valid$46  })
   );
   tiny_w4a4_main_head head (
-    ._clear(_clear),
-    .busy(\busy$106 ),
-    .clk(clk),
+    .busy(\busy$105 ),
     .groups(layer[49:48]),
     .height(layer[19:16]),
-    .i__payload(\i__payload$32 ),
-    .i__ready(\i__ready$74 ),
-    .i__valid(\i__valid$75 ),
+    .i__payload(\i__payload$33 ),
+    .i__ready(\i__ready$73 ),
+    .i__valid(\i__valid$74 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3598$1 [0]),
-    .load__valid(\port$3600$2 [0]),
+    .load__second(\port$3511$1 [0]),
+    .load__valid(\port$3513$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$91 ),
+    .o__ready(\o__ready$90 ),
     .o__valid(mask__valid),
-    .rst(rst),
-    .start(\start$98 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .start(\start$97 ),
     .width(layer[3:0])
   );
   tiny_w4a4_main_pool pool (
-    ._clear(_clear),
-    .clk(clk),
     .count(layer[49:48]),
     .\count$13 (layer[3:0]),
     .\count$18 (layer[19:16]),
-    .i__ready(\i__ready$35 ),
-    .i__valid(\i__valid$36 ),
-    .o__payload(\i__payload$57 ),
-    .o__ready(\o__ready$59 ),
-    .o__valid(\i__valid$61 ),
-    .rst(rst),
+    .i__ready(\i__ready$36 ),
+    .i__valid(\i__valid$37 ),
+    .o__payload(\i__payload$56 ),
+    .o__ready(\o__ready$58 ),
+    .o__valid(\i__valid$60 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
-    .store__data(\i__payload$32 )
+    .store__data(\i__payload$33 )
   );
 endmodule
 
-module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire, _clear, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3598$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3511$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , run_clk);
   output blocked;
   wire blocked;
   output i__ready;
@@ -4273,8 +3957,8 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire [7:0] \o__payload$43 ;
   output fire;
   wire fire;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [80:0] \config ;
@@ -4289,57 +3973,36 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire \o__ready$45 ;
   input [63:0] \load__data$96 ;
   wire [63:0] \load__data$96 ;
-  input [1:0] \port$3598$1 ;
-  wire [1:0] \port$3598$1 ;
+  input [1:0] \port$3511$1 ;
+  wire [1:0] \port$3511$1 ;
   input \load__valid$91 ;
   wire \load__valid$91 ;
   input [15:0] \load__beat$95 ;
   wire [15:0] \load__beat$95 ;
   input [15:0] \load__word$94 ;
   wire [15:0] \load__word$94 ;
-  input clk;
-  wire clk;
-  wire _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire [2:0] _004_;
-  wire [2:0] _005_;
-  wire [2:0] _006_;
-  wire [2:0] _007_;
-  wire [2:0] _008_;
-  wire [2:0] _009_;
-  wire [2:0] _010_;
-  wire _011_;
-  wire _012_;
-  wire _013_;
-  wire _014_;
-  wire _015_;
-  wire [15:0] _016_;
-  wire [15:0] _017_;
-  wire [63:0] _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire [2:0] _023_;
-  wire [2:0] _024_;
-  wire [2:0] _025_;
-  wire [2:0] _026_;
-  wire [2:0] _027_;
-  wire [2:0] _028_;
-  wire [2:0] _029_;
-  wire _030_;
-  wire _031_;
-  wire _032_;
-  wire _033_;
-  wire _034_;
-  wire [63:0] _035_;
-  wire [15:0] _036_;
-  wire [15:0] _037_;
-  wire _038_;
-  wire _039_;
-  wire _040_;
+  input run_clk;
+  wire run_clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire [2:0] _04_;
+  wire [2:0] _05_;
+  wire [2:0] _06_;
+  wire [2:0] _07_;
+  wire [2:0] _08_;
+  wire [2:0] _09_;
+  wire [2:0] _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire [15:0] _15_;
+  wire [15:0] _16_;
+  wire [63:0] _17_;
+  wire _18_;
+  wire _19_;
   wire [2:0] address;
   reg \address$67  = 1'h0;
   reg beat__bank = 1'h0;
@@ -4355,8 +4018,7 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   reg early_group_3 = 1'h0;
   wire enable;
   wire \first$107 ;
-  reg group = 1'h0;
-  wire \group$102 ;
+  wire group;
   reg group_0 = 1'h0;
   wire [25:0] \i__payload$13 ;
   wire [7:0] \i__payload$87 ;
@@ -4386,146 +4048,117 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
   wire [41:0] \word$82 ;
   assign enable = ! beat__second;
   assign taken = \o__valid$47  & \o__ready$45 ;
-  assign _000_ = ~ fire;
-  assign blocked = \o__valid$53  & _000_;
-  always @(posedge clk)
-    beat__valid <= _011_;
-  always @(posedge clk)
-    beat__second <= _014_;
-  always @(posedge clk)
-    beat__bank <= _015_;
-  always @(posedge clk)
-    beat__word <= _016_;
-  always @(posedge clk)
-    beat__beat <= _017_;
-  always @(posedge clk)
-    beat__data <= _018_;
-  always @(posedge clk)
+  assign _00_ = ~ fire;
+  assign blocked = \o__valid$53  & _00_;
+  always @(posedge run_clk)
+    beat__valid <= _11_;
+  always @(posedge run_clk)
+    beat__second <= _13_;
+  always @(posedge run_clk)
+    beat__bank <= _14_;
+  always @(posedge run_clk)
+    beat__word <= _15_;
+  always @(posedge run_clk)
+    beat__beat <= _16_;
+  always @(posedge run_clk)
+    beat__data <= _17_;
+  always @(posedge run_clk)
     window_0 <= \o__payload$98 ;
-  always @(posedge clk)
+  always @(posedge run_clk)
     window_1 <= window_0;
-  always @(posedge clk)
+  always @(posedge run_clk)
     window <= window_1;
-  always @(posedge clk)
+  always @(posedge run_clk)
     weights <= \word$100 ;
-  always @(posedge clk)
-    early_group_0 <= _019_;
-  always @(posedge clk)
-    early_group_1 <= _020_;
-  always @(posedge clk)
-    early_group_2 <= _001_;
-  always @(posedge clk)
-    early_group_3 <= _002_;
-  always @(posedge clk)
-    \address$67  <= _003_;
-  always @(posedge clk)
-    tag_0 <= _004_;
-  always @(posedge clk)
-    tag_1 <= _005_;
-  always @(posedge clk)
-    tag_2 <= _006_;
-  always @(posedge clk)
-    tag_3 <= _007_;
-  always @(posedge clk)
-    tag_4 <= _008_;
-  always @(posedge clk)
-    tag_5 <= _009_;
-  always @(posedge clk)
-    tag_6 <= _010_;
-  always @(posedge clk)
-    group_0 <= _012_;
-  always @(posedge clk)
-    group <= _013_;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    early_group_0 <= _18_;
+  always @(posedge run_clk)
+    early_group_1 <= _19_;
+  always @(posedge run_clk)
+    early_group_2 <= _01_;
+  always @(posedge run_clk)
+    early_group_3 <= _02_;
+  always @(posedge run_clk)
+    \address$67  <= _03_;
+  always @(posedge run_clk)
+    tag_0 <= _04_;
+  always @(posedge run_clk)
+    tag_1 <= _05_;
+  always @(posedge run_clk)
+    tag_2 <= _06_;
+  always @(posedge run_clk)
+    tag_3 <= _07_;
+  always @(posedge run_clk)
+    tag_4 <= _08_;
+  always @(posedge run_clk)
+    tag_5 <= _09_;
+  always @(posedge run_clk)
+    tag_6 <= _10_;
+  always @(posedge run_clk)
+    group_0 <= _12_;
+  always @(posedge run_clk)
     i_shift <= \word$82 [41:32];
-  assign _021_ = _clear ? 1'h0 : group_0;
-  assign _013_ = rst ? 1'h0 : _021_;
-  assign _022_ = _clear ? 1'h0 : \address$67 ;
-  assign _012_ = rst ? 1'h0 : _022_;
-  assign _023_ = _clear ? 3'h0 : tag_5;
-  assign _010_ = rst ? 3'h0 : _023_;
-  assign _024_ = _clear ? 3'h0 : tag_4;
-  assign _009_ = rst ? 3'h0 : _024_;
-  assign _025_ = _clear ? 3'h0 : tag_3;
-  assign _008_ = rst ? 3'h0 : _025_;
-  assign _026_ = _clear ? 3'h0 : tag_2;
-  assign _007_ = rst ? 3'h0 : _026_;
-  assign _027_ = _clear ? 3'h0 : tag_1;
-  assign _006_ = rst ? 3'h0 : _027_;
-  assign _028_ = _clear ? 3'h0 : tag_0;
-  assign _005_ = rst ? 3'h0 : _028_;
-  assign _029_ = _clear ? 3'h0 : { \last$108 , \first$107 , fire };
-  assign _004_ = rst ? 3'h0 : _029_;
-  assign _030_ = _clear ? 1'h0 : early_group_3;
-  assign _003_ = rst ? 1'h0 : _030_;
-  assign _031_ = _clear ? 1'h0 : early_group_2;
-  assign _002_ = rst ? 1'h0 : _031_;
-  assign _032_ = _clear ? 1'h0 : early_group_1;
-  assign _001_ = rst ? 1'h0 : _032_;
-  assign _033_ = _clear ? 1'h0 : early_group_0;
-  assign _020_ = rst ? 1'h0 : _033_;
-  assign _034_ = _clear ? 1'h0 : \group$102 ;
-  assign _019_ = rst ? 1'h0 : _034_;
-  assign _035_ = _clear ? 64'h0000000000000000 : \load__data$96 ;
-  assign _018_ = rst ? 64'h0000000000000000 : _035_;
-  assign _036_ = _clear ? 16'h0000 : \load__beat$95 ;
-  assign _017_ = rst ? 16'h0000 : _036_;
-  assign _037_ = _clear ? 16'h0000 : \load__word$94 ;
-  assign _016_ = rst ? 16'h0000 : _037_;
-  assign _038_ = _clear ? 1'h0 : \port$3598$1 [1];
-  assign _015_ = rst ? 1'h0 : _038_;
-  assign _039_ = _clear ? 1'h0 : \port$3598$1 [0];
-  assign _014_ = rst ? 1'h0 : _039_;
-  assign _040_ = _clear ? 1'h0 : \load__valid$91 ;
-  assign _011_ = rst ? 1'h0 : _040_;
+  assign _12_ = run_rst ? 1'h0 : \address$67 ;
+  assign _10_ = run_rst ? 3'h0 : tag_5;
+  assign _09_ = run_rst ? 3'h0 : tag_4;
+  assign _08_ = run_rst ? 3'h0 : tag_3;
+  assign _07_ = run_rst ? 3'h0 : tag_2;
+  assign _06_ = run_rst ? 3'h0 : tag_1;
+  assign _05_ = run_rst ? 3'h0 : tag_0;
+  assign _04_ = run_rst ? 3'h0 : { \last$108 , \first$107 , fire };
+  assign _03_ = run_rst ? 1'h0 : early_group_3;
+  assign _02_ = run_rst ? 1'h0 : early_group_2;
+  assign _01_ = run_rst ? 1'h0 : early_group_1;
+  assign _19_ = run_rst ? 1'h0 : early_group_0;
+  assign _18_ = run_rst ? 1'h0 : group;
+  assign _17_ = run_rst ? 64'h0000000000000000 : \load__data$96 ;
+  assign _16_ = run_rst ? 16'h0000 : \load__beat$95 ;
+  assign _15_ = run_rst ? 16'h0000 : \load__word$94 ;
+  assign _14_ = run_rst ? 1'h0 : \port$3511$1 [1];
+  assign _13_ = run_rst ? 1'h0 : \port$3511$1 [0];
+  assign _11_ = run_rst ? 1'h0 : \load__valid$91 ;
   tiny_w4a4_main_engine_accumulators accumulators (
-    ._clear(_clear),
     .bias(\word$82 [31:0]),
-    .clk(clk),
+    .next_group(group_0),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2953$0 (tag_6),
-    .recall__addr(group),
-    .rst(rst),
+    .\port$2861$0 (tag_6),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sums(sums)
   );
   tiny_w4a4_main_engine_array array (
-    ._clear(_clear),
-    .clk(clk),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sums(sums),
     .weights(weights),
     .window(window)
   );
   tiny_w4a4_main_engine_fifo fifo (
-    ._clear(_clear),
-    .clk(clk),
     .i__payload(\i__payload$87 ),
     .i__valid(\i__valid$85 ),
     .o__payload(\o__payload$43 ),
     .o__ready(\o__ready$45 ),
     .o__valid(\o__valid$47 ),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
   tiny_w4a4_main_engine_issue issue (
-    ._clear(_clear),
-    .clk(clk),
     .count(\config [49:48]),
     .\count$18 (\config [34:32]),
     .done(done),
     .fire(fire),
     .first(\first$107 ),
-    .group(\group$102 ),
+    .group(group),
     .last(\last$108 ),
     .returned(taken),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .valid(\o__valid$53 ),
     .word(address)
   );
   tiny_w4a4_main_engine_lines lines (
-    ._clear(_clear),
-    .clk(clk),
     .height(\config [31:16]),
     .i__payload(i__payload),
     .i__ready(i__ready),
@@ -4534,51 +4167,47 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .o__ready(\i__ready$16 ),
     .o__valid(\i__valid$11 ),
     .row_words(\config [69:64]),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start)
   );
   tiny_w4a4_main_engine_requantizer requantizer (
-    ._clear(_clear),
-    .clk(clk),
     .i_acc(i_acc),
     .i_shift(i_shift),
     .i_valid(i_valid),
     .o(\i__payload$87 ),
     .o_valid(\i__valid$85 ),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    ._clear(_clear),
-    .\address$18 (\address$67 ),
+    .\address$17 (\address$67 ),
     .bank(\config [80]),
-    .clk(clk),
     .enable(beat__second),
     .load__bank(beat__bank),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(\word$82 )
   );
-  tiny_w4a4_main_engine_weights_118 \weights$118  (
-    ._clear(_clear),
-    .\address$20 (address),
+  tiny_w4a4_main_engine_weights_116 \weights$116  (
+    .\address$19 (address),
     .bank(\config [80]),
-    .clk(clk),
     .enable(enable),
     .load__bank(beat__bank),
     .load__beat(beat__beat),
     .load__data(beat__data),
     .load__valid(beat__valid),
     .load__word(beat__word),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(\word$100 )
   );
-  tiny_w4a4_main_engine_window_117 \window$117  (
-    ._clear(_clear),
+  tiny_w4a4_main_engine_window_115 \window$115  (
     .busy(busy),
-    .clk(clk),
     .count(\config [34:32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
@@ -4586,20 +4215,19 @@ module tiny_w4a4_main_engine(rst, blocked, i__ready, busy, \o__payload$43 , fire
     .o__payload(\o__payload$98 ),
     .o__ready(done),
     .o__valid(\o__valid$53 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2953$0 , recall__addr, bias, sums, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
-  input [2:0] \port$2953$0 ;
-  wire [2:0] \port$2953$0 ;
-  input recall__addr;
-  wire recall__addr;
+module tiny_w4a4_main_engine_accumulators(run_rst, \port$2861$0 , next_group, bias, sums, o_valid, o, run_clk);
+  input run_rst;
+  wire run_rst;
+  input [2:0] \port$2861$0 ;
+  wire [2:0] \port$2861$0 ;
+  input next_group;
+  wire next_group;
   input [31:0] bias;
   wire [31:0] bias;
   input [25:0] sums;
@@ -4608,8 +4236,8 @@ module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2953$0 , recall__ad
   reg o_valid = 1'h0;
   output [33:0] o;
   reg [33:0] o = 34'h000000000;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire _002_;
@@ -4716,144 +4344,175 @@ module tiny_w4a4_main_engine_accumulators(rst, _clear, \port$2953$0 , recall__ad
   wire _103_;
   wire _104_;
   wire _105_;
-  wire _106_;
   wire [33:0] \before ;
   wire [16:0] lane_0_0;
   wire [16:0] lane_1_0;
-  reg [33:0] partials [1:0];
-  always @(posedge clk) begin
-    if (\port$2953$0 [0])
-      partials[recall__addr] <= { lane_1_0, lane_0_0 };
-  end
-  assign \before  = partials[recall__addr];
-  assign _000_ = \port$2953$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2953$0 [1];
+  assign _000_ = \port$2861$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2861$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2953$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2953$0 [1];
+  assign _040_ = \port$2861$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2861$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2953$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2953$0 [1];
+  assign _073_ = \port$2861$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2861$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2953$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2953$0 [1];
+  assign _001_ = \port$2861$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2861$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2953$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2953$0 [1];
+  assign _011_ = \port$2861$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2861$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2953$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2953$0 [1];
+  assign _014_ = \port$2861$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2861$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2953$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2953$0 [1];
+  assign _017_ = \port$2861$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2861$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2953$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2953$0 [1];
+  assign _021_ = \port$2861$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2861$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2953$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2953$0 [1];
+  assign _024_ = \port$2861$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2861$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2953$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2953$0 [1];
+  assign _027_ = \port$2861$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2861$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2953$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2953$0 [1];
+  assign _031_ = \port$2861$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2861$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2953$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2953$0 [1];
+  assign _034_ = \port$2861$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2861$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2953$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2953$0 [1];
+  assign _037_ = \port$2861$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2861$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2953$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2953$0 [1];
+  assign _041_ = \port$2861$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2861$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2953$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2953$0 [1];
+  assign _044_ = \port$2861$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2861$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2953$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2953$0 [1];
+  assign _047_ = \port$2861$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2861$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2953$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2953$0 [1];
+  assign _050_ = \port$2861$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2861$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2953$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2953$0 [1];
+  assign _055_ = \port$2861$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2861$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2953$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2953$0 [1];
+  assign _058_ = \port$2861$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2861$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2953$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2953$0 [1];
+  assign _061_ = \port$2861$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2861$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2953$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2953$0 [1];
+  assign _065_ = \port$2861$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2861$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2953$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2953$0 [1];
+  assign _068_ = \port$2861$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2861$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2953$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2953$0 [1];
+  assign _071_ = \port$2861$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2861$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2953$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2953$0 [1];
+  assign _075_ = \port$2861$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2861$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2953$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2953$0 [1];
+  assign _078_ = \port$2861$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2861$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2953$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2953$0 [1];
+  assign _081_ = \port$2861$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2861$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2953$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2953$0 [1];
+  assign _085_ = \port$2861$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2861$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2953$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2953$0 [1];
+  assign _088_ = \port$2861$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2861$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2953$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2953$0 [1];
+  assign _091_ = \port$2861$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2861$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2953$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2953$0 [1];
+  assign _094_ = \port$2861$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2861$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2953$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2953$0 [1];
+  assign _098_ = \port$2861$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2861$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2953$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2953$0 [1];
+  assign _101_ = \port$2861$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2861$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2953$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2953$0 [1];
+  assign _104_ = \port$2861$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2861$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2953$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2953$0 [1];
+  assign _003_ = \port$2861$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2861$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2953$0 [0] & \port$2953$0 [2];
-  always @(posedge clk)
+  assign _007_ = \port$2861$0 [0] & \port$2861$0 [2];
+  always @(posedge run_clk)
     o_valid <= _008_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o <= { lane_1_0, lane_0_0 };
-  assign _106_ = _clear ? 1'h0 : _007_;
-  assign _008_ = rst ? 1'h0 : _106_;
+  assign _008_ = run_rst ? 1'h0 : _007_;
+  tiny_w4a4_main_engine_accumulators_partials partials (
+    .next_group(next_group),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .total({ lane_1_0, lane_0_0 }),
+    .word(\before ),
+    .write_enable(\port$2861$0 [0])
+  );
   assign _054_[16:0] = lane_0_0;
   assign _006_[16:0] = lane_1_0;
 endmodule
 
-module tiny_w4a4_main_engine_array(rst, _clear, window, weights, sums, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_main_engine_accumulators_partials(run_rst, write_enable, next_group, total, word, run_clk);
+  input run_rst;
+  wire run_rst;
+  input write_enable;
+  wire write_enable;
+  input next_group;
+  wire next_group;
+  input [33:0] total;
+  wire [33:0] total;
+  output [33:0] word;
+  reg [33:0] word = 34'h000000000;
+  input run_clk;
+  wire run_clk;
+  wire _0_;
+  wire _1_;
+  wire [33:0] _2_;
+  wire [33:0] \$signature__data ;
+  reg group = 1'h0;
+  reg [33:0] words [1:0];
+  always @(posedge run_clk) begin
+    if (write_enable)
+      words[group] <= total;
+  end
+  assign \$signature__data  = words[next_group];
+  always @(posedge run_clk)
+    group <= next_group;
+  always @(posedge run_clk)
+    word <= _2_;
+  assign _0_ = next_group == group;
+  assign _1_ = write_enable & _0_;
+  assign _2_ = _1_ ? total : \$signature__data ;
+endmodule
+
+module tiny_w4a4_main_engine_array(run_rst, window, weights, sums, run_clk);
+  input run_rst;
+  wire run_rst;
   input [71:0] window;
   wire [71:0] window;
   input [143:0] weights;
   wire [143:0] weights;
   output [25:0] sums;
   wire [25:0] sums;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] _000_;
   wire [7:0] _001_;
   wire [7:0] _002_;
@@ -5065,109 +4724,109 @@ module tiny_w4a4_main_engine_array(rst, _clear, window, weights, sums, clk);
   assign _082_ = $signed(1'h0) + $signed(sum_1_0_16);
   assign _083_ = $signed(1'h0) + $signed(sum_1_1_0);
   assign _084_ = $signed(_083_) + $signed(sum_1_1_4);
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_0 <= _000_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_1 <= _011_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_2 <= _022_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_3 <= _033_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_4 <= _044_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_5 <= _055_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_6 <= _066_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_7 <= _077_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_8 <= _085_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_9 <= _001_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_10 <= _002_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_11 <= _003_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_12 <= _004_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_13 <= _005_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_14 <= _006_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_15 <= _007_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_16 <= _008_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_0_17 <= _009_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_0 <= _014_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_4 <= _018_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_8 <= _023_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_12 <= _027_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_0_16 <= _029_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_1_0 <= _034_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_1_4 <= _035_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_0_2_0 <= _037_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_0 <= _038_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_1 <= _039_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_2 <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_3 <= _041_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_4 <= _042_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_5 <= _043_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_6 <= _045_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_7 <= _046_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_8 <= _047_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_9 <= _048_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_10 <= _049_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_11 <= _050_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_12 <= _051_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_13 <= _052_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_14 <= _053_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_15 <= _054_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_16 <= _056_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     product_1_17 <= _057_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_0 <= _061_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_4 <= _065_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_8 <= _070_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_12 <= _074_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_0_16 <= _076_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_1_0 <= _081_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_1_4 <= _082_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     sum_1_2_0 <= _084_;
   assign _000_ = $signed({ 1'h0, window[3:0] }) * $signed(weights[3:0]);
   assign _011_ = $signed({ 1'h0, window[7:4] }) * $signed(weights[7:4]);
@@ -5185,13 +4844,11 @@ module tiny_w4a4_main_engine_array(rst, _clear, window, weights, sums, clk);
   assign sums = { sum_1_2_0[12:0], sum_0_2_0[12:0] };
 endmodule
 
-module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i__payload, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_fifo(o__payload, run_rst, o__valid, i__valid, i__payload, o__ready, run_clk);
   output [7:0] o__payload;
   wire [7:0] o__payload;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   output o__valid;
   reg o__valid = 1'h0;
   input i__valid;
@@ -5200,8 +4857,8 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
   wire [7:0] i__payload;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -5216,15 +4873,10 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
   wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire _14_;
+  wire [4:0] _14_;
   wire [4:0] _15_;
-  wire [4:0] _16_;
+  wire _16_;
   wire [4:0] _17_;
-  wire [4:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire [4:0] _21_;
-  wire [4:0] _22_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
   wire moves;
@@ -5232,17 +4884,17 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] ring [31:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _52_;
-  always @(posedge clk) begin
+  reg [7:0] _42_;
+  always @(posedge run_clk) begin
     if (moves) begin
-      _52_ <= ring[read__addr];
+      _42_ <= ring[read__addr];
     end
   end
-  assign o__payload = _52_;
+  assign o__payload = _42_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
   assign _09_ = \$signature__addr  + 1'h1;
@@ -5253,41 +4905,34 @@ module tiny_w4a4_main_engine_fifo(rst, o__payload, _clear, o__valid, i__valid, i
   assign _01_ = _12_ | _13_;
   assign _02_ = waiting & _01_;
   assign _03_ = i__valid | _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signature__addr  <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     read__addr <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     waiting <= _08_;
-  assign _14_ = _clear ? 1'h0 : _03_;
-  assign _08_ = rst ? 1'h0 : _14_;
-  assign _15_ = _10_ ? _11_[4:0] : following;
-  assign _16_ = _clear ? 5'h01 : _15_;
-  assign _07_ = rst ? 5'h01 : _16_;
-  assign _17_ = _10_ ? following : read__addr;
-  assign _18_ = _clear ? 5'h00 : _17_;
-  assign _06_ = rst ? 5'h00 : _18_;
-  assign _19_ = moves ? waiting : o__valid;
-  assign _20_ = _clear ? 1'h0 : _19_;
-  assign _05_ = rst ? 1'h0 : _20_;
-  assign _21_ = i__valid ? _09_[4:0] : \$signature__addr ;
-  assign _22_ = _clear ? 5'h00 : _21_;
-  assign _04_ = rst ? 5'h00 : _22_;
+  assign _08_ = run_rst ? 1'h0 : _03_;
+  assign _14_ = _10_ ? _11_[4:0] : following;
+  assign _07_ = run_rst ? 5'h01 : _14_;
+  assign _15_ = _10_ ? following : read__addr;
+  assign _06_ = run_rst ? 5'h00 : _15_;
+  assign _16_ = moves ? waiting : o__valid;
+  assign _05_ = run_rst ? 1'h0 : _16_;
+  assign _17_ = i__valid ? _09_[4:0] : \$signature__addr ;
+  assign _04_ = run_rst ? 5'h00 : _17_;
 endmodule
 
-module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18 , count, valid, done, word, first, last, group, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_issue(returned, fire, run_rst, start, \count$18 , count, valid, done, word, first, last, group, run_clk);
   input returned;
   wire returned;
   output fire;
   wire fire;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [2:0] \count$18 ;
@@ -5306,8 +4951,8 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18
   wire last;
   output group;
   wire group;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -5323,8 +4968,6 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18
   wire [3:0] _12_;
   wire _13_;
   wire [2:0] _14_;
-  wire _15_;
-  wire _16_;
   wire \last$21 ;
   wire last_next;
   reg room = 1'h0;
@@ -5344,64 +4987,57 @@ module tiny_w4a4_main_engine_issue(rst, returned, fire, _clear, start, \count$18
   assign _01_ = fire & \last$21 ;
   assign _02_ = _01_ & last;
   assign _03_ = start | _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     room <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     done <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     first <= _07_;
   assign _07_ = _00_ ? _03_ : first;
   assign _14_ = fire ? _12_[2:0] : word;
   assign _06_ = _11_ ? 3'h0 : _14_;
-  assign _15_ = _clear ? 1'h0 : _08_;
-  assign _05_ = rst ? 1'h0 : _15_;
-  assign _16_ = _clear ? 1'h0 : room_next;
-  assign _04_ = rst ? 1'h0 : _16_;
+  assign _05_ = run_rst ? 1'h0 : _08_;
+  assign _04_ = run_rst ? 1'h0 : room_next;
   tiny_w4a4_main_engine_issue_credits_0 credits_0 (
-    ._clear(_clear),
-    .clk(clk),
     .\returned$5 (returned),
     .room_next(room_next),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sent(sent)
   );
   tiny_w4a4_main_engine_issue_group_in group_in (
-    ._clear(_clear),
-    .clk(clk),
     .count(\count$18 ),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(\step$20 )
   );
   tiny_w4a4_main_engine_issue_group_out group_out (
-    ._clear(_clear),
-    .clk(clk),
     .count(count),
     .last(\last$21 ),
     .last_next(last_next),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(fire),
     .value(group)
   );
 endmodule
 
-module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next, _clear, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_issue_credits_0(\returned$5 , sent, room_next, run_rst, run_clk);
   input \returned$5 ;
   wire \returned$5 ;
   input sent;
   wire sent;
   output room_next;
   wire room_next;
-  input _clear;
-  wire _clear;
-  input clk;
-  wire clk;
+  input run_rst;
+  wire run_rst;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [7:0] _02_;
@@ -5409,46 +5045,38 @@ module tiny_w4a4_main_engine_issue_credits_0(rst, \returned$5 , sent, room_next,
   wire _04_;
   wire [5:0] _05_;
   wire [5:0] _06_;
-  wire [5:0] _07_;
-  wire _08_;
-  wire _09_;
   reg \$signal  = 1'h0;
   reg [5:0] left = 6'h20;
   reg returned = 1'h0;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal  <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     returned <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     left <= _05_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _06_ = _00_ ? _02_[5:0] : left;
-  assign _07_ = _clear ? 6'h20 : _06_;
-  assign _05_ = rst ? 6'h20 : _07_;
-  assign _08_ = _clear ? 1'h0 : \returned$5 ;
-  assign _04_ = rst ? 1'h0 : _08_;
-  assign _09_ = _clear ? 1'h0 : sent;
-  assign _03_ = rst ? 1'h0 : _09_;
+  assign _05_ = run_rst ? 6'h20 : _06_;
+  assign _04_ = run_rst ? 1'h0 : \returned$5 ;
+  assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
 
-module tiny_w4a4_main_engine_issue_group_in(rst, step, _clear, start, count, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_issue_group_in(step, run_rst, start, count, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [2:0] count;
   wire [2:0] count;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [2:0] _02_;
@@ -5473,11 +5101,11 @@ module tiny_w4a4_main_engine_issue_group_in(rst, step, _clear, start, count, las
   assign _07_ = start | _06_;
   assign _08_ = ahead[2:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _10_ = step ? { _08_[1:0], following[0] } : ahead;
@@ -5486,15 +5114,13 @@ module tiny_w4a4_main_engine_issue_group_in(rst, step, _clear, start, count, las
   assign _01_ = _07_ ? 2'h1 : _11_;
 endmodule
 
-module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_issue_group_out(step, last_next, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
   output last_next;
   wire last_next;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [1:0] count;
@@ -5503,8 +5129,8 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   reg value = 1'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire [1:0] _02_;
@@ -5533,13 +5159,13 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   assign _08_ = start | _07_;
   assign _09_ = ahead[1] + ahead[0];
   assign _10_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _11_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _10_ ? ends : last;
   assign _12_ = step ? { _09_[0], following } : ahead;
@@ -5550,17 +5176,15 @@ module tiny_w4a4_main_engine_issue_group_out(rst, step, last_next, _clear, start
   assign _11_ = _08_ ? 1'h0 : _14_;
 endmodule
 
-module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, start, height, row_words, i__payload, i__valid, o__valid, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, i__payload, i__valid, o__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [15:0] height;
@@ -5573,8 +5197,8 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, 
   wire i__valid;
   output o__valid;
   wire o__valid;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire [7:0] _002_;
@@ -5628,36 +5252,12 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, 
   wire _050_;
   wire _051_;
   wire _052_;
-  wire _053_;
-  wire _054_;
-  wire _055_;
-  wire _056_;
-  wire _057_;
-  wire _058_;
-  wire _059_;
-  wire [5:0] _060_;
-  wire [7:0] _061_;
-  wire _062_;
-  wire _063_;
-  wire _064_;
-  wire _065_;
-  wire _066_;
-  wire _067_;
-  wire _068_;
-  wire _069_;
-  wire _070_;
-  wire _071_;
-  wire _072_;
-  wire _073_;
-  wire [15:0] _074_;
-  wire _075_;
-  wire _076_;
-  wire _077_;
+  wire [15:0] _053_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$39 ;
+  wire \$signal$38 ;
   reg \$signal$4  = 1'h0;
   wire \$signal$5 ;
   reg above_is_border_0 = 1'h0;
@@ -5674,8 +5274,8 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, 
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$60.words[0] ;
-  wire [7:0] \i__payload$60.words[1] ;
+  wire [7:0] \i__payload$59.words[0] ;
+  wire [7:0] \i__payload$59.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
@@ -5687,43 +5287,43 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, 
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$62 ;
+  wire [7:0] \word$61 ;
   reg [5:0] write_address = 6'h00;
   reg write_enable = 1'h0;
-  reg \write_enable$58  = 1'h0;
-  always @(posedge clk)
+  reg \write_enable$57  = 1'h0;
+  always @(posedge run_clk)
     data <= _024_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_address <= _025_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     turn <= _026_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     write_enable <= _027_;
-  always @(posedge clk)
-    \write_enable$58  <= _028_;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    \write_enable$57  <= _028_;
+  always @(posedge run_clk)
     below_is_border_0 <= _029_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     below <= _002_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     above_is_border_0 <= _031_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     above_is_border_1 <= _032_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_row_0 <= _033_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_row_1 <= _034_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_image_0 <= _035_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ends_image_1 <= _036_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     swapped_0 <= _037_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     swapped_1 <= _038_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     emitted_0 <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
   assign _010_ = row + 1'h1;
@@ -5742,156 +5342,125 @@ module tiny_w4a4_main_engine_lines(rst, i__ready, o__payload, o__ready, _clear, 
   assign _006_ = \$signal$4  | begins;
   assign _007_ = \$signal  & _006_;
   assign _008_ = ~ _007_;
-  assign \$signal$39  = room & _008_;
-  assign i__ready = \$signal$14  & \$signal$39 ;
+  assign \$signal$38  = room & _008_;
+  assign i__ready = \$signal$14  & \$signal$38 ;
   assign _009_ = \$signal$14  & i__valid;
   assign _011_ = flushing | _009_;
-  assign \$signal$5  = \$signal$39  & _011_;
+  assign \$signal$5  = \$signal$38  & _011_;
   assign row_ends = \$signal$5  & last;
   assign _012_ = ~ \$signal$12 ;
   assign sent = \$signal$5  & _012_;
   assign returned = o__valid & o__ready;
-  assign _013_ = swapped_1 ? \word$62  : word;
-  assign \i__payload$60.words[0]  = above_is_border_1 ? 8'h00 : _013_;
-  assign \i__payload$60.words[1]  = swapped_1 ? word : \word$62 ;
-  always @(posedge clk)
+  assign _013_ = swapped_1 ? \word$61  : word;
+  assign \i__payload$59.words[0]  = above_is_border_1 ? 8'h00 : _013_;
+  assign \i__payload$59.words[1]  = swapped_1 ? word : \word$61 ;
+  always @(posedge run_clk)
     \$signal  <= _014_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$4  <= _015_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     begins <= _016_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     row <= _017_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last_row <= _018_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$12  <= _020_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$13  <= _021_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$14  <= _022_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     flushing <= _023_;
-  assign _046_ = _clear ? 1'h0 : emitted_0;
-  assign _041_ = rst ? 1'h0 : _046_;
-  assign _047_ = _clear ? 1'h0 : _005_;
-  assign _040_ = rst ? 1'h0 : _047_;
-  assign _048_ = _clear ? 1'h0 : swapped_0;
-  assign _038_ = rst ? 1'h0 : _048_;
-  assign _049_ = _clear ? 1'h0 : turn;
-  assign _037_ = rst ? 1'h0 : _049_;
-  assign _050_ = _clear ? 1'h0 : ends_image_0;
-  assign _036_ = rst ? 1'h0 : _050_;
-  assign _051_ = _clear ? 1'h0 : _003_;
-  assign _035_ = rst ? 1'h0 : _051_;
-  assign _052_ = _clear ? 1'h0 : ends_row_0;
-  assign _034_ = rst ? 1'h0 : _052_;
-  assign _053_ = _clear ? 1'h0 : last;
-  assign _033_ = rst ? 1'h0 : _053_;
-  assign _054_ = _clear ? 1'h0 : above_is_border_0;
-  assign _032_ = rst ? 1'h0 : _054_;
-  assign _055_ = _clear ? 1'h0 : \$signal$13 ;
-  assign _031_ = rst ? 1'h0 : _055_;
-  assign _056_ = _clear ? 1'h0 : flushing;
-  assign _029_ = rst ? 1'h0 : _056_;
-  assign _057_ = _clear ? 1'h0 : _001_;
-  assign _028_ = rst ? 1'h0 : _057_;
-  assign _058_ = _clear ? 1'h0 : _045_;
-  assign _027_ = rst ? 1'h0 : _058_;
-  assign _059_ = _clear ? 1'h0 : _043_;
-  assign _026_ = rst ? 1'h0 : _059_;
-  assign _060_ = _clear ? 6'h00 : address;
-  assign _025_ = rst ? 6'h00 : _060_;
-  assign _061_ = _clear ? 8'h00 : i__payload;
-  assign _024_ = rst ? 8'h00 : _061_;
-  assign _062_ = row_ends ? _042_ : flushing;
-  assign _063_ = _clear ? 1'h0 : _062_;
-  assign _023_ = rst ? 1'h0 : _063_;
-  assign _064_ = row_ends ? _039_ : \$signal$14 ;
-  assign _065_ = start ? 1'h1 : _064_;
-  assign _066_ = _clear ? 1'h0 : _065_;
-  assign _022_ = rst ? 1'h0 : _066_;
-  assign _067_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _068_ = start ? 1'h0 : _067_;
-  assign _069_ = _clear ? 1'h0 : _068_;
-  assign _021_ = rst ? 1'h0 : _069_;
-  assign _070_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _071_ = start ? 1'h1 : _070_;
-  assign _072_ = _clear ? 1'h0 : _071_;
-  assign _020_ = rst ? 1'h0 : _072_;
-  assign _073_ = _clear ? 1'h0 : _019_;
-  assign _018_ = rst ? 1'h0 : _073_;
-  assign _074_ = row_ends ? _010_[15:0] : row;
-  assign _017_ = start ? 16'h0001 : _074_;
-  assign _075_ = _clear ? 1'h0 : start;
-  assign _016_ = rst ? 1'h0 : _075_;
-  assign _076_ = _clear ? 1'h0 : \$signal$5 ;
-  assign _015_ = rst ? 1'h0 : _076_;
-  assign _077_ = _clear ? 1'h0 : _000_;
-  assign _014_ = rst ? 1'h0 : _077_;
+  assign _041_ = run_rst ? 1'h0 : emitted_0;
+  assign _040_ = run_rst ? 1'h0 : _005_;
+  assign _038_ = run_rst ? 1'h0 : swapped_0;
+  assign _037_ = run_rst ? 1'h0 : turn;
+  assign _036_ = run_rst ? 1'h0 : ends_image_0;
+  assign _035_ = run_rst ? 1'h0 : _003_;
+  assign _034_ = run_rst ? 1'h0 : ends_row_0;
+  assign _033_ = run_rst ? 1'h0 : last;
+  assign _032_ = run_rst ? 1'h0 : above_is_border_0;
+  assign _031_ = run_rst ? 1'h0 : \$signal$13 ;
+  assign _029_ = run_rst ? 1'h0 : flushing;
+  assign _028_ = run_rst ? 1'h0 : _001_;
+  assign _027_ = run_rst ? 1'h0 : _045_;
+  assign _026_ = run_rst ? 1'h0 : _043_;
+  assign _025_ = run_rst ? 6'h00 : address;
+  assign _024_ = run_rst ? 8'h00 : i__payload;
+  assign _046_ = row_ends ? _042_ : flushing;
+  assign _023_ = run_rst ? 1'h0 : _046_;
+  assign _047_ = row_ends ? _039_ : \$signal$14 ;
+  assign _048_ = start ? 1'h1 : _047_;
+  assign _022_ = run_rst ? 1'h0 : _048_;
+  assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _050_ = start ? 1'h0 : _049_;
+  assign _021_ = run_rst ? 1'h0 : _050_;
+  assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _052_ = start ? 1'h1 : _051_;
+  assign _020_ = run_rst ? 1'h0 : _052_;
+  assign _018_ = run_rst ? 1'h0 : _019_;
+  assign _053_ = row_ends ? _010_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _053_;
+  assign _016_ = run_rst ? 1'h0 : start;
+  assign _015_ = run_rst ? 1'h0 : \$signal$5 ;
+  assign _014_ = run_rst ? 1'h0 : _000_;
   tiny_w4a4_main_engine_lines_credits credits (
-    ._clear(_clear),
-    .clk(clk),
     .\returned$5 (returned),
     .room(room),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .sent(sent)
   );
   tiny_w4a4_main_engine_lines_position position (
-    ._clear(_clear),
-    .clk(clk),
     .count(row_words),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(\$signal$5 ),
     .value(address)
   );
   tiny_w4a4_main_engine_lines_queue queue (
-    ._clear(_clear),
-    .clk(clk),
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$60.words[1] , \i__payload$60.words[0]  }),
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$59.words[1] , \i__payload$59.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
-    .rst(rst)
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
   tiny_w4a4_main_engine_lines_row_0 row_0 (
-    ._clear(_clear),
-    .clk(clk),
     .data(data),
     .read__addr(address),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(word),
     .write_address(write_address),
     .write_enable(write_enable)
   );
   tiny_w4a4_main_engine_lines_row_1 row_1 (
-    ._clear(_clear),
-    .clk(clk),
     .data(data),
     .read__addr(address),
-    .rst(rst),
-    .word(\word$62 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$61 ),
     .write_address(write_address),
-    .write_enable(\write_enable$58 )
+    .write_enable(\write_enable$57 )
   );
 endmodule
 
-module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , _clear, room, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_lines_credits(sent, \returned$5 , run_rst, room, run_clk);
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   output room;
   reg room = 1'h1;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [6:0] _02_;
@@ -5900,44 +5469,34 @@ module tiny_w4a4_main_engine_lines_credits(rst, sent, \returned$5 , _clear, room
   wire _05_;
   wire [4:0] _06_;
   wire [4:0] _07_;
-  wire [4:0] _08_;
-  wire _09_;
-  wire _10_;
-  wire _11_;
   reg \$signal  = 1'h0;
   reg [4:0] left = 5'h10;
   reg returned = 1'h0;
   wire room_next;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal  <= _03_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     returned <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     room <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     left <= _06_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
   assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _08_ = _clear ? 5'h10 : _07_;
-  assign _06_ = rst ? 5'h10 : _08_;
-  assign _09_ = _clear ? 1'h1 : room_next;
-  assign _05_ = rst ? 1'h1 : _09_;
-  assign _10_ = _clear ? 1'h0 : \returned$5 ;
-  assign _04_ = rst ? 1'h0 : _10_;
-  assign _11_ = _clear ? 1'h0 : sent;
-  assign _03_ = rst ? 1'h0 : _11_;
+  assign _06_ = run_rst ? 5'h10 : _07_;
+  assign _05_ = run_rst ? 1'h1 : room_next;
+  assign _04_ = run_rst ? 1'h0 : \returned$5 ;
+  assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
 
-module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_lines_position(step, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [5:0] count;
@@ -5946,8 +5505,8 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   reg [5:0] value = 6'h00;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [5:0] _01_;
   wire [5:0] _02_;
@@ -5973,13 +5532,13 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   assign _07_ = start | _06_;
   assign _08_ = ahead[5:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[4:0], following[0] } : ahead;
@@ -5990,23 +5549,21 @@ module tiny_w4a4_main_engine_lines_position(rst, step, _clear, start, count, val
   assign _10_ = _07_ ? 6'h00 : _13_;
 endmodule
 
-module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__valid, i__payload, o__valid, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input i__valid;
   wire i__valid;
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output o__valid;
   reg o__valid = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
@@ -6021,15 +5578,10 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__v
   wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire _14_;
+  wire [3:0] _14_;
   wire [3:0] _15_;
-  wire [3:0] _16_;
+  wire _16_;
   wire [3:0] _17_;
-  wire [3:0] _18_;
-  wire _19_;
-  wire _20_;
-  wire [3:0] _21_;
-  wire [3:0] _22_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
   wire moves;
@@ -6037,17 +5589,17 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__v
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [25:0] ring [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _52_;
-  always @(posedge clk) begin
+  reg [25:0] _42_;
+  always @(posedge run_clk) begin
     if (moves) begin
-      _52_ <= ring[read__addr];
+      _42_ <= ring[read__addr];
     end
   end
-  assign o__payload = _52_;
+  assign o__payload = _42_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
   assign _09_ = \$signature__addr  + 1'h1;
@@ -6058,37 +5610,30 @@ module tiny_w4a4_main_engine_lines_queue(rst, o__payload, o__ready, _clear, i__v
   assign _01_ = _12_ | _13_;
   assign _02_ = waiting & _01_;
   assign _03_ = i__valid | _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signature__addr  <= _04_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _05_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     read__addr <= _06_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _07_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     waiting <= _08_;
-  assign _14_ = _clear ? 1'h0 : _03_;
-  assign _08_ = rst ? 1'h0 : _14_;
-  assign _15_ = _10_ ? _11_[3:0] : following;
-  assign _16_ = _clear ? 4'h1 : _15_;
-  assign _07_ = rst ? 4'h1 : _16_;
-  assign _17_ = _10_ ? following : read__addr;
-  assign _18_ = _clear ? 4'h0 : _17_;
-  assign _06_ = rst ? 4'h0 : _18_;
-  assign _19_ = moves ? waiting : o__valid;
-  assign _20_ = _clear ? 1'h0 : _19_;
-  assign _05_ = rst ? 1'h0 : _20_;
-  assign _21_ = i__valid ? _09_[3:0] : \$signature__addr ;
-  assign _22_ = _clear ? 4'h0 : _21_;
-  assign _04_ = rst ? 4'h0 : _22_;
+  assign _08_ = run_rst ? 1'h0 : _03_;
+  assign _14_ = _10_ ? _11_[3:0] : following;
+  assign _07_ = run_rst ? 4'h1 : _14_;
+  assign _15_ = _10_ ? following : read__addr;
+  assign _06_ = run_rst ? 4'h0 : _15_;
+  assign _16_ = moves ? waiting : o__valid;
+  assign _05_ = run_rst ? 1'h0 : _16_;
+  assign _17_ = i__valid ? _09_[3:0] : \$signature__addr ;
+  assign _04_ = run_rst ? 4'h0 : _17_;
 endmodule
 
-module tiny_w4a4_main_engine_lines_row_0(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_main_engine_lines_row_0(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input [5:0] write_address;
@@ -6099,29 +5644,27 @@ module tiny_w4a4_main_engine_lines_row_0(rst, _clear, data, write_address, write
   wire [5:0] read__addr;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [39:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= words[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_lines_row_1(rst, _clear, data, write_address, write_enable, read__addr, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_main_engine_lines_row_1(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input [5:0] write_address;
@@ -6132,29 +5675,27 @@ module tiny_w4a4_main_engine_lines_row_1(rst, _clear, data, write_address, write
   wire [5:0] read__addr;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [39:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _1_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     _1_ <= words[read__addr];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_requantizer(rst, _clear, i_shift, i_valid, i_acc, o_valid, o, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
+module tiny_w4a4_main_engine_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid, o, run_clk);
+  input run_rst;
+  wire run_rst;
   input [9:0] i_shift;
   wire [9:0] i_shift;
   input i_valid;
@@ -6165,54 +5706,52 @@ module tiny_w4a4_main_engine_requantizer(rst, _clear, i_shift, i_valid, i_acc, o
   reg o_valid = 1'h0;
   output [7:0] o;
   wire [7:0] o;
-  input clk;
-  wire clk;
-  wire [10:0] _000_;
-  wire _001_;
-  wire _002_;
-  wire _003_;
-  wire _004_;
-  wire _005_;
-  wire _006_;
-  wire _007_;
-  wire _008_;
-  wire _009_;
-  wire _010_;
-  wire _011_;
-  wire [4:0] _012_;
-  wire [10:0] _013_;
-  wire _014_;
-  wire _015_;
-  wire _016_;
-  wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
-  wire _021_;
-  wire _022_;
-  wire _023_;
-  wire _024_;
-  wire _025_;
-  wire _026_;
-  wire _027_;
-  wire [4:0] _028_;
-  wire [15:0] _029_;
-  wire [6:0] _030_;
-  wire [15:0] _031_;
-  wire [6:0] _032_;
-  wire _033_;
-  wire _034_;
-  wire [6:0] _035_;
-  wire _036_;
-  wire [3:0] _037_;
-  wire [6:0] _038_;
-  wire _039_;
-  wire [3:0] _040_;
-  wire _041_;
-  wire _042_;
-  wire _043_;
-  wire _044_;
-  wire _045_;
+  input run_clk;
+  wire run_clk;
+  wire [10:0] _00_;
+  wire _01_;
+  wire _02_;
+  wire _03_;
+  wire _04_;
+  wire _05_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire [4:0] _12_;
+  wire [10:0] _13_;
+  wire _14_;
+  wire _15_;
+  wire _16_;
+  wire _17_;
+  wire _18_;
+  wire _19_;
+  wire _20_;
+  wire _21_;
+  wire _22_;
+  wire _23_;
+  wire _24_;
+  wire _25_;
+  wire _26_;
+  wire _27_;
+  wire [4:0] _28_;
+  wire [15:0] _29_;
+  wire [6:0] _30_;
+  wire [15:0] _31_;
+  wire [6:0] _32_;
+  wire _33_;
+  wire _34_;
+  wire [6:0] _35_;
+  wire _36_;
+  wire [3:0] _37_;
+  wire [6:0] _38_;
+  wire _39_;
+  wire [3:0] _40_;
+  wire _41_;
+  wire _42_;
+  wire _43_;
   reg [3:0] clamped_0 = 4'hf;
   reg [3:0] clamped_1 = 4'hf;
   reg [1:0] fine_0 = 2'h0;
@@ -6228,88 +5767,84 @@ module tiny_w4a4_main_engine_requantizer(rst, _clear, i_shift, i_valid, i_acc, o
   wire [15:0] whole_1_3;
   wire [4:0] whole_fine_0_0;
   wire [4:0] whole_fine_1_0;
-  assign _028_ = fine_1[0] ? { 1'h0, whole_fine_1_0[4:1] } : whole_fine_1_0;
+  assign _28_ = fine_1[0] ? { 1'h0, whole_fine_1_0[4:1] } : whole_fine_1_0;
   assign whole_0_3 = i_shift[4] ? 16'h0000 : i_acc[15:0];
-  assign { _029_[15:11], whole_0_2 } = i_shift[3] ? { 8'h00, whole_0_3[15:8] } : whole_0_3;
-  assign { _030_[6:5], whole_fine_0_0 } = fine_0[1] ? { 2'h0, kept_0[6:2] } : kept_0;
+  assign { _29_[15:11], whole_0_2 } = i_shift[3] ? { 8'h00, whole_0_3[15:8] } : whole_0_3;
+  assign { _30_[6:5], whole_fine_0_0 } = fine_0[1] ? { 2'h0, kept_0[6:2] } : kept_0;
   assign whole_1_3 = i_shift[9] ? 16'h0000 : i_acc[32:17];
-  assign { _031_[15:11], whole_1_2 } = i_shift[8] ? { 8'h00, whole_1_3[15:8] } : whole_1_3;
-  assign { _032_[6:5], whole_fine_1_0 } = fine_1[1] ? { 2'h0, kept_1[6:2] } : kept_1;
-  always @(posedge clk)
-    valid_0 <= _033_;
-  always @(posedge clk)
-    o_valid <= _034_;
-  always @(posedge clk)
-    kept_0 <= _035_;
-  always @(posedge clk)
-    overflow_0 <= _036_;
-  always @(posedge clk)
+  assign { _31_[15:11], whole_1_2 } = i_shift[8] ? { 8'h00, whole_1_3[15:8] } : whole_1_3;
+  assign { _32_[6:5], whole_fine_1_0 } = fine_1[1] ? { 2'h0, kept_1[6:2] } : kept_1;
+  always @(posedge run_clk)
+    valid_0 <= _33_;
+  always @(posedge run_clk)
+    o_valid <= _34_;
+  always @(posedge run_clk)
+    kept_0 <= _35_;
+  always @(posedge run_clk)
+    overflow_0 <= _36_;
+  always @(posedge run_clk)
     fine_0 <= i_shift[1:0];
-  always @(posedge clk)
-    clamped_0 <= _037_;
-  always @(posedge clk)
-    kept_1 <= _038_;
-  always @(posedge clk)
-    overflow_1 <= _039_;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    clamped_0 <= _37_;
+  always @(posedge run_clk)
+    kept_1 <= _38_;
+  always @(posedge run_clk)
+    overflow_1 <= _39_;
+  always @(posedge run_clk)
     fine_1 <= i_shift[6:5];
-  always @(posedge clk)
-    clamped_1 <= _040_;
-  assign _000_ = i_shift[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
-  assign _041_ = ~ i_shift[3];
-  assign _042_ = | whole_0_3[15:11];
-  assign _043_ = _041_ & _042_;
-  assign _001_ = ~ i_shift[2];
-  assign _002_ = | whole_0_2[10:7];
-  assign _003_ = _001_ & _002_;
-  assign _004_ = _043_ | _003_;
-  assign _005_ = ~ fine_0[1];
-  assign _006_ = | kept_0[6:5];
-  assign _007_ = _005_ & _006_;
-  assign _008_ = overflow_0 | _007_;
-  assign _009_ = ~ fine_0[0];
-  assign _010_ = _009_ & whole_fine_0_0[4];
-  assign _011_ = _008_ | _010_;
-  assign _012_ = fine_0[0] ? { 1'h0, whole_fine_0_0[4:1] } : whole_fine_0_0;
-  assign _013_ = i_shift[7] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
-  assign _014_ = ~ i_shift[8];
-  assign _015_ = | whole_1_3[15:11];
-  assign _016_ = _014_ & _015_;
-  assign _017_ = ~ i_shift[7];
-  assign _018_ = | whole_1_2[10:7];
-  assign _019_ = _017_ & _018_;
-  assign _020_ = _016_ | _019_;
-  assign _021_ = ~ fine_1[1];
-  assign _022_ = | kept_1[6:5];
-  assign _023_ = _021_ & _022_;
-  assign _024_ = overflow_1 | _023_;
-  assign _025_ = ~ fine_1[0];
-  assign _026_ = _025_ & whole_fine_1_0[4];
-  assign _027_ = _024_ | _026_;
-  assign _040_ = _027_ ? 4'hf : _028_[3:0];
-  assign _039_ = i_acc[33] ? 1'h0 : _020_;
-  assign _038_ = i_acc[33] ? 7'h00 : _013_[6:0];
-  assign _037_ = _011_ ? 4'hf : _012_[3:0];
-  assign _036_ = i_acc[16] ? 1'h0 : _004_;
-  assign _035_ = i_acc[16] ? 7'h00 : _000_[6:0];
-  assign _044_ = _clear ? 1'h0 : valid_0;
-  assign _034_ = rst ? 1'h0 : _044_;
-  assign _045_ = _clear ? 1'h0 : i_valid;
-  assign _033_ = rst ? 1'h0 : _045_;
-  assign _032_[4:0] = whole_fine_1_0;
-  assign _031_[10:0] = whole_1_2;
-  assign _030_[4:0] = whole_fine_0_0;
+  always @(posedge run_clk)
+    clamped_1 <= _40_;
+  assign _00_ = i_shift[2] ? { 4'h0, whole_0_2[10:4] } : whole_0_2;
+  assign _41_ = ~ i_shift[3];
+  assign _42_ = | whole_0_3[15:11];
+  assign _43_ = _41_ & _42_;
+  assign _01_ = ~ i_shift[2];
+  assign _02_ = | whole_0_2[10:7];
+  assign _03_ = _01_ & _02_;
+  assign _04_ = _43_ | _03_;
+  assign _05_ = ~ fine_0[1];
+  assign _06_ = | kept_0[6:5];
+  assign _07_ = _05_ & _06_;
+  assign _08_ = overflow_0 | _07_;
+  assign _09_ = ~ fine_0[0];
+  assign _10_ = _09_ & whole_fine_0_0[4];
+  assign _11_ = _08_ | _10_;
+  assign _12_ = fine_0[0] ? { 1'h0, whole_fine_0_0[4:1] } : whole_fine_0_0;
+  assign _13_ = i_shift[7] ? { 4'h0, whole_1_2[10:4] } : whole_1_2;
+  assign _14_ = ~ i_shift[8];
+  assign _15_ = | whole_1_3[15:11];
+  assign _16_ = _14_ & _15_;
+  assign _17_ = ~ i_shift[7];
+  assign _18_ = | whole_1_2[10:7];
+  assign _19_ = _17_ & _18_;
+  assign _20_ = _16_ | _19_;
+  assign _21_ = ~ fine_1[1];
+  assign _22_ = | kept_1[6:5];
+  assign _23_ = _21_ & _22_;
+  assign _24_ = overflow_1 | _23_;
+  assign _25_ = ~ fine_1[0];
+  assign _26_ = _25_ & whole_fine_1_0[4];
+  assign _27_ = _24_ | _26_;
+  assign _40_ = _27_ ? 4'hf : _28_[3:0];
+  assign _39_ = i_acc[33] ? 1'h0 : _20_;
+  assign _38_ = i_acc[33] ? 7'h00 : _13_[6:0];
+  assign _37_ = _11_ ? 4'hf : _12_[3:0];
+  assign _36_ = i_acc[16] ? 1'h0 : _04_;
+  assign _35_ = i_acc[16] ? 7'h00 : _00_[6:0];
+  assign _34_ = run_rst ? 1'h0 : valid_0;
+  assign _33_ = run_rst ? 1'h0 : i_valid;
+  assign _32_[4:0] = whole_fine_1_0;
+  assign _31_[10:0] = whole_1_2;
+  assign _30_[4:0] = whole_fine_0_0;
+  assign _29_[10:0] = whole_0_2;
   assign o = { clamped_1, clamped_0 };
-  assign _029_[10:0] = whole_0_2;
 endmodule
 
-module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$18 , word, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_scales(enable, run_rst, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$17 , word, run_clk);
   input enable;
   wire enable;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input bank;
   wire bank;
   input load__valid;
@@ -6322,51 +5857,44 @@ module tiny_w4a4_main_engine_scales(rst, enable, _clear, bank, load__valid, load
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input \address$18 ;
-  wire \address$18 ;
+  input \address$17 ;
+  wire \address$17 ;
   output [41:0] word;
   wire [41:0] word;
-  input clk;
-  wire clk;
-  wire _00_;
-  wire [63:0] _01_;
-  wire _02_;
-  wire _03_;
+  input run_clk;
+  wire run_clk;
+  wire _0_;
+  wire [63:0] _1_;
   reg [63:0] beat = 64'h0000000000000000;
   reg [1:0] place = 2'h0;
   reg write_enable = 1'h0;
-  always @(posedge clk)
+  always @(posedge run_clk)
+    beat <= _1_;
+  always @(posedge run_clk)
+    write_enable <= _0_;
+  assign _0_ = load__valid & enable;
+  always @(posedge run_clk)
     place <= { load__bank, load__word[0] };
-  always @(posedge clk)
-    beat <= _01_;
-  always @(posedge clk)
-    write_enable <= _02_;
-  assign _00_ = load__valid & enable;
-  assign _03_ = _clear ? 1'h0 : _00_;
-  assign _02_ = rst ? 1'h0 : _03_;
-  assign _01_ = load__valid ? load__data : beat;
-  tiny_w4a4_main_engine_scales_part_0 part_0 (
-    ._clear(_clear),
-    .clk(clk),
+  assign _1_ = load__valid ? load__data : beat;
+  tiny_w4a4_main_engine_scales_part_0_0 part_0_0 (
     .data(beat[41:0]),
-    .\port$2428$80 (bank),
-    .\port$2939$0 (\address$18 ),
-    .rst(rst),
+    .\port$2328$80 (bank),
+    .\port$2847$0 (\address$17 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(word),
     .write_address(place),
     .write_enable(write_enable)
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2428$80 , \port$2939$0 , write_address, data, write_enable, word, clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
-  input \port$2428$80 ;
-  wire \port$2428$80 ;
-  input \port$2939$0 ;
-  wire \port$2939$0 ;
+module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2328$80 , \port$2847$0 , write_address, data, write_enable, word, run_clk);
+  input run_rst;
+  wire run_rst;
+  input \port$2328$80 ;
+  wire \port$2328$80 ;
+  input \port$2847$0 ;
+  wire \port$2847$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -6375,31 +5903,29 @@ module tiny_w4a4_main_engine_scales_part_0(rst, _clear, \port$2428$80 , \port$29
   wire write_enable;
   output [41:0] word;
   reg [41:0] word = 42'h00000000000;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [41:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [41:0] beat_0 [3:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       beat_0[write_address] <= data;
   end
   reg [41:0] _1_;
-  always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2428$80 , \port$2939$0  }];
+  always @(posedge run_clk) begin
+    _1_ <= beat_0[{ \port$2328$80 , \port$2847$0  }];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$20 , clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_weights_116(enable, run_rst, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$19 , run_clk);
   input enable;
   wire enable;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input bank;
   wire bank;
   input load__valid;
@@ -6414,10 +5940,10 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
-  input [2:0] \address$20 ;
-  wire [2:0] \address$20 ;
-  input clk;
-  wire clk;
+  input [2:0] \address$19 ;
+  wire [2:0] \address$19 ;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [34:0] _01_;
   wire [63:0] _02_;
@@ -6429,95 +5955,78 @@ module tiny_w4a4_main_engine_weights_118(rst, enable, _clear, bank, load__valid,
   wire _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
-  wire _12_;
-  wire _13_;
-  wire _14_;
-  wire _15_;
-  wire _16_;
   reg [63:0] beat = 64'h0000000000000000;
   reg [3:0] place = 4'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$23 ;
-  wire [71:0] \word$29 ;
-  wire [35:0] \word$35 ;
+  wire [35:0] \word$22 ;
+  wire [71:0] \word$28 ;
+  wire [35:0] \word$34 ;
   reg write_enable = 1'h0;
-  reg \write_enable$26  = 1'h0;
-  reg \write_enable$32  = 1'h0;
+  reg \write_enable$25  = 1'h0;
+  reg \write_enable$31  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _06_ = ! load__beat[1:0];
-  assign _07_ = _00_ & _06_;
+  assign _03_ = ! load__beat[1:0];
+  assign _04_ = _00_ & _03_;
+  assign _05_ = load__valid & enable;
+  assign _06_ = load__beat[1:0] == 1'h1;
+  assign _07_ = _05_ & _06_;
   assign _08_ = load__valid & enable;
-  assign _09_ = load__beat[1:0] == 1'h1;
+  assign _09_ = load__beat[1:0] == 2'h2;
   assign _10_ = _08_ & _09_;
-  assign _11_ = load__valid & enable;
-  assign _12_ = load__beat[1:0] == 2'h2;
-  assign _13_ = _11_ & _12_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     place <= { load__bank, load__word[2:0] };
-  always @(posedge clk)
+  always @(posedge run_clk)
     recent <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     beat <= _02_;
-  always @(posedge clk)
-    write_enable <= _03_;
-  always @(posedge clk)
-    \write_enable$26  <= _04_;
-  always @(posedge clk)
-    \write_enable$32  <= _05_;
-  assign _14_ = _clear ? 1'h0 : _13_;
-  assign _05_ = rst ? 1'h0 : _14_;
-  assign _15_ = _clear ? 1'h0 : _10_;
-  assign _04_ = rst ? 1'h0 : _15_;
-  assign _16_ = _clear ? 1'h0 : _07_;
-  assign _03_ = rst ? 1'h0 : _16_;
+  always @(posedge run_clk)
+    write_enable <= _04_;
+  always @(posedge run_clk)
+    \write_enable$25  <= _07_;
+  always @(posedge run_clk)
+    \write_enable$31  <= _10_;
   assign _02_ = load__valid ? load__data : beat;
   assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_main_engine_weights_118_part_0 part_0 (
-    ._clear(_clear),
-    .clk(clk),
+  tiny_w4a4_main_engine_weights_116_part_0_0 part_0_0 (
     .data(beat[35:0]),
-    .\port$2428$80 (bank),
-    .\port$3137$0 (\address$20 ),
-    .rst(rst),
-    .word(\word$23 ),
+    .\port$2328$80 (bank),
+    .\port$3037$0 (\address$19 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$22 ),
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_main_engine_weights_118_part_1 part_1 (
-    ._clear(_clear),
-    .clk(clk),
-    .\port$2428$80 (bank),
-    .\port$3087$7 (recent[34:7]),
-    .\port$3089$0 (beat[43:0]),
-    .\port$3137$0 (\address$20 ),
-    .rst(rst),
-    .word(\word$29 ),
+  tiny_w4a4_main_engine_weights_116_part_1_0 part_1_0 (
+    .\port$2328$80 (bank),
+    .\port$2995$7 (recent[34:7]),
+    .\port$2997$0 (beat[43:0]),
+    .\port$3037$0 (\address$19 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$28 ),
     .write_address(place),
-    .write_enable(\write_enable$26 )
+    .write_enable(\write_enable$25 )
   );
-  tiny_w4a4_main_engine_weights_118_part_2 part_2 (
-    ._clear(_clear),
-    .clk(clk),
-    .\port$2428$80 (bank),
-    .\port$3087$15 (recent[34:15]),
-    .\port$3089$0 (beat[15:0]),
-    .\port$3137$0 (\address$20 ),
-    .rst(rst),
-    .word(\word$35 ),
+  tiny_w4a4_main_engine_weights_116_part_2_0 part_2_0 (
+    .\port$2328$80 (bank),
+    .\port$2995$15 (recent[34:15]),
+    .\port$2997$0 (beat[15:0]),
+    .\port$3037$0 (\address$19 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
+    .word(\word$34 ),
     .write_address(place),
-    .write_enable(\write_enable$32 )
+    .write_enable(\write_enable$31 )
   );
-  assign word = { \word$35 , \word$29 , \word$23  };
+  assign word = { \word$34 , \word$28 , \word$22  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2428$80 , write_address, data, write_enable, word, \port$3137$0 , clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
-  input \port$2428$80 ;
-  wire \port$2428$80 ;
+module tiny_w4a4_main_engine_weights_116_part_0_0(run_rst, \port$2328$80 , write_address, data, write_enable, word, \port$3037$0 , run_clk);
+  input run_rst;
+  wire run_rst;
+  input \port$2328$80 ;
+  wire \port$2328$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6526,111 +6035,105 @@ module tiny_w4a4_main_engine_weights_118_part_0(rst, _clear, \port$2428$80 , wri
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3137$0 ;
-  wire [2:0] \port$3137$0 ;
-  input clk;
-  wire clk;
+  input [2:0] \port$3037$0 ;
+  wire [2:0] \port$3037$0 ;
+  input run_clk;
+  wire run_clk;
   wire [35:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [35:0] beat_0 [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       beat_0[write_address] <= data;
   end
   reg [35:0] _1_;
-  always @(posedge clk) begin
-    _1_ <= beat_0[{ \port$2428$80 , \port$3137$0  }];
+  always @(posedge run_clk) begin
+    _1_ <= beat_0[{ \port$2328$80 , \port$3037$0  }];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_1(rst, _clear, \port$2428$80 , write_address, \port$3087$7 , \port$3089$0 , write_enable, word, \port$3137$0 , clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
-  input \port$2428$80 ;
-  wire \port$2428$80 ;
+module tiny_w4a4_main_engine_weights_116_part_1_0(run_rst, \port$2328$80 , write_address, \port$2995$7 , \port$2997$0 , write_enable, word, \port$3037$0 , run_clk);
+  input run_rst;
+  wire run_rst;
+  input \port$2328$80 ;
+  wire \port$2328$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3087$7 ;
-  wire [27:0] \port$3087$7 ;
-  input [43:0] \port$3089$0 ;
-  wire [43:0] \port$3089$0 ;
+  input [27:0] \port$2995$7 ;
+  wire [27:0] \port$2995$7 ;
+  input [43:0] \port$2997$0 ;
+  wire [43:0] \port$2997$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3137$0 ;
-  wire [2:0] \port$3137$0 ;
-  input clk;
-  wire clk;
+  input [2:0] \port$3037$0 ;
+  wire [2:0] \port$3037$0 ;
+  input run_clk;
+  wire run_clk;
   wire [71:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [71:0] beat_1 [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3089$0 , \port$3087$7  };
+      beat_1[write_address] <= { \port$2997$0 , \port$2995$7  };
   end
   reg [71:0] _1_;
-  always @(posedge clk) begin
-    _1_ <= beat_1[{ \port$2428$80 , \port$3137$0  }];
+  always @(posedge run_clk) begin
+    _1_ <= beat_1[{ \port$2328$80 , \port$3037$0  }];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_118_part_2(rst, _clear, \port$2428$80 , write_address, \port$3087$15 , \port$3089$0 , write_enable, word, \port$3137$0 , clk);
-  input rst;
-  wire rst;
-  input _clear;
-  wire _clear;
-  input \port$2428$80 ;
-  wire \port$2428$80 ;
+module tiny_w4a4_main_engine_weights_116_part_2_0(run_rst, \port$2328$80 , write_address, \port$2995$15 , \port$2997$0 , write_enable, word, \port$3037$0 , run_clk);
+  input run_rst;
+  wire run_rst;
+  input \port$2328$80 ;
+  wire \port$2328$80 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3087$15 ;
-  wire [19:0] \port$3087$15 ;
-  input [15:0] \port$3089$0 ;
-  wire [15:0] \port$3089$0 ;
+  input [19:0] \port$2995$15 ;
+  wire [19:0] \port$2995$15 ;
+  input [15:0] \port$2997$0 ;
+  wire [15:0] \port$2997$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3137$0 ;
-  wire [2:0] \port$3137$0 ;
-  input clk;
-  wire clk;
+  input [2:0] \port$3037$0 ;
+  wire [2:0] \port$3037$0 ;
+  input run_clk;
+  wire run_clk;
   wire [35:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [35:0] beat_2 [15:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3089$0 , \port$3087$15  };
+      beat_2[write_address] <= { \port$2997$0 , \port$2995$15  };
   end
   reg [35:0] _1_;
-  always @(posedge clk) begin
-    _1_ <= beat_2[{ \port$2428$80 , \port$3137$0  }];
+  always @(posedge run_clk) begin
+    _1_ <= beat_2[{ \port$2328$80 , \port$3037$0  }];
   end
   assign read__data = _1_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear, start, count, i__valid, o__payload, o__valid, o__ready, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
   wire busy;
   output i__ready;
   wire i__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [2:0] count;
@@ -6643,8 +6146,8 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   reg o__valid = 1'h0;
   input o__ready;
   wire o__ready;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire _002_;
@@ -6658,14 +6161,14 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _010_;
   wire _011_;
   wire _012_;
-  wire [23:0] _013_;
-  wire [23:0] _014_;
-  wire [23:0] _015_;
+  wire _013_;
+  wire _014_;
+  wire _015_;
   wire _016_;
   wire _017_;
-  wire _018_;
-  wire _019_;
-  wire _020_;
+  wire [23:0] _018_;
+  wire [23:0] _019_;
+  wire [23:0] _020_;
   wire _021_;
   wire _022_;
   wire _023_;
@@ -6673,8 +6176,8 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _025_;
   wire _026_;
   wire _027_;
-  wire _028_;
-  wire _029_;
+  wire [23:0] _028_;
+  wire [23:0] _029_;
   wire _030_;
   wire _031_;
   wire _032_;
@@ -6682,14 +6185,18 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   wire _034_;
   wire _035_;
   wire _036_;
-  wire [23:0] _037_;
-  wire [23:0] _038_;
+  wire _037_;
+  wire _038_;
   wire _039_;
   wire _040_;
   wire _041_;
   wire _042_;
+  wire _043_;
   reg \$signal  = 1'h0;
-  wire \$signal$9 ;
+  wire \$signal$10 ;
+  wire \$signal$12 ;
+  wire \$signal$6 ;
+  reg \$signal$9  = 1'h1;
   reg _free = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
@@ -6699,13 +6206,12 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   reg flushing = 1'h0;
   wire last;
   wire moves;
-  wire opens;
   wire [1:0] recall__addr;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
   reg [47:0] history [3:0];
-  always @(posedge clk) begin
-    if (\$signal$9 )
+  always @(posedge run_clk) begin
+    if (\$signal$12 )
       history[recall__addr] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[recall__addr];
@@ -6713,90 +6219,91 @@ module tiny_w4a4_main_engine_window_117(rst, i__payload, busy, i__ready, _clear,
   assign busy = _000_ | o__valid;
   assign _010_ = ~ o__valid;
   assign moves = _010_ | o__ready;
-  assign opens = _free | o__ready;
-  assign i__ready = \$signal  & moves;
-  assign _016_ = \$signal  & i__valid;
-  assign _017_ = flushing | _016_;
-  assign \$signal$9  = moves & _017_;
-  assign _018_ = ~ early;
-  assign _019_ = \$signal$9  & _018_;
-  assign _020_ = ~ early;
-  assign _021_ = \$signal$9  & _020_;
-  assign _022_ = ~ _021_;
-  assign _001_ = \$signal$9  & last;
-  assign _002_ = \$signal  & i__payload[25];
-  assign _003_ = opens & at_left;
-  assign _004_ = opens & row_begins;
-  always @(posedge clk)
-    o__valid <= _005_;
-  always @(posedge clk)
-    _free <= _006_;
-  always @(posedge clk)
-    early <= _007_;
-  always @(posedge clk)
-    row_begins <= _008_;
-  always @(posedge clk)
-    at_left <= _009_;
-  always @(posedge clk)
-    flushing <= _011_;
-  always @(posedge clk)
-    \$signal  <= _012_;
-  always @(posedge clk)
-    column_0 <= _013_;
-  always @(posedge clk)
-    column_1 <= _014_;
-  always @(posedge clk)
-    column_2 <= _015_;
-  assign _023_ = _001_ ? _002_ : flushing;
-  assign _024_ = _clear ? 1'h0 : _023_;
-  assign _011_ = rst ? 1'h0 : _024_;
-  assign _025_ = _001_ ? row_begins : at_left;
-  assign _026_ = _clear ? 1'h0 : _025_;
-  assign _009_ = rst ? 1'h0 : _026_;
-  assign _027_ = _001_ ? i__payload[24] : row_begins;
-  assign _028_ = start ? 1'h1 : _027_;
-  assign _029_ = _clear ? 1'h0 : _028_;
-  assign _008_ = rst ? 1'h0 : _029_;
-  assign _030_ = _001_ ? 1'h0 : early;
-  assign _031_ = start ? 1'h1 : _030_;
-  assign _032_ = _clear ? 1'h0 : _031_;
-  assign _007_ = rst ? 1'h0 : _032_;
-  assign _033_ = moves ? _022_ : _free;
-  assign _034_ = _clear ? 1'h1 : _033_;
-  assign _006_ = rst ? 1'h1 : _034_;
-  assign _035_ = moves ? _019_ : o__valid;
-  assign _036_ = _clear ? 1'h0 : _035_;
-  assign _005_ = rst ? 1'h0 : _036_;
-  assign _037_ = opens ? i__payload[23:0] : column_2;
-  assign _015_ = _004_ ? 24'h000000 : _037_;
-  assign _014_ = opens ? recall__data[47:24] : column_1;
-  assign _038_ = opens ? recall__data[23:0] : column_0;
-  assign _013_ = _003_ ? 24'h000000 : _038_;
-  assign _039_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _040_ = _001_ ? _039_ : \$signal ;
+  assign \$signal$6  = _free | o__ready;
+  assign _021_ = ~ \$signal$9 ;
+  assign i__ready = moves & _021_;
+  assign _022_ = \$signal  & i__valid;
+  assign _023_ = flushing | _022_;
+  assign \$signal$10  = moves & _023_;
+  assign _024_ = ~ \$signal$9 ;
+  assign _025_ = _024_ & i__valid;
+  assign _026_ = flushing | _025_;
+  assign \$signal$12  = \$signal$6  & _026_;
+  assign _027_ = ~ early;
+  assign _001_ = \$signal$10  & _027_;
+  assign _002_ = ~ early;
+  assign _003_ = \$signal$10  & _002_;
+  assign _004_ = ~ _003_;
+  assign _005_ = \$signal$10  & last;
+  assign _006_ = \$signal  & i__payload[25];
+  assign _007_ = \$signal$6  & at_left;
+  assign _008_ = \$signal$6  & row_begins;
+  always @(posedge run_clk)
+    o__valid <= _009_;
+  always @(posedge run_clk)
+    _free <= _011_;
+  always @(posedge run_clk)
+    early <= _012_;
+  always @(posedge run_clk)
+    row_begins <= _013_;
+  always @(posedge run_clk)
+    at_left <= _014_;
+  always @(posedge run_clk)
+    flushing <= _015_;
+  always @(posedge run_clk)
+    \$signal  <= _016_;
+  always @(posedge run_clk)
+    \$signal$9  <= _017_;
+  always @(posedge run_clk)
+    column_0 <= _018_;
+  always @(posedge run_clk)
+    column_1 <= _019_;
+  always @(posedge run_clk)
+    column_2 <= _020_;
+  assign _028_ = \$signal$6  ? i__payload[23:0] : column_2;
+  assign _020_ = _008_ ? 24'h000000 : _028_;
+  assign _019_ = \$signal$6  ? recall__data[47:24] : column_1;
+  assign _029_ = \$signal$6  ? recall__data[23:0] : column_0;
+  assign _018_ = _007_ ? 24'h000000 : _029_;
+  assign _030_ = i__payload[25] ? 1'h1 : \$signal$9 ;
+  assign _031_ = _005_ ? _030_ : \$signal$9 ;
+  assign _032_ = start ? 1'h0 : _031_;
+  assign _017_ = run_rst ? 1'h1 : _032_;
+  assign _033_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _034_ = _005_ ? _033_ : \$signal ;
+  assign _035_ = start ? 1'h1 : _034_;
+  assign _016_ = run_rst ? 1'h0 : _035_;
+  assign _036_ = _005_ ? _006_ : flushing;
+  assign _015_ = run_rst ? 1'h0 : _036_;
+  assign _037_ = _005_ ? row_begins : at_left;
+  assign _014_ = run_rst ? 1'h0 : _037_;
+  assign _038_ = _005_ ? i__payload[24] : row_begins;
+  assign _039_ = start ? 1'h1 : _038_;
+  assign _013_ = run_rst ? 1'h0 : _039_;
+  assign _040_ = _005_ ? 1'h0 : early;
   assign _041_ = start ? 1'h1 : _040_;
-  assign _042_ = _clear ? 1'h0 : _041_;
-  assign _012_ = rst ? 1'h0 : _042_;
-  tiny_w4a4_main_engine_window_117_group group (
-    ._clear(_clear),
-    .clk(clk),
+  assign _012_ = run_rst ? 1'h0 : _041_;
+  assign _042_ = moves ? _004_ : _free;
+  assign _011_ = run_rst ? 1'h1 : _042_;
+  assign _043_ = moves ? _001_ : o__valid;
+  assign _009_ = run_rst ? 1'h0 : _043_;
+  tiny_w4a4_main_engine_window_115_group group (
     .count(count),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
-    .step(\$signal$9 ),
+    .step(\$signal$10 ),
     .value(recall__addr)
   );
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_engine_window_115_group(step, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input start;
   wire start;
   input [2:0] count;
@@ -6805,8 +6312,8 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   reg [1:0] value = 2'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [1:0] _01_;
   wire [2:0] _02_;
@@ -6832,13 +6339,13 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   assign _07_ = start | _06_;
   assign _08_ = ahead[2:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[1:0], following[0] } : ahead;
@@ -6849,9 +6356,7 @@ module tiny_w4a4_main_engine_window_117_group(rst, step, _clear, start, count, v
   assign _10_ = _07_ ? 2'h0 : _13_;
 endmodule
 
-module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__ready, _clear, enable, i__valid, i__ready, waiting, o__0__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, run_rst, enable, i__valid, i__ready, o__0__payload, waiting, run_clk);
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input o__2__ready;
@@ -6860,25 +6365,25 @@ module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__read
   wire o__1__ready;
   input o__0__ready;
   wire o__0__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [2:0] enable;
   wire [2:0] enable;
   input i__valid;
   wire i__valid;
   output i__ready;
   reg i__ready = 1'h1;
-  output [2:0] waiting;
-  reg [2:0] waiting = 3'h0;
   output [7:0] o__0__payload;
   reg [7:0] o__0__payload = 8'h00;
-  input clk;
-  wire clk;
+  output [2:0] waiting;
+  reg [2:0] waiting = 3'h0;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
   wire [2:0] _03_;
-  wire [7:0] _04_;
+  wire _04_;
   wire _05_;
   wire _06_;
   wire _07_;
@@ -6887,14 +6392,14 @@ module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__read
   wire _10_;
   wire _11_;
   wire _12_;
-  wire [7:0] _13_;
-  wire [2:0] _14_;
-  wire [7:0] _15_;
+  wire _13_;
+  wire [7:0] _14_;
+  wire [2:0] _15_;
   wire _16_;
-  wire _17_;
-  wire _18_;
-  wire _19_;
-  wire _20_;
+  wire [7:0] _17_;
+  wire [7:0] _18_;
+  wire [2:0] _19_;
+  wire [2:0] _20_;
   wire _21_;
   wire _22_;
   wire _23_;
@@ -6902,64 +6407,63 @@ module tiny_w4a4_main_fork(rst, i__payload, o__2__ready, o__1__ready, o__0__read
   wire _25_;
   wire _26_;
   wire _27_;
-  wire _28_;
-  wire _29_;
-  wire moves;
+  wire \$signal ;
+  reg [2:0] _taken = 3'h7;
+  wire [2:0] follows;
+  wire opens;
   reg [7:0] second = 8'h00;
   assign _00_ = ~ waiting[0];
   assign _11_ = _00_ | o__0__ready;
-  assign _16_ = ~ waiting[1];
-  assign _17_ = _16_ | o__1__ready;
-  assign _18_ = ~ waiting[2];
-  assign _19_ = _18_ | o__2__ready;
-  assign moves = & { _19_, _17_, _11_ };
-  assign _20_ = ~ i__valid;
-  assign _21_ = i__ready & _20_;
-  assign _22_ = moves | _21_;
+  assign _21_ = ~ waiting[1];
+  assign _22_ = _21_ | o__1__ready;
+  assign _23_ = ~ waiting[2];
+  assign _24_ = _23_ | o__2__ready;
+  assign \$signal  = & { _24_, _22_, _11_ };
+  assign _25_ = _taken[0] | o__0__ready;
+  assign _26_ = _taken[1] | o__1__ready;
+  assign _27_ = _taken[2] | o__2__ready;
+  assign opens = & { _27_, _26_, _25_ };
   assign _01_ = ~ i__ready;
   assign _02_ = i__valid | _01_;
   assign _03_ = _02_ ? enable : 3'h0;
-  assign _04_ = i__ready ? i__payload : second;
-  assign _05_ = ~ o__0__ready;
-  assign _06_ = waiting[0] & _05_;
-  assign _07_ = ~ o__1__ready;
-  assign _08_ = waiting[1] & _07_;
-  assign _09_ = ~ o__2__ready;
-  assign _10_ = waiting[2] & _09_;
-  always @(posedge clk)
-    i__ready <= _12_;
-  always @(posedge clk)
-    second <= _13_;
-  always @(posedge clk)
-    waiting <= _14_;
-  always @(posedge clk)
-    o__0__payload <= _15_;
-  assign _15_ = moves ? _04_ : o__0__payload;
-  assign _23_ = moves ? _03_[2] : _10_;
-  assign _24_ = _clear ? 1'h0 : _23_;
-  assign _14_[2] = rst ? 1'h0 : _24_;
-  assign _25_ = moves ? _03_[1] : _08_;
-  assign _26_ = _clear ? 1'h0 : _25_;
-  assign _14_[1] = rst ? 1'h0 : _26_;
-  assign _27_ = moves ? _03_[0] : _06_;
-  assign _28_ = _clear ? 1'h0 : _27_;
-  assign _14_[0] = rst ? 1'h0 : _28_;
-  assign _13_ = i__ready ? i__payload : second;
-  assign _29_ = _clear ? 1'h1 : _22_;
-  assign _12_ = rst ? 1'h1 : _29_;
+  assign _04_ = ~ o__0__ready;
+  assign _05_ = waiting[0] & _04_;
+  assign _06_ = ~ o__1__ready;
+  assign _07_ = waiting[1] & _06_;
+  assign _08_ = ~ o__2__ready;
+  assign _09_ = waiting[2] & _08_;
+  assign _10_ = ~ i__valid;
+  assign _12_ = i__ready & _10_;
+  assign _13_ = \$signal  | _12_;
+  assign _14_ = i__ready ? i__payload : second;
+  assign _15_ = ~ follows;
+  always @(posedge run_clk)
+    i__ready <= _16_;
+  always @(posedge run_clk)
+    second <= _17_;
+  always @(posedge run_clk)
+    o__0__payload <= _18_;
+  always @(posedge run_clk)
+    waiting <= _19_;
+  always @(posedge run_clk)
+    _taken <= _20_;
+  assign _20_ = run_rst ? 3'h7 : _15_;
+  assign _19_ = run_rst ? 3'h0 : follows;
+  assign _18_ = opens ? _14_ : o__0__payload;
+  assign _17_ = i__ready ? i__payload : second;
+  assign _16_ = run_rst ? 1'h1 : _13_;
+  assign follows = \$signal  ? _03_ : { _09_, _07_, _05_ };
 endmodule
 
-module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height, groups, logits, i__valid, i__payload, o__valid, o__payload, busy, load__data, load__second, load__valid, load__beat, load__word, clk);
+module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, groups, logits, i__payload, i__valid, o__valid, o__payload, busy, load__data, load__second, load__valid, load__beat, load__word, run_clk);
   input o__ready;
   wire o__ready;
-  input rst;
-  wire rst;
   input start;
   wire start;
   output i__ready;
   wire i__ready;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [3:0] width;
   wire [3:0] width;
   input [3:0] height;
@@ -6968,10 +6472,10 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   wire [1:0] groups;
   input logits;
   wire logits;
-  input i__valid;
-  wire i__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
   output o__valid;
   reg o__valid = 1'h0;
   output [8:0] o__payload;
@@ -6988,8 +6492,8 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   wire [15:0] load__beat;
   input [15:0] load__word;
   wire [15:0] load__word;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire _002_;
@@ -7058,47 +6562,30 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   wire _065_;
   wire _066_;
   wire _067_;
-  wire _068_;
+  wire [3:0] _068_;
   wire [3:0] _069_;
   wire [3:0] _070_;
   wire [3:0] _071_;
   wire [3:0] _072_;
   wire [3:0] _073_;
-  wire [3:0] _074_;
-  wire _075_;
+  wire _074_;
+  wire [7:0] _075_;
   wire _076_;
-  wire [7:0] _077_;
-  wire [7:0] _078_;
+  wire _077_;
+  wire _078_;
   wire _079_;
   wire _080_;
-  wire _081_;
+  wire [14:0] _081_;
   wire _082_;
   wire _083_;
-  wire _084_;
-  wire _085_;
-  wire _086_;
-  wire [14:0] _087_;
+  wire [15:0] _084_;
+  wire [7:0] _085_;
+  wire [1:0] _086_;
+  wire [1:0] _087_;
   wire [14:0] _088_;
-  wire _089_;
+  wire [13:0] _089_;
   wire _090_;
-  wire _091_;
-  wire _092_;
-  wire [15:0] _093_;
-  wire [15:0] _094_;
-  wire [7:0] _095_;
-  wire [7:0] _096_;
-  wire [1:0] _097_;
-  wire [1:0] _098_;
-  wire [1:0] _099_;
-  wire [1:0] _100_;
-  wire [14:0] _101_;
-  wire [14:0] _102_;
-  wire [13:0] _103_;
-  wire [13:0] _104_;
-  wire _105_;
-  wire _106_;
-  wire [13:0] _107_;
-  wire [13:0] _108_;
+  wire [13:0] _091_;
   wire \$signal ;
   wire \$signal$21 ;
   wire \$signal$27 ;
@@ -7125,7 +6612,7 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   reg [3:0] x = 4'h1;
   reg [3:0] y = 4'h1;
   reg [15:0] weights [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write__en)
       weights[load__word[0]] <= load__data[15:0];
   end
@@ -7162,41 +6649,41 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   assign _040_ = o__valid & o__ready;
   assign _042_ = _040_ & o__payload[8];
   assign _043_ = ~ logits;
-  always @(posedge clk)
+  always @(posedge run_clk)
     bias <= _044_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signature__addr  <= _045_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     dot <= _046_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     total <= _047_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$42  <= _048_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \final  <= _049_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     codes <= _050_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     row <= _052_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \$signal$31  <= _053_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     unready <= _054_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     logit <= _055_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__valid <= _056_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \byte  <= _057_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last_byte <= _058_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     o__payload <= _059_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     x <= _060_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     y <= _061_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     busy <= _063_;
   assign _000_ = ~ load__second;
   assign write__en = load__valid & _000_;
@@ -7225,96 +6712,77 @@ module tiny_w4a4_main_head(o__ready, rst, start, i__ready, _clear, width, height
   assign _010_ = $signed(_008_) + $signed(_009_);
   assign _066_ = _042_ ? 1'h0 : busy;
   assign _067_ = start ? 1'h1 : _066_;
-  assign _068_ = _clear ? 1'h0 : _067_;
-  assign _063_ = rst ? 1'h0 : _068_;
-  assign _069_ = \$signal$21  ? _039_[3:0] : y;
-  assign _070_ = last_byte ? _069_ : y;
-  assign _071_ = takes ? _070_ : y;
-  assign _061_ = start ? 4'h1 : _071_;
-  assign _072_ = \$signal$21  ? 4'h1 : _038_[3:0];
-  assign _073_ = last_byte ? _072_ : x;
-  assign _074_ = takes ? _073_ : x;
-  assign _060_ = start ? 4'h1 : _074_;
-  assign _075_ = takes ? _037_ : o__payload[8];
-  assign _076_ = _clear ? 1'h0 : _075_;
-  assign _059_[8] = rst ? 1'h0 : _076_;
-  assign _077_ = takes ? _036_ : o__payload[7:0];
-  assign _078_ = _clear ? 8'h00 : _077_;
-  assign _059_[7:0] = rst ? 8'h00 : _078_;
-  assign _079_ = takes ? _025_ : last_byte;
-  assign _080_ = start ? _043_ : _079_;
-  assign _081_ = _clear ? 1'h0 : _080_;
-  assign _058_ = rst ? 1'h0 : _081_;
-  assign _082_ = takes ? _020_[0] : \byte ;
-  assign _083_ = start ? 1'h0 : _082_;
-  assign _084_ = _clear ? 1'h0 : _083_;
-  assign _057_ = rst ? 1'h0 : _084_;
-  assign _085_ = \$signal$27  ? \$signal$31  : o__valid;
-  assign _086_ = _clear ? 1'h0 : _085_;
-  assign _056_ = rst ? 1'h0 : _086_;
-  assign _087_ = opens ? summed : logit;
-  assign _088_ = _clear ? 15'h0000 : _087_;
-  assign _055_ = rst ? 15'h0000 : _088_;
-  assign _089_ = opens ? _018_ : unready;
-  assign _090_ = _clear ? 1'h1 : _089_;
-  assign _054_ = rst ? 1'h1 : _090_;
-  assign _091_ = opens ? _016_ : \$signal$31 ;
-  assign _092_ = _clear ? 1'h0 : _091_;
-  assign _053_ = rst ? 1'h0 : _092_;
-  assign _093_ = opens ? \$signature__data  : row;
-  assign _094_ = _clear ? 16'h0000 : _093_;
-  assign _052_ = rst ? 16'h0000 : _094_;
-  assign _095_ = opens ? i__payload : codes;
-  assign _096_ = _clear ? 8'h00 : _095_;
-  assign _050_ = rst ? 8'h00 : _096_;
-  assign _097_ = opens ? { \final [0], last } : \final ;
-  assign _098_ = _clear ? 2'h0 : _097_;
-  assign _049_ = rst ? 2'h0 : _098_;
-  assign _099_ = opens ? { \$signal$42 [0], _015_ } : \$signal$42 ;
-  assign _100_ = _clear ? 2'h0 : _099_;
-  assign _048_ = rst ? 2'h0 : _100_;
-  assign _101_ = _012_ ? _014_ : total;
-  assign _102_ = _clear ? 15'h0000 : _101_;
-  assign _047_ = rst ? 15'h0000 : _102_;
-  assign _103_ = opens ? _010_ : dot;
-  assign _104_ = _clear ? 14'h0000 : _103_;
-  assign _046_ = rst ? 14'h0000 : _104_;
-  assign _105_ = _004_ ? _006_[0] : \$signature__addr ;
-  assign _106_ = _clear ? 1'h0 : _105_;
-  assign _045_ = rst ? 1'h0 : _106_;
-  assign _107_ = _002_ ? load__data[13:0] : bias;
-  assign _108_ = _clear ? 14'h0000 : _107_;
-  assign _044_ = rst ? 14'h0000 : _108_;
+  assign _063_ = run_rst ? 1'h0 : _067_;
+  assign _068_ = \$signal$21  ? _039_[3:0] : y;
+  assign _069_ = last_byte ? _068_ : y;
+  assign _070_ = takes ? _069_ : y;
+  assign _061_ = start ? 4'h1 : _070_;
+  assign _071_ = \$signal$21  ? 4'h1 : _038_[3:0];
+  assign _072_ = last_byte ? _071_ : x;
+  assign _073_ = takes ? _072_ : x;
+  assign _060_ = start ? 4'h1 : _073_;
+  assign _074_ = takes ? _037_ : o__payload[8];
+  assign _059_[8] = run_rst ? 1'h0 : _074_;
+  assign _075_ = takes ? _036_ : o__payload[7:0];
+  assign _059_[7:0] = run_rst ? 8'h00 : _075_;
+  assign _076_ = takes ? _025_ : last_byte;
+  assign _077_ = start ? _043_ : _076_;
+  assign _058_ = run_rst ? 1'h0 : _077_;
+  assign _078_ = takes ? _020_[0] : \byte ;
+  assign _079_ = start ? 1'h0 : _078_;
+  assign _057_ = run_rst ? 1'h0 : _079_;
+  assign _080_ = \$signal$27  ? \$signal$31  : o__valid;
+  assign _056_ = run_rst ? 1'h0 : _080_;
+  assign _081_ = opens ? summed : logit;
+  assign _055_ = run_rst ? 15'h0000 : _081_;
+  assign _082_ = opens ? _018_ : unready;
+  assign _054_ = run_rst ? 1'h1 : _082_;
+  assign _083_ = opens ? _016_ : \$signal$31 ;
+  assign _053_ = run_rst ? 1'h0 : _083_;
+  assign _084_ = opens ? \$signature__data  : row;
+  assign _052_ = run_rst ? 16'h0000 : _084_;
+  assign _085_ = opens ? i__payload : codes;
+  assign _050_ = run_rst ? 8'h00 : _085_;
+  assign _086_ = opens ? { \final [0], last } : \final ;
+  assign _049_ = run_rst ? 2'h0 : _086_;
+  assign _087_ = opens ? { \$signal$42 [0], _015_ } : \$signal$42 ;
+  assign _048_ = run_rst ? 2'h0 : _087_;
+  assign _088_ = _012_ ? _014_ : total;
+  assign _047_ = run_rst ? 15'h0000 : _088_;
+  assign _089_ = opens ? _010_ : dot;
+  assign _046_ = run_rst ? 14'h0000 : _089_;
+  assign _090_ = _004_ ? _006_[0] : \$signature__addr ;
+  assign _045_ = run_rst ? 1'h0 : _090_;
+  assign _091_ = _002_ ? load__data[13:0] : bias;
+  assign _044_ = run_rst ? 14'h0000 : _091_;
   assign _041_[14:0] = summed;
 endmodule
 
-module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \count$18 , count, i__valid, store__data, o__valid, o__payload, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_pool(i__ready, o__ready, run_rst, \count$13 , \count$18 , count, start, store__data, i__valid, o__valid, o__payload, run_clk);
   output i__ready;
   wire i__ready;
   input o__ready;
   wire o__ready;
-  input _clear;
-  wire _clear;
-  input start;
-  wire start;
+  input run_rst;
+  wire run_rst;
   input [3:0] \count$13 ;
   wire [3:0] \count$13 ;
   input [3:0] \count$18 ;
   wire [3:0] \count$18 ;
   input [1:0] count;
   wire [1:0] count;
-  input i__valid;
-  wire i__valid;
+  input start;
+  wire start;
   input [7:0] store__data;
   wire [7:0] store__data;
+  input i__valid;
+  wire i__valid;
   output o__valid;
   reg o__valid = 1'h0;
   output [7:0] o__payload;
   reg [7:0] o__payload = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _000_;
   wire _001_;
   wire _002_;
@@ -7358,26 +6826,24 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   wire [7:0] _040_;
   wire [3:0] _041_;
   wire _042_;
-  wire _043_;
-  wire _044_;
-  wire [7:0] _045_;
-  wire _046_;
-  wire [7:0] _047_;
-  wire [7:0] _048_;
+  wire [7:0] _043_;
+  wire [3:0] _044_;
+  wire _045_;
+  wire [7:0] _046_;
+  wire _047_;
+  wire _048_;
   wire [7:0] _049_;
   wire _050_;
-  wire _051_;
-  wire _052_;
+  wire [7:0] _051_;
+  wire [7:0] _052_;
   wire _053_;
   wire _054_;
   wire _055_;
   wire _056_;
   wire _057_;
   wire _058_;
-  wire _059_;
-  wire [3:0] _060_;
-  wire _061_;
-  wire _062_;
+  wire [3:0] _059_;
+  wire _060_;
   wire \$signal$3 ;
   reg \$signal$4  = 1'h1;
   wire \$signature__addr ;
@@ -7398,6 +6864,10 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   reg [7:0] \delayed$55  = 8'h00;
   reg [3:0] \delayed$56  = 4'h0;
   reg \delayed$57  = 1'h0;
+  reg [7:0] \delayed$58  = 8'h00;
+  reg [3:0] \delayed$59  = 4'h0;
+  reg \delayed$60  = 1'h0;
+  reg [7:0] \delayed$61  = 8'h00;
   wire last;
   wire \last$21 ;
   wire \last$27 ;
@@ -7414,45 +6884,57 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   wire [7:0] word;
   wire write_enable;
   reg [7:0] pairs [1:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (store__en)
       pairs[\$signature__addr ] <= store__data;
   end
   assign \$signature__data  = pairs[\$signature__addr ];
-  always @(posedge clk)
+  always @(posedge run_clk)
+    \delayed$45  <= _026_;
+  always @(posedge run_clk)
+    \delayed$46  <= _027_;
+  always @(posedge run_clk)
     \delayed$48  <= _028_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$49  <= _029_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     data <= _030_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$50  <= _031_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \address$51  <= _032_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$38  <= _034_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$39  <= _035_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     address <= _036_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$52  <= _037_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$53  <= _038_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$54  <= _039_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$55  <= _040_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$56  <= _041_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     \delayed$57  <= _042_;
-  always @(posedge clk)
-    o__valid <= _043_;
-  always @(posedge clk)
-    \$signal$4  <= _044_;
-  always @(posedge clk)
-    o__payload <= _045_;
+  always @(posedge run_clk)
+    \delayed$58  <= _043_;
+  always @(posedge run_clk)
+    \delayed$59  <= _044_;
+  always @(posedge run_clk)
+    \delayed$60  <= _045_;
+  always @(posedge run_clk)
+    \delayed$61  <= _046_;
+  always @(posedge run_clk)
+    o__valid <= _047_;
+  always @(posedge run_clk)
+    \$signal$4  <= _048_;
+  always @(posedge run_clk)
+    o__payload <= _049_;
   assign _000_ = ~ o__valid;
   assign i__ready = _000_ | o__ready;
   assign \$signal$3  = \$signal$4  | o__ready;
@@ -7467,9 +6949,9 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   assign \place.gives  = \last$27  | \value$25 [0];
   assign \place.alone_row  = ~ \value$25 [0];
   assign store__en = i__valid & i__ready;
-  assign _046_ = i__ready & \delayed$38 ;
+  assign _050_ = i__ready & \delayed$38 ;
   assign _001_ = ~ \delayed$39 [2];
-  assign write_enable = _046_ & _001_;
+  assign write_enable = _050_ & _001_;
   assign _002_ = i__valid & i__ready;
   assign _003_ = _002_ & \place.ends ;
   assign _004_ = \delayed$45 [3:0] > \delayed$46 [3:0];
@@ -7485,111 +6967,99 @@ module tiny_w4a4_main_pool(rst, i__ready, o__ready, _clear, start, \count$13 , \
   assign _015_ = _014_ & \delayed$50 ;
   assign _016_ = start | _015_;
   assign _017_ = \delayed$38  & \delayed$39 [2];
-  assign _018_ = ~ \delayed$57 ;
-  assign _019_ = \delayed$55 [3:0] > word[3:0];
-  assign _020_ = \delayed$56 [3] | _019_;
-  assign _021_ = _020_ ? \delayed$55 [3:0] : word[3:0];
-  assign _023_ = \delayed$55 [7:4] > word[7:4];
-  assign _024_ = \delayed$56 [3] | _023_;
-  assign _025_ = _024_ ? \delayed$55 [7:4] : word[7:4];
-  always @(posedge clk)
-    \delayed$45  <= _026_;
-  always @(posedge clk)
-    \delayed$46  <= _027_;
-  assign _047_ = \delayed$57  ? { _025_, _021_ } : o__payload;
-  assign _048_ = \$signal$3  ? _047_ : o__payload;
-  assign _049_ = _clear ? 8'h00 : _048_;
-  assign _045_ = rst ? 8'h00 : _049_;
-  assign _050_ = \$signal$3  ? _018_ : \$signal$4 ;
-  assign _051_ = _clear ? 1'h1 : _050_;
-  assign _044_ = rst ? 1'h1 : _051_;
-  assign _052_ = \$signal$3  ? \delayed$57  : o__valid;
-  assign _053_ = _clear ? 1'h0 : _052_;
-  assign _043_ = rst ? 1'h0 : _053_;
-  assign _054_ = \$signal$3  ? \delayed$54  : \delayed$57 ;
-  assign _055_ = _clear ? 1'h0 : _054_;
-  assign _042_ = rst ? 1'h0 : _055_;
+  assign _018_ = ~ \delayed$60 ;
+  assign _019_ = \delayed$58 [3:0] > \delayed$61 [3:0];
+  assign _020_ = \delayed$59 [3] | _019_;
+  assign _021_ = _020_ ? \delayed$58 [3:0] : \delayed$61 [3:0];
+  assign _023_ = \delayed$58 [7:4] > \delayed$61 [7:4];
+  assign _024_ = \delayed$59 [3] | _023_;
+  assign _025_ = _024_ ? \delayed$58 [7:4] : \delayed$61 [7:4];
+  assign _051_ = \delayed$60  ? { _025_, _021_ } : o__payload;
+  assign _052_ = \$signal$3  ? _051_ : o__payload;
+  assign _049_ = run_rst ? 8'h00 : _052_;
+  assign _053_ = \$signal$3  ? _018_ : \$signal$4 ;
+  assign _048_ = run_rst ? 1'h1 : _053_;
+  assign _054_ = \$signal$3  ? \delayed$60  : o__valid;
+  assign _047_ = run_rst ? 1'h0 : _054_;
+  assign _046_ = \$signal$3  ? word : \delayed$61 ;
+  assign _055_ = \$signal$3  ? \delayed$57  : \delayed$60 ;
+  assign _045_ = run_rst ? 1'h0 : _055_;
+  assign _044_ = \$signal$3  ? \delayed$56  : \delayed$59 ;
+  assign _043_ = \$signal$3  ? \delayed$55  : \delayed$58 ;
+  assign _056_ = \$signal$3  ? \delayed$54  : \delayed$57 ;
+  assign _042_ = run_rst ? 1'h0 : _056_;
   assign _041_ = \$signal$3  ? \delayed$53  : \delayed$56 ;
   assign _040_ = \$signal$3  ? \delayed$52  : \delayed$55 ;
-  assign _056_ = \$signal$3  ? _017_ : \delayed$54 ;
-  assign _057_ = _clear ? 1'h0 : _056_;
-  assign _039_ = rst ? 1'h0 : _057_;
+  assign _057_ = \$signal$3  ? _017_ : \delayed$54 ;
+  assign _039_ = run_rst ? 1'h0 : _057_;
   assign _038_ = \$signal$3  ? \delayed$39  : \delayed$53 ;
   assign _037_ = \$signal$3  ? data : \delayed$52 ;
   assign _036_ = \$signal$3  ? \address$51  : address;
   assign _035_ = \$signal$3  ? \delayed$49  : \delayed$39 ;
   assign _058_ = \$signal$3  ? \delayed$48  : \delayed$38 ;
-  assign _059_ = _clear ? 1'h0 : _058_;
-  assign _034_ = rst ? 1'h0 : _059_;
-  assign _060_ = _012_ ? _013_[3:0] : \address$51 ;
-  assign _032_ = _016_ ? 4'h0 : _060_;
+  assign _034_ = run_rst ? 1'h0 : _058_;
+  assign _059_ = _012_ ? _013_[3:0] : \address$51 ;
+  assign _032_ = _016_ ? 4'h0 : _059_;
   assign _031_ = \$signal$3  ? _010_ : \delayed$50 ;
   assign _030_ = \$signal$3  ? { _009_, _006_ } : data;
   assign _029_ = \$signal$3  ? { \place.alone_row , \place.gives , \place.alone , \place.ends  } : \delayed$49 ;
-  assign _061_ = \$signal$3  ? _003_ : \delayed$48 ;
-  assign _062_ = _clear ? 1'h0 : _061_;
-  assign _028_ = rst ? 1'h0 : _062_;
+  assign _060_ = \$signal$3  ? _003_ : \delayed$48 ;
+  assign _028_ = run_rst ? 1'h0 : _060_;
   assign _027_ = \$signal$3  ? \$signature__data  : \delayed$46 ;
   assign _026_ = \$signal$3  ? store__data : \delayed$45 ;
   tiny_w4a4_main_pool_group group (
-    ._clear(_clear),
-    .clk(clk),
     .count(count),
     .last(last),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(step),
     .value(\$signature__addr )
   );
   tiny_w4a4_main_pool_row row (
-    ._clear(_clear),
-    .clk(clk),
     .data(data),
     .enable(\$signal$3 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .word(word),
     .write_address(address),
     .write_enable(write_enable)
   );
   tiny_w4a4_main_pool_x x (
-    ._clear(_clear),
-    .clk(clk),
     .count(\count$13 ),
     .last(\last$21 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(\step$15 ),
     .value(value)
   );
   tiny_w4a4_main_pool_y y (
-    ._clear(_clear),
-    .clk(clk),
     .count(\count$18 ),
     .last(\last$27 ),
-    .rst(rst),
+    .run_clk(run_clk),
+    .run_rst(run_rst),
     .start(start),
     .step(\step$20 ),
     .value(\value$25 )
   );
 endmodule
 
-module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_pool_group(step, run_rst, count, start, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
-  input start;
-  wire start;
+  input run_rst;
+  wire run_rst;
   input [1:0] count;
   wire [1:0] count;
+  input start;
+  wire start;
   output value;
   reg value = 1'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire _01_;
   wire [1:0] _02_;
@@ -7615,13 +7085,13 @@ module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, c
   assign _07_ = start | _06_;
   assign _08_ = ahead[1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[0], following } : ahead;
@@ -7632,60 +7102,56 @@ module tiny_w4a4_main_pool_group(rst, step, _clear, start, count, value, last, c
   assign _10_ = _07_ ? 1'h0 : _13_;
 endmodule
 
-module tiny_w4a4_main_pool_row(rst, enable, write_enable, _clear, data, write_address, word, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_pool_row(enable, write_enable, run_rst, data, write_address, word, run_clk);
   input enable;
   wire enable;
   input write_enable;
   wire write_enable;
-  input _clear;
-  wire _clear;
+  input run_rst;
+  wire run_rst;
   input [7:0] data;
   wire [7:0] data;
   input [3:0] write_address;
   wire [3:0] write_address;
   output [7:0] word;
   reg [7:0] word = 8'h00;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire [7:0] _0_;
   wire [7:0] read__data;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [9:0];
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (write_enable)
       words[write_address] <= data;
   end
   reg [7:0] _3_;
-  always @(posedge clk) begin
+  always @(posedge run_clk) begin
     if (enable) begin
       _3_ <= words[write_address];
     end
   end
   assign read__data = _3_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     word <= _0_;
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_pool_x(step, run_rst, count, start, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
-  input start;
-  wire start;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
+  input start;
+  wire start;
   output [3:0] value;
   reg [3:0] value = 4'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -7711,13 +7177,13 @@ module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -7728,23 +7194,21 @@ module tiny_w4a4_main_pool_x(rst, step, _clear, start, count, value, last, clk);
   assign _10_ = _07_ ? 4'h0 : _13_;
 endmodule
 
-module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_main_pool_y(step, run_rst, count, start, value, last, run_clk);
   input step;
   wire step;
-  input _clear;
-  wire _clear;
-  input start;
-  wire start;
+  input run_rst;
+  wire run_rst;
   input [3:0] count;
   wire [3:0] count;
+  input start;
+  wire start;
   output [3:0] value;
   reg [3:0] value = 4'h0;
   output last;
   reg last = 1'h0;
-  input clk;
-  wire clk;
+  input run_clk;
+  wire run_clk;
   wire _00_;
   wire [3:0] _01_;
   wire [3:0] _02_;
@@ -7770,13 +7234,13 @@ module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
   assign _07_ = start | _06_;
   assign _08_ = ahead[3:1] + ahead[0];
   assign _09_ = start | step;
-  always @(posedge clk)
+  always @(posedge run_clk)
     value <= _10_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     following <= _01_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     ahead <= _02_;
-  always @(posedge clk)
+  always @(posedge run_clk)
     last <= _03_;
   assign _03_ = _09_ ? ends : last;
   assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
@@ -7787,11 +7251,11 @@ module tiny_w4a4_main_pool_y(rst, step, _clear, start, count, value, last, clk);
   assign _10_ = _07_ ? 4'h0 : _13_;
 endmodule
 
-module tiny_w4a4_parameter_memory(rst, read__enable, write__payload, write__valid, read__valid, read__data, read__address, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__valid, read__valid, read__data, read__address, clk);
   input read__enable;
   wire read__enable;
+  input rst;
+  wire rst;
   input [72:0] write__payload;
   wire [72:0] write__payload;
   input write__valid;
@@ -7920,16 +7384,16 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _0_ = enable ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port__rewind, port__fetch, bank, port__active, kind, \port$2448$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3598$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2362$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3511$1 , targets, load__beat, load__word
 , clk);
-  input rst;
-  wire rst;
   output port__stray;
   wire port__stray;
   output memory__enable;
   wire memory__enable;
   output load__valid;
   wire load__valid;
+  input rst;
+  wire rst;
   input port__rewind;
   wire port__rewind;
   input port__fetch;
@@ -7940,8 +7404,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2448$27 ;
-  wire [1:0] \port$2448$27 ;
+  input [1:0] \port$2362$27 ;
+  wire [1:0] \port$2362$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7956,8 +7420,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3598$1 ;
-  wire [1:0] \port$3598$1 ;
+  output [1:0] \port$3511$1 ;
+  wire [1:0] \port$3511$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -8015,7 +7479,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2448$27 [0];
+  assign _18_ = loading | \port$2362$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -8037,7 +7501,6 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     past <= _12_;
   always @(posedge clk)
     arriving <= _13_;
-  assign _04_ = rst ? 1'h0 : \$signal ;
   assign _13_ = rst ? 3'h0 : { arriving[1:0], \$signal  };
   assign _12_ = rst ? 1'h0 : _03_;
   assign _10_ = rst ? 1'h0 : memory__enable;
@@ -8056,6 +7519,7 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign _27_ = port__fetch ? 3'h7 : _14_[2:0];
   assign _28_ = port__active ? _27_ : 3'h0;
   assign _05_ = rst ? 3'h0 : _28_;
+  assign _04_ = rst ? 1'h0 : \$signal ;
   tiny_w4a4_parameters_loader loader (
     .bank(bank),
     .\beat$19 (load__beat),
@@ -8063,8 +7527,8 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2448$27 (\port$2448$27 ),
-    .\port$3598$1 (\port$3598$1 ),
+    .\port$2362$27 (\port$2362$27 ),
+    .\port$3511$1 (\port$3511$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -8073,23 +7537,23 @@ module tiny_w4a4_parameters(rst, port__stray, memory__enable, load__valid, port_
   assign port__valid = arriving[2];
 endmodule
 
-module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_word, loaded, \port$3598$1 , targets, \beat$19 , \word$20 , clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2362$27 , last_word, loaded, \port$3511$1 , targets, \beat$19 , \word$20 , clk);
   output read;
   wire read;
+  input rst;
+  wire rst;
   input bank;
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2448$27 ;
-  wire [1:0] \port$2448$27 ;
+  input [1:0] \port$2362$27 ;
+  wire [1:0] \port$2362$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3598$1 ;
-  wire [1:0] \port$3598$1 ;
+  output [1:0] \port$3511$1 ;
+  wire [1:0] \port$3511$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$19 ;
@@ -8138,8 +7602,8 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2448$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2448$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2362$27 [1] ? 2'h0 : 2'h2;
+  assign _16_ = \port$2362$27 [1] ? 2'h0 : 2'h2;
   assign _17_ = beat + 1'h1;
   assign _18_ = beat == last_beat;
   assign _19_ = word + 1'h1;
@@ -8150,7 +7614,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_w
   assign _02_ = arriving_1[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2448$27 [0] & started;
+  assign _05_ = \port$2362$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -8177,7 +7641,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_w
   assign _15_[2] = rst ? 1'h0 : _02_;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2448$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2362$27 [1], read };
   assign _23_ = _18_ ? _20_ : loaded;
   assign _24_ = read ? _23_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _24_;
@@ -8187,7 +7651,7 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_w
   assign _27_ = _18_ ? 2'h0 : _17_[1:0];
   assign _28_ = read ? _27_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2448$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2362$27 [0];
   function [1:0] _74_;
     input [1:0] a;
     input [5:0] b;
@@ -8210,21 +7674,21 @@ module tiny_w4a4_parameters_loader(rst, read, bank, kind, \port$2448$27 , last_w
   assign _07_ = rst ? 2'h0 : _29_;
   assign \word$20  = { 13'h0000, arriving_2[7:5] };
   assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$3598$1  = arriving_2[2:1];
+  assign \port$3511$1  = arriving_2[2:1];
 endmodule
 
-module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__write, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
+module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write, rst, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
 , load_enable, port__read, port__read_index, clk);
   input [5:0] port__write_index;
   wire [5:0] port__write_index;
   input [31:0] port__write_data;
   wire [31:0] port__write_data;
-  input rst;
-  wire rst;
   output irq;
   wire irq;
   input port__write;
   wire port__write;
+  input rst;
+  wire rst;
   input [2:0] \cause$40 ;
   wire [2:0] \cause$40 ;
   input done;
@@ -8845,7 +8309,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2571$0 (value[31:4]),
+    .\port$2485$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8854,19 +8318,19 @@ module tiny_w4a4_registers(port__write_index, port__write_data, rst, irq, port__
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2571$0 , low, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2485$0 , low, clk);
   output settled;
   wire settled;
+  input rst;
+  wire rst;
   input clear;
   wire clear;
   input [7:0] count;
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2571$0 ;
-  reg [27:0] \port$2571$0  = 28'h0000000;
+  output [27:0] \port$2485$0 ;
+  reg [27:0] \port$2485$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -9039,14 +8503,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2571
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2571$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2485$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2571$0  <= _028_;
+    \port$2485$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -9166,14 +8630,14 @@ module tiny_w4a4_registers_counters(rst, settled, clear, count, slot, \port$2571
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, parameters__bank, busy, running_step, preparing, front, layer, parameters__kind, \port$2448$27 
+module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2362$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
-  input rst;
-  wire rst;
   input layer_running;
   wire layer_running;
   input parameters__stray;
   wire parameters__stray;
+  input rst;
+  wire rst;
   input [13:0] faults;
   wire [13:0] faults;
   output parameters__rewind;
@@ -9194,6 +8658,10 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg layer_start = 1'h0;
   output parameters__fetch;
   reg parameters__fetch = 1'h0;
+  output [425:0] front;
+  reg [425:0] front = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+  output [425:0] layer;
+  reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output parameters__bank;
   reg parameters__bank = 1'h0;
   output busy;
@@ -9202,14 +8670,10 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   reg [15:0] running_step = 16'h0000;
   output preparing;
   reg preparing = 1'h0;
-  output [425:0] front;
-  reg [425:0] front = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
-  output [425:0] layer;
-  reg [425:0] layer = 426'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2448$27 ;
-  wire [1:0] \port$2448$27 ;
+  output [1:0] \port$2362$27 ;
+  wire [1:0] \port$2362$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9247,126 +8711,126 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _016_;
   wire _017_;
   wire _018_;
-  wire [5:0] _019_;
-  wire _020_;
-  wire [2:0] _021_;
-  wire _022_;
+  wire _019_;
+  wire [5:0] _020_;
+  wire _021_;
+  wire [2:0] _022_;
   wire _023_;
-  wire [15:0] _024_;
-  wire [3:0] _025_;
-  wire _026_;
-  wire _027_;
+  wire _024_;
+  wire _025_;
+  wire [15:0] _026_;
+  wire [3:0] _027_;
   wire _028_;
   wire _029_;
   wire _030_;
   wire _031_;
   wire _032_;
-  wire [4:0] _033_;
+  wire _033_;
   wire _034_;
-  wire [1:0] _035_;
+  wire _035_;
   wire _036_;
-  wire _037_;
-  wire [15:0] _038_;
+  wire [425:0] _037_;
+  wire [425:0] _038_;
   wire _039_;
-  wire [2:0] _040_;
-  wire [425:0] _041_;
-  wire [425:0] _042_;
-  wire [175:0] _043_;
-  wire [175:0] _044_;
+  wire [4:0] _040_;
+  wire [1:0] _041_;
+  wire _042_;
+  wire _043_;
+  wire [15:0] _044_;
   wire _045_;
-  wire _046_;
-  wire _047_;
-  wire _048_;
-  wire _049_;
-  wire _050_;
+  wire [2:0] _046_;
+  wire [2:0] _047_;
+  wire [2:0] _048_;
+  wire [2:0] _049_;
+  wire [2:0] _050_;
   wire _051_;
-  wire _052_;
-  wire _053_;
-  wire _054_;
+  wire [2:0] _052_;
+  wire [2:0] _053_;
+  wire [2:0] _054_;
   wire _055_;
-  wire _056_;
-  wire _057_;
+  wire [2:0] _056_;
+  wire [2:0] _057_;
   wire _058_;
-  wire _059_;
-  wire _060_;
-  wire _061_;
+  wire [2:0] _059_;
+  wire [2:0] _060_;
+  wire [2:0] _061_;
   wire _062_;
-  wire _063_;
-  wire [79:0] _064_;
-  wire [79:0] _065_;
+  wire [2:0] _063_;
+  wire [2:0] _064_;
+  wire [2:0] _065_;
   wire _066_;
-  wire _067_;
+  wire [2:0] _067_;
   wire _068_;
   wire _069_;
   wire _070_;
   wire _071_;
   wire _072_;
-  wire [79:0] _073_;
-  wire [79:0] _074_;
+  wire _073_;
+  wire _074_;
   wire _075_;
   wire _076_;
   wire _077_;
   wire _078_;
-  wire [79:0] _079_;
-  wire [79:0] _080_;
+  wire _079_;
+  wire _080_;
   wire _081_;
   wire _082_;
   wire _083_;
   wire _084_;
-  wire [176:0] _085_;
-  wire [176:0] _086_;
+  wire _085_;
+  wire _086_;
   wire _087_;
-  wire [246:0] _088_;
-  wire [246:0] _089_;
-  wire _090_;
-  wire _091_;
+  wire _088_;
+  wire _089_;
+  wire [15:0] _090_;
+  wire [15:0] _091_;
   wire _092_;
-  wire _093_;
+  wire [15:0] _093_;
   wire _094_;
   wire _095_;
   wire _096_;
-  wire [2:0] _097_;
-  wire [2:0] _098_;
-  wire [2:0] _099_;
-  wire [2:0] _100_;
+  wire _097_;
+  wire _098_;
+  wire _099_;
+  wire _100_;
   wire _101_;
-  wire [2:0] _102_;
-  wire [2:0] _103_;
-  wire [2:0] _104_;
+  wire _102_;
+  wire _103_;
+  wire _104_;
   wire _105_;
-  wire [2:0] _106_;
-  wire [2:0] _107_;
-  wire [2:0] _108_;
+  wire _106_;
+  wire _107_;
+  wire _108_;
   wire _109_;
-  wire [2:0] _110_;
-  wire [2:0] _111_;
-  wire [2:0] _112_;
+  wire _110_;
+  wire _111_;
+  wire _112_;
   wire _113_;
-  wire [2:0] _114_;
+  wire [1:0] _114_;
   wire _115_;
   wire _116_;
-  wire _117_;
+  wire [4:0] _117_;
   wire _118_;
   wire _119_;
   wire _120_;
   wire _121_;
   wire _122_;
-  wire _123_;
+  wire [175:0] _123_;
   wire _124_;
   wire _125_;
   wire _126_;
   wire _127_;
   wire _128_;
   wire _129_;
-  wire _130_;
+  wire [79:0] _130_;
   wire _131_;
   wire _132_;
-  wire _133_;
-  wire [15:0] _134_;
-  wire [15:0] _135_;
+  wire [79:0] _133_;
+  wire _134_;
+  wire [79:0] _135_;
   wire _136_;
-  wire [15:0] _137_;
-  wire _138_;
+  wire [176:0] _137_;
+  wire [246:0] _138_;
   wire _139_;
   wire _140_;
   wire _141_;
@@ -9382,15 +8846,15 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _151_;
   wire _152_;
   wire _153_;
-  wire _154_;
-  wire _155_;
-  wire _156_;
-  wire _157_;
+  wire [3:0] _154_;
+  wire [3:0] _155_;
+  wire [3:0] _156_;
+  wire [3:0] _157_;
   wire _158_;
-  wire [1:0] _159_;
+  wire [15:0] _159_;
   wire _160_;
   wire _161_;
-  wire [4:0] _162_;
+  wire _162_;
   wire _163_;
   wire _164_;
   wire _165_;
@@ -9402,12 +8866,12 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _171_;
   wire _172_;
   wire _173_;
-  wire [3:0] _174_;
-  wire [3:0] _175_;
-  wire [3:0] _176_;
-  wire [3:0] _177_;
+  wire _174_;
+  wire _175_;
+  wire _176_;
+  wire _177_;
   wire _178_;
-  wire [15:0] _179_;
+  wire _179_;
   wire _180_;
   wire _181_;
   wire _182_;
@@ -9426,88 +8890,85 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   wire _195_;
   wire _196_;
   wire _197_;
-  wire _198_;
-  wire _199_;
-  wire _200_;
-  wire _201_;
-  wire _202_;
-  wire _203_;
-  wire _204_;
-  wire _205_;
-  wire _206_;
-  wire _207_;
-  wire _208_;
-  wire _209_;
-  wire _210_;
-  wire _211_;
-  wire [3:0] _212_;
-  wire [3:0] _213_;
-  wire [3:0] _214_;
-  wire [3:0] _215_;
-  wire [3:0] _216_;
-  wire [3:0] _217_;
-  wire [3:0] _218_;
-  wire [3:0] _219_;
-  wire [3:0] _220_;
-  wire [3:0] _221_;
-  wire [3:0] _222_;
-  wire [3:0] _223_;
-  wire [3:0] _224_;
+  wire [3:0] _198_;
+  wire [3:0] _199_;
+  wire [3:0] _200_;
+  wire [3:0] _201_;
+  wire [3:0] _202_;
+  wire [3:0] _203_;
+  wire [3:0] _204_;
+  wire [3:0] _205_;
+  wire [3:0] _206_;
+  wire [3:0] _207_;
+  wire [3:0] _208_;
+  wire [3:0] _209_;
+  wire [3:0] _210_;
   reg \$signal  = 1'h0;
   reg conv = 1'h0;
-  wire \done$54 ;
+  wire \done$60 ;
   wire [3:0] \error$45 ;
   wire [3:0] fault;
   wire [10:0] flags;
+  reg front_settles = 1'h0;
   reg [2:0] fsm_state = 3'h0;
   wire launching;
   reg [1:0] place = 2'h0;
   reg running = 1'h0;
+  reg settles = 1'h0;
   reg [4:0] step = 5'h00;
   wire [425:0] \step$56 ;
   wire stop;
   reg waits = 1'h0;
+  assign _021_ = place != 2'h3;
+  assign _022_ = place + _021_;
+  assign _024_ = | error_code;
+  assign _025_ = | error_code;
   always @(posedge clk)
-    error_step <= _024_;
+    error_step <= _026_;
   always @(posedge clk)
-    error_code <= _025_;
+    error_code <= _027_;
   always @(posedge clk)
-    front_start <= _026_;
+    front_start <= _028_;
   always @(posedge clk)
-    layer_start <= _027_;
+    layer_start <= _029_;
   always @(posedge clk)
-    parameters__fetch <= _028_;
+    parameters__fetch <= _030_;
   always @(posedge clk)
-    running <= _029_;
+    running <= _031_;
   always @(posedge clk)
-    waits <= _030_;
+    waits <= _032_;
   always @(posedge clk)
-    \$signal  <= _031_;
+    \$signal  <= _033_;
   always @(posedge clk)
-    conv <= _032_;
+    conv <= _034_;
   always @(posedge clk)
-    step <= _033_;
+    settles <= _035_;
   always @(posedge clk)
-    place <= _035_;
+    front_settles <= _036_;
   always @(posedge clk)
-    parameters__bank <= _036_;
+    front <= _037_;
   always @(posedge clk)
-    busy <= _037_;
+    layer <= _038_;
   always @(posedge clk)
-    running_step <= _038_;
+    parameters__bank <= _039_;
   always @(posedge clk)
-    preparing <= _039_;
+    step <= _040_;
   always @(posedge clk)
-    fsm_state <= _040_;
+    place <= _041_;
   always @(posedge clk)
-    front <= _041_;
+    busy <= _042_;
   always @(posedge clk)
-    layer <= _042_;
+    running_step <= _044_;
+  always @(posedge clk)
+    preparing <= _045_;
+  always @(posedge clk)
+    fsm_state <= _046_;
   assign stop = ~ preparing;
   assign _000_ = | error_code;
   assign _008_ = | error_code;
-  assign _017_ = | error_code;
-  assign _034_ = | error_code;
+  assign _015_ = | error_code;
+  assign _023_ = | error_code;
+  assign _043_ = | error_code;
   assign _001_ = ! error_code;
   assign _002_ = | fault;
   assign _003_ = _002_ ? running_step : { 11'h000, step };
@@ -9517,402 +8978,380 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   assign _007_ = conv & running;
   assign _009_ = parameters__kind == 1'h1;
   assign _010_ = parameters__kind == 2'h3;
-  assign _011_ = | error_code;
-  assign _012_ = ~ waits;
-  assign _013_ = \$signal  & _012_;
-  assign _014_ = ~ waits;
-  assign _015_ = conv & _014_;
-  assign _016_ = ~ parameters__bank;
+  assign _011_ = ~ parameters__bank;
+  assign _012_ = | error_code;
+  assign _013_ = ~ waits;
+  assign _014_ = conv & _013_;
+  assign _016_ = ~ waits;
+  assign _017_ = \$signal  & _016_;
   assign _018_ = | error_code;
-  assign _019_ = step + 1'h1;
-  assign _020_ = place != 2'h3;
-  assign _021_ = place + _020_;
-  assign _022_ = | error_code;
-  assign _023_ = | error_code;
-  assign _043_ = _015_ ? \step$56 [425:250] : layer[425:250];
-  assign _044_ = _045_ ? _043_ : layer[425:250];
-  assign _045_ = fsm_state == 3'h2;
-  assign _042_[425:250] = rst ? 176'h00000000000000000000000000000000000000000000 : _044_;
-  assign _046_ = _015_ ? flags[7] : layer[247];
-  assign _047_ = _048_ ? _046_ : layer[247];
-  assign _048_ = fsm_state == 3'h2;
-  assign _042_[247] = rst ? 1'h0 : _047_;
-  assign _049_ = _015_ ? flags[6] : layer[246];
-  assign _050_ = _051_ ? _049_ : layer[246];
-  assign _051_ = fsm_state == 3'h2;
-  assign _042_[246] = rst ? 1'h0 : _050_;
-  assign _052_ = _015_ ? flags[5] : layer[245];
-  assign _053_ = _054_ ? _052_ : layer[245];
-  assign _054_ = fsm_state == 3'h2;
-  assign _042_[245] = rst ? 1'h0 : _053_;
-  assign _055_ = _015_ ? flags[4] : layer[244];
-  assign _056_ = _057_ ? _055_ : layer[244];
-  assign _057_ = fsm_state == 3'h2;
-  assign _042_[244] = rst ? 1'h0 : _056_;
-  assign _058_ = _015_ ? flags[1] : layer[243];
-  assign _059_ = _060_ ? _058_ : layer[243];
-  assign _060_ = fsm_state == 3'h2;
-  assign _042_[243] = rst ? 1'h0 : _059_;
-  assign _061_ = _015_ ? flags[3] : layer[242];
-  assign _062_ = _063_ ? _061_ : layer[242];
-  assign _063_ = fsm_state == 3'h2;
-  assign _042_[242] = rst ? 1'h0 : _062_;
-  assign _064_ = _015_ ? \step$56 [241:162] : layer[241:162];
-  assign _065_ = _066_ ? _064_ : layer[241:162];
-  assign _066_ = fsm_state == 3'h2;
-  assign _042_[241:162] = rst ? 80'h00000000000000000000 : _065_;
-  assign _067_ = _015_ ? flags[9] : layer[249];
-  assign _068_ = _069_ ? _067_ : layer[249];
-  assign _069_ = fsm_state == 3'h2;
-  assign _042_[249] = rst ? 1'h0 : _068_;
-  assign _070_ = _015_ ? flags[2] : layer[161];
-  assign _071_ = _072_ ? _070_ : layer[161];
-  assign _072_ = fsm_state == 3'h2;
-  assign _042_[161] = rst ? 1'h0 : _071_;
-  assign _073_ = _015_ ? \step$56 [160:81] : layer[160:81];
-  assign _074_ = _075_ ? _073_ : layer[160:81];
-  assign _075_ = fsm_state == 3'h2;
-  assign _042_[160:81] = rst ? 80'h00000000000000000000 : _074_;
-  assign _076_ = _015_ ? parameters__bank : layer[80];
-  assign _077_ = _078_ ? _076_ : layer[80];
-  assign _078_ = fsm_state == 3'h2;
-  assign _042_[80] = rst ? 1'h0 : _077_;
-  assign _079_ = _015_ ? \step$56 [79:0] : layer[79:0];
-  assign _080_ = _081_ ? _079_ : layer[79:0];
-  assign _081_ = fsm_state == 3'h2;
-  assign _042_[79:0] = rst ? 80'h00000000000000000000 : _080_;
-  assign _082_ = _015_ ? flags[8] : layer[248];
-  assign _083_ = _084_ ? _082_ : layer[248];
-  assign _084_ = fsm_state == 3'h2;
-  assign _042_[248] = rst ? 1'h0 : _083_;
-  assign _085_ = _013_ ? \step$56 [425:249] : front[425:249];
-  assign _086_ = _087_ ? _085_ : front[425:249];
-  assign _087_ = fsm_state == 3'h2;
-  assign _041_[425:249] = rst ? 177'h000000000000000000000000000000000000000000000 : _086_;
-  assign _088_ = _013_ ? \step$56 [246:0] : front[246:0];
-  assign _089_ = _090_ ? _088_ : front[246:0];
-  assign _090_ = fsm_state == 3'h2;
-  assign _041_[246:0] = rst ? 247'h00000000000000000000000000000000000000000000000000000000000000 : _089_;
-  assign _091_ = _013_ ? flags[8] : front[248];
-  assign _092_ = _093_ ? _091_ : front[248];
-  assign _093_ = fsm_state == 3'h2;
-  assign _041_[248] = rst ? 1'h0 : _092_;
-  assign _094_ = _013_ ? flags[7] : front[247];
-  assign _095_ = _096_ ? _094_ : front[247];
-  assign _096_ = fsm_state == 3'h2;
-  assign _041_[247] = rst ? 1'h0 : _095_;
-  assign _097_ = running ? fsm_state : 3'h0;
-  assign _098_ = _023_ ? 3'h0 : _097_;
-  assign _099_ = abort ? 3'h0 : _098_;
-  function [2:0] _344_;
+  assign _019_ = | error_code;
+  assign _020_ = step + 1'h1;
+  assign _047_ = running ? fsm_state : 3'h0;
+  assign _048_ = _025_ ? 3'h0 : _047_;
+  assign _049_ = abort ? 3'h0 : _048_;
+  function [2:0] _262_;
     input [2:0] a;
-    input [14:0] b;
-    input [4:0] s;
+    input [17:0] b;
+    input [5:0] s;
     casez (s) // synopsys parallel_case
-      5'b????1:
-        _344_ = b[2:0];
-      5'b???1?:
-        _344_ = b[5:3];
-      5'b??1??:
-        _344_ = b[8:6];
-      5'b?1???:
-        _344_ = b[11:9];
-      5'b1????:
-        _344_ = b[14:12];
+      6'b?????1:
+        _262_ = b[2:0];
+      6'b????1?:
+        _262_ = b[5:3];
+      6'b???1??:
+        _262_ = b[8:6];
+      6'b??1???:
+        _262_ = b[11:9];
+      6'b?1????:
+        _262_ = b[14:12];
+      6'b1?????:
+        _262_ = b[17:15];
       default:
-        _344_ = a;
+        _262_ = a;
     endcase
   endfunction
-  assign _100_ = _344_(fsm_state, { _114_, _112_, _108_, _104_, _099_ }, { _115_, _113_, _109_, _105_, _101_ });
-  assign _101_ = fsm_state == 3'h4;
-  assign _102_ = flags[0] ? 3'h4 : 3'h1;
-  assign _103_ = _022_ ? 3'h0 : _102_;
-  assign _104_ = abort ? 3'h0 : _103_;
-  assign _105_ = fsm_state == 3'h3;
-  assign _106_ = waits ? fsm_state : 3'h3;
-  assign _107_ = _018_ ? 3'h0 : _106_;
-  assign _108_ = abort ? 3'h0 : _107_;
-  assign _109_ = fsm_state == 3'h2;
-  assign _110_ = \done$54  ? 3'h2 : fsm_state;
-  assign _111_ = _011_ ? 3'h0 : _110_;
-  assign _112_ = abort ? 3'h0 : _111_;
-  assign _113_ = fsm_state == 3'h1;
-  assign _114_ = start ? 3'h1 : fsm_state;
-  assign _115_ = ! fsm_state;
-  assign _040_ = rst ? 3'h0 : _100_;
-  assign _116_ = running ? preparing : 1'h0;
-  assign _117_ = _023_ ? 1'h0 : _116_;
-  assign _118_ = abort ? 1'h0 : _117_;
-  function [0:0] _364_;
+  assign _050_ = _262_(fsm_state, { _067_, _065_, _061_, _057_, _054_, _049_ }, { _068_, _066_, _062_, _058_, _055_, _051_ });
+  assign _051_ = fsm_state == 3'h5;
+  assign _052_ = flags[0] ? 3'h5 : 3'h1;
+  assign _053_ = _024_ ? 3'h0 : _052_;
+  assign _054_ = abort ? 3'h0 : _053_;
+  assign _055_ = fsm_state == 3'h4;
+  assign _056_ = _019_ ? 3'h0 : 3'h4;
+  assign _057_ = abort ? 3'h0 : _056_;
+  assign _058_ = fsm_state == 3'h3;
+  assign _059_ = waits ? fsm_state : 3'h3;
+  assign _060_ = _018_ ? 3'h0 : _059_;
+  assign _061_ = abort ? 3'h0 : _060_;
+  assign _062_ = fsm_state == 3'h2;
+  assign _063_ = \done$60  ? 3'h2 : fsm_state;
+  assign _064_ = _012_ ? 3'h0 : _063_;
+  assign _065_ = abort ? 3'h0 : _064_;
+  assign _066_ = fsm_state == 3'h1;
+  assign _067_ = start ? 3'h1 : fsm_state;
+  assign _068_ = ! fsm_state;
+  assign _046_ = rst ? 3'h0 : _050_;
+  assign _069_ = running ? preparing : 1'h0;
+  assign _070_ = _025_ ? 1'h0 : _069_;
+  assign _071_ = abort ? 1'h0 : _070_;
+  function [0:0] _285_;
     input [0:0] a;
-    input [4:0] b;
-    input [4:0] s;
+    input [5:0] b;
+    input [5:0] s;
     casez (s) // synopsys parallel_case
-      5'b????1:
-        _364_ = b[0:0];
-      5'b???1?:
-        _364_ = b[1:1];
-      5'b??1??:
-        _364_ = b[2:2];
-      5'b?1???:
-        _364_ = b[3:3];
-      5'b1????:
-        _364_ = b[4:4];
+      6'b?????1:
+        _285_ = b[0:0];
+      6'b????1?:
+        _285_ = b[1:1];
+      6'b???1??:
+        _285_ = b[2:2];
+      6'b??1???:
+        _285_ = b[3:3];
+      6'b?1????:
+        _285_ = b[4:4];
+      6'b1?????:
+        _285_ = b[5:5];
       default:
-        _364_ = a;
+        _285_ = a;
     endcase
   endfunction
-  assign _119_ = _364_(preparing, { _132_, _130_, _126_, _123_, _118_ }, { _133_, _131_, _127_, _124_, _120_ });
-  assign _120_ = fsm_state == 3'h4;
-  assign _121_ = flags[0] ? preparing : 1'h1;
-  assign _122_ = _022_ ? 1'h0 : _121_;
-  assign _123_ = abort ? 1'h0 : _122_;
-  assign _124_ = fsm_state == 3'h3;
-  assign _125_ = _018_ ? 1'h0 : preparing;
-  assign _126_ = abort ? 1'h0 : _125_;
-  assign _127_ = fsm_state == 3'h2;
-  assign _128_ = \done$54  ? 1'h0 : preparing;
-  assign _129_ = _011_ ? 1'h0 : _128_;
-  assign _130_ = abort ? 1'h0 : _129_;
-  assign _131_ = fsm_state == 3'h1;
-  assign _132_ = start ? 1'h1 : preparing;
-  assign _133_ = ! fsm_state;
-  assign _039_ = rst ? 1'h0 : _119_;
-  assign _134_ = _015_ ? { 11'h000, step } : running_step;
-  function [15:0] _381_;
+  assign _072_ = _285_(preparing, { _088_, _086_, _082_, _079_, _076_, _071_ }, { _089_, _087_, _083_, _080_, _077_, _073_ });
+  assign _073_ = fsm_state == 3'h5;
+  assign _074_ = flags[0] ? preparing : 1'h1;
+  assign _075_ = _024_ ? 1'h0 : _074_;
+  assign _076_ = abort ? 1'h0 : _075_;
+  assign _077_ = fsm_state == 3'h4;
+  assign _078_ = _019_ ? 1'h0 : preparing;
+  assign _079_ = abort ? 1'h0 : _078_;
+  assign _080_ = fsm_state == 3'h3;
+  assign _081_ = _018_ ? 1'h0 : preparing;
+  assign _082_ = abort ? 1'h0 : _081_;
+  assign _083_ = fsm_state == 3'h2;
+  assign _084_ = \done$60  ? 1'h0 : preparing;
+  assign _085_ = _012_ ? 1'h0 : _084_;
+  assign _086_ = abort ? 1'h0 : _085_;
+  assign _087_ = fsm_state == 3'h1;
+  assign _088_ = start ? 1'h1 : preparing;
+  assign _089_ = ! fsm_state;
+  assign _045_ = rst ? 1'h0 : _072_;
+  assign _090_ = conv ? { 11'h000, step } : running_step;
+  function [15:0] _305_;
     input [15:0] a;
     input [31:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _381_ = b[15:0];
+        _305_ = b[15:0];
       2'b1?:
-        _381_ = b[31:16];
+        _305_ = b[31:16];
       default:
-        _381_ = a;
+        _305_ = a;
     endcase
   endfunction
-  assign _135_ = _381_(running_step, { _137_, _134_ }, { _138_, _136_ });
-  assign _136_ = fsm_state == 3'h2;
-  assign _137_ = start ? 16'h0000 : running_step;
-  assign _138_ = ! fsm_state;
-  assign _038_ = rst ? 16'h0000 : _135_;
-  assign _139_ = running ? busy : 1'h0;
-  assign _140_ = _023_ ? 1'h0 : _139_;
-  assign _141_ = abort ? 1'h0 : _140_;
-  function [0:0] _389_;
+  assign _091_ = _305_(running_step, { _093_, _090_ }, { _094_, _092_ });
+  assign _092_ = fsm_state == 3'h4;
+  assign _093_ = start ? 16'h0000 : running_step;
+  assign _094_ = ! fsm_state;
+  assign _044_ = rst ? 16'h0000 : _091_;
+  assign _095_ = running ? busy : 1'h0;
+  assign _096_ = _025_ ? 1'h0 : _095_;
+  assign _097_ = abort ? 1'h0 : _096_;
+  function [0:0] _313_;
     input [0:0] a;
-    input [4:0] b;
-    input [4:0] s;
+    input [5:0] b;
+    input [5:0] s;
     casez (s) // synopsys parallel_case
-      5'b????1:
-        _389_ = b[0:0];
-      5'b???1?:
-        _389_ = b[1:1];
-      5'b??1??:
-        _389_ = b[2:2];
-      5'b?1???:
-        _389_ = b[3:3];
-      5'b1????:
-        _389_ = b[4:4];
+      6'b?????1:
+        _313_ = b[0:0];
+      6'b????1?:
+        _313_ = b[1:1];
+      6'b???1??:
+        _313_ = b[2:2];
+      6'b??1???:
+        _313_ = b[3:3];
+      6'b?1????:
+        _313_ = b[4:4];
+      6'b1?????:
+        _313_ = b[5:5];
       default:
-        _389_ = a;
+        _313_ = a;
     endcase
   endfunction
-  assign _142_ = _389_(busy, { _153_, _151_, _148_, _145_, _141_ }, { _154_, _152_, _149_, _146_, _143_ });
-  assign _143_ = fsm_state == 3'h4;
-  assign _144_ = _022_ ? 1'h0 : busy;
-  assign _145_ = abort ? 1'h0 : _144_;
-  assign _146_ = fsm_state == 3'h3;
-  assign _147_ = _018_ ? 1'h0 : busy;
-  assign _148_ = abort ? 1'h0 : _147_;
-  assign _149_ = fsm_state == 3'h2;
-  assign _150_ = _011_ ? 1'h0 : busy;
-  assign _151_ = abort ? 1'h0 : _150_;
-  assign _152_ = fsm_state == 3'h1;
-  assign _153_ = start ? 1'h1 : busy;
-  assign _154_ = ! fsm_state;
-  assign _037_ = rst ? 1'h0 : _142_;
-  assign _155_ = _015_ ? _016_ : parameters__bank;
-  function [0:0] _404_;
-    input [0:0] a;
-    input [1:0] b;
-    input [1:0] s;
-    casez (s) // synopsys parallel_case
-      2'b?1:
-        _404_ = b[0:0];
-      2'b1?:
-        _404_ = b[1:1];
-      default:
-        _404_ = a;
-    endcase
-  endfunction
-  assign _156_ = _404_(parameters__bank, { 1'h0, _155_ }, { _158_, _157_ });
-  assign _157_ = fsm_state == 3'h2;
-  assign _158_ = ! fsm_state;
-  assign _036_ = rst ? 1'h0 : _156_;
-  function [1:0] _408_;
+  assign _098_ = _313_(busy, { _112_, _110_, _107_, _104_, _101_, _097_ }, { _113_, _111_, _108_, _105_, _102_, _099_ });
+  assign _099_ = fsm_state == 3'h5;
+  assign _100_ = _024_ ? 1'h0 : busy;
+  assign _101_ = abort ? 1'h0 : _100_;
+  assign _102_ = fsm_state == 3'h4;
+  assign _103_ = _019_ ? 1'h0 : busy;
+  assign _104_ = abort ? 1'h0 : _103_;
+  assign _105_ = fsm_state == 3'h3;
+  assign _106_ = _018_ ? 1'h0 : busy;
+  assign _107_ = abort ? 1'h0 : _106_;
+  assign _108_ = fsm_state == 3'h2;
+  assign _109_ = _012_ ? 1'h0 : busy;
+  assign _110_ = abort ? 1'h0 : _109_;
+  assign _111_ = fsm_state == 3'h1;
+  assign _112_ = start ? 1'h1 : busy;
+  assign _113_ = ! fsm_state;
+  assign _042_ = rst ? 1'h0 : _098_;
+  function [1:0] _330_;
     input [1:0] a;
     input [3:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _408_ = b[1:0];
+        _330_ = b[1:0];
       2'b1?:
-        _408_ = b[3:2];
+        _330_ = b[3:2];
       default:
-        _408_ = a;
+        _330_ = a;
     endcase
   endfunction
-  assign _159_ = _408_(place, { 2'h0, _021_[1:0] }, { _161_, _160_ });
-  assign _160_ = fsm_state == 3'h3;
-  assign _161_ = ! fsm_state;
-  assign _035_ = rst ? 2'h0 : _159_;
-  function [4:0] _412_;
+  assign _114_ = _330_(place, { 2'h0, _022_[1:0] }, { _116_, _115_ });
+  assign _115_ = fsm_state == 3'h4;
+  assign _116_ = ! fsm_state;
+  assign _041_ = rst ? 2'h0 : _114_;
+  function [4:0] _334_;
     input [4:0] a;
     input [9:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _412_ = b[4:0];
+        _334_ = b[4:0];
       2'b1?:
-        _412_ = b[9:5];
+        _334_ = b[9:5];
       default:
-        _412_ = a;
+        _334_ = a;
     endcase
   endfunction
-  assign _162_ = _412_(step, { 5'h00, _019_[4:0] }, { _164_, _163_ });
-  assign _163_ = fsm_state == 3'h3;
-  assign _164_ = ! fsm_state;
-  assign _033_ = rst ? 5'h00 : _162_;
-  assign _032_ = rst ? 1'h0 : _010_;
-  assign _031_ = rst ? 1'h0 : _009_;
-  assign _030_ = rst ? 1'h0 : _007_;
-  assign _029_ = rst ? 1'h0 : _006_;
-  assign _165_ = flags[0] ? 1'h0 : 1'h1;
-  function [0:0] _421_;
+  assign _117_ = _334_(step, { 5'h00, _020_[4:0] }, { _119_, _118_ });
+  assign _118_ = fsm_state == 3'h4;
+  assign _119_ = ! fsm_state;
+  assign _040_ = rst ? 5'h00 : _117_;
+  assign _120_ = settles ? _011_ : parameters__bank;
+  assign _121_ = _122_ ? 1'h0 : _120_;
+  assign _122_ = ! fsm_state;
+  assign _039_ = rst ? 1'h0 : _121_;
+  assign _123_ = settles ? \step$56 [425:250] : layer[425:250];
+  assign _038_[425:250] = rst ? 176'h00000000000000000000000000000000000000000000 : _123_;
+  assign _124_ = settles ? flags[7] : layer[247];
+  assign _038_[247] = rst ? 1'h0 : _124_;
+  assign _125_ = settles ? flags[6] : layer[246];
+  assign _038_[246] = rst ? 1'h0 : _125_;
+  assign _126_ = settles ? flags[5] : layer[245];
+  assign _038_[245] = rst ? 1'h0 : _126_;
+  assign _127_ = settles ? flags[4] : layer[244];
+  assign _038_[244] = rst ? 1'h0 : _127_;
+  assign _128_ = settles ? flags[1] : layer[243];
+  assign _038_[243] = rst ? 1'h0 : _128_;
+  assign _129_ = settles ? flags[3] : layer[242];
+  assign _038_[242] = rst ? 1'h0 : _129_;
+  assign _130_ = settles ? \step$56 [241:162] : layer[241:162];
+  assign _038_[241:162] = rst ? 80'h00000000000000000000 : _130_;
+  assign _131_ = settles ? flags[9] : layer[249];
+  assign _038_[249] = rst ? 1'h0 : _131_;
+  assign _132_ = settles ? flags[2] : layer[161];
+  assign _038_[161] = rst ? 1'h0 : _132_;
+  assign _133_ = settles ? \step$56 [160:81] : layer[160:81];
+  assign _038_[160:81] = rst ? 80'h00000000000000000000 : _133_;
+  assign _134_ = settles ? parameters__bank : layer[80];
+  assign _038_[80] = rst ? 1'h0 : _134_;
+  assign _135_ = settles ? \step$56 [79:0] : layer[79:0];
+  assign _038_[79:0] = rst ? 80'h00000000000000000000 : _135_;
+  assign _136_ = settles ? flags[8] : layer[248];
+  assign _038_[248] = rst ? 1'h0 : _136_;
+  assign _137_ = front_settles ? \step$56 [425:249] : front[425:249];
+  assign _037_[425:249] = rst ? 177'h000000000000000000000000000000000000000000000 : _137_;
+  assign _138_ = front_settles ? \step$56 [246:0] : front[246:0];
+  assign _037_[246:0] = rst ? 247'h00000000000000000000000000000000000000000000000000000000000000 : _138_;
+  assign _139_ = front_settles ? flags[8] : front[248];
+  assign _037_[248] = rst ? 1'h0 : _139_;
+  assign _140_ = front_settles ? flags[7] : front[247];
+  assign _037_[247] = rst ? 1'h0 : _140_;
+  assign _141_ = _142_ ? _017_ : 1'h0;
+  assign _142_ = fsm_state == 3'h2;
+  assign _036_ = rst ? 1'h0 : _141_;
+  assign _143_ = _144_ ? _014_ : 1'h0;
+  assign _144_ = fsm_state == 3'h2;
+  assign _035_ = rst ? 1'h0 : _143_;
+  assign _034_ = rst ? 1'h0 : _010_;
+  assign _033_ = rst ? 1'h0 : _009_;
+  assign _032_ = rst ? 1'h0 : _007_;
+  assign _031_ = rst ? 1'h0 : _006_;
+  assign _145_ = flags[0] ? 1'h0 : 1'h1;
+  function [0:0] _389_;
     input [0:0] a;
     input [1:0] b;
     input [1:0] s;
     casez (s) // synopsys parallel_case
       2'b?1:
-        _421_ = b[0:0];
+        _389_ = b[0:0];
       2'b1?:
-        _421_ = b[1:1];
+        _389_ = b[1:1];
       default:
-        _421_ = a;
+        _389_ = a;
     endcase
   endfunction
-  assign _166_ = _421_(1'h0, { _168_, _165_ }, { _169_, _167_ });
-  assign _167_ = fsm_state == 3'h3;
-  assign _168_ = start ? 1'h1 : 1'h0;
-  assign _169_ = ! fsm_state;
-  assign _028_ = rst ? 1'h0 : _166_;
-  assign _170_ = _171_ ? conv : 1'h0;
-  assign _171_ = fsm_state == 3'h3;
-  assign _027_ = rst ? 1'h0 : _170_;
-  assign _172_ = _173_ ? \$signal  : 1'h0;
-  assign _173_ = fsm_state == 3'h3;
-  assign _026_ = rst ? 1'h0 : _172_;
-  assign _174_ = _005_ ? \error$45  : error_code;
-  assign _175_ = parameters__stray ? 4'h8 : _174_;
-  assign _176_ = _004_ ? fault : _175_;
-  assign _177_ = _178_ ? 4'h0 : _176_;
-  assign _178_ = ! fsm_state;
-  assign _025_ = rst ? 4'h0 : _177_;
-  assign _179_ = _001_ ? _003_ : error_step;
-  assign _024_ = rst ? 16'h0000 : _179_;
-  assign launching = _180_ ? conv : 1'h0;
-  assign _180_ = fsm_state == 3'h3;
-  assign _181_ = _034_ ? 1'h1 : 1'h0;
-  assign _182_ = abort ? 1'h0 : _181_;
-  function [0:0] _444_;
-    input [0:0] a;
-    input [3:0] b;
-    input [3:0] s;
-    casez (s) // synopsys parallel_case
-      4'b???1:
-        _444_ = b[0:0];
-      4'b??1?:
-        _444_ = b[1:1];
-      4'b?1??:
-        _444_ = b[2:2];
-      4'b1???:
-        _444_ = b[3:3];
-      default:
-        _444_ = a;
-    endcase
-  endfunction
-  assign error = _444_(1'h0, { _191_, _188_, _185_, _182_ }, { _192_, _189_, _186_, _183_ });
-  assign _183_ = fsm_state == 3'h4;
-  assign _184_ = _017_ ? 1'h1 : 1'h0;
-  assign _185_ = abort ? 1'h0 : _184_;
-  assign _186_ = fsm_state == 3'h3;
-  assign _187_ = _008_ ? 1'h1 : 1'h0;
-  assign _188_ = abort ? 1'h0 : _187_;
-  assign _189_ = fsm_state == 3'h2;
-  assign _190_ = _000_ ? 1'h1 : 1'h0;
-  assign _191_ = abort ? 1'h0 : _190_;
-  assign _192_ = fsm_state == 3'h1;
-  assign _193_ = running ? 1'h0 : 1'h1;
-  assign _194_ = _034_ ? 1'h0 : _193_;
-  assign _195_ = abort ? 1'h0 : _194_;
-  assign done = _196_ ? _195_ : 1'h0;
-  assign _196_ = fsm_state == 3'h4;
-  assign _197_ = _034_ ? 1'h1 : 1'h0;
-  assign _198_ = abort ? 1'h1 : _197_;
-  function [0:0] _462_;
+  assign _146_ = _389_(1'h0, { _148_, _145_ }, { _149_, _147_ });
+  assign _147_ = fsm_state == 3'h4;
+  assign _148_ = start ? 1'h1 : 1'h0;
+  assign _149_ = ! fsm_state;
+  assign _030_ = rst ? 1'h0 : _146_;
+  assign _150_ = _151_ ? conv : 1'h0;
+  assign _151_ = fsm_state == 3'h4;
+  assign _029_ = rst ? 1'h0 : _150_;
+  assign _152_ = _153_ ? \$signal  : 1'h0;
+  assign _153_ = fsm_state == 3'h4;
+  assign _028_ = rst ? 1'h0 : _152_;
+  assign _154_ = _005_ ? \error$45  : error_code;
+  assign _155_ = parameters__stray ? 4'h8 : _154_;
+  assign _156_ = _004_ ? fault : _155_;
+  assign _157_ = _158_ ? 4'h0 : _156_;
+  assign _158_ = ! fsm_state;
+  assign _027_ = rst ? 4'h0 : _157_;
+  assign _159_ = _001_ ? _003_ : error_step;
+  assign _026_ = rst ? 16'h0000 : _159_;
+  assign launching = _160_ ? conv : 1'h0;
+  assign _160_ = fsm_state == 3'h4;
+  assign _161_ = _043_ ? 1'h1 : 1'h0;
+  assign _162_ = abort ? 1'h0 : _161_;
+  function [0:0] _412_;
     input [0:0] a;
     input [4:0] b;
     input [4:0] s;
     casez (s) // synopsys parallel_case
       5'b????1:
-        _462_ = b[0:0];
+        _412_ = b[0:0];
       5'b???1?:
-        _462_ = b[1:1];
+        _412_ = b[1:1];
       5'b??1??:
-        _462_ = b[2:2];
+        _412_ = b[2:2];
       5'b?1???:
-        _462_ = b[3:3];
+        _412_ = b[3:3];
       5'b1????:
-        _462_ = b[4:4];
+        _412_ = b[4:4];
       default:
-        _462_ = a;
+        _412_ = a;
     endcase
   endfunction
-  assign clear = _462_(1'h0, { _209_, _207_, _204_, _201_, _198_ }, { _210_, _208_, _205_, _202_, _199_ });
-  assign _199_ = fsm_state == 3'h4;
-  assign _200_ = _017_ ? 1'h1 : 1'h0;
-  assign _201_ = abort ? 1'h1 : _200_;
-  assign _202_ = fsm_state == 3'h3;
-  assign _203_ = _008_ ? 1'h1 : 1'h0;
-  assign _204_ = abort ? 1'h1 : _203_;
-  assign _205_ = fsm_state == 3'h2;
-  assign _206_ = _000_ ? 1'h1 : 1'h0;
-  assign _207_ = abort ? 1'h1 : _206_;
-  assign _208_ = fsm_state == 3'h1;
-  assign _209_ = start ? 1'h1 : 1'h0;
-  assign _210_ = ! fsm_state;
-  assign parameters__rewind = _211_ ? 1'h1 : 1'h0;
-  assign _211_ = ! fsm_state;
-  assign _212_ = faults[13] ? 4'hd : 4'h0;
-  assign _213_ = faults[12] ? 4'hc : _212_;
-  assign _214_ = faults[11] ? 4'hb : _213_;
-  assign _215_ = faults[10] ? 4'ha : _214_;
-  assign _216_ = faults[9] ? 4'h9 : _215_;
-  assign _217_ = faults[8] ? 4'h8 : _216_;
-  assign _218_ = faults[7] ? 4'h7 : _217_;
-  assign _219_ = faults[6] ? 4'h6 : _218_;
-  assign _220_ = faults[5] ? 4'h5 : _219_;
-  assign _221_ = faults[4] ? 4'h4 : _220_;
-  assign _222_ = faults[3] ? 4'h3 : _221_;
-  assign _223_ = faults[2] ? 4'h2 : _222_;
-  assign _224_ = faults[1] ? 4'h1 : _223_;
-  assign fault = faults[0] ? 4'h0 : _224_;
+  assign error = _412_(1'h0, { _174_, _171_, _168_, _165_, _162_ }, { _175_, _172_, _169_, _166_, _163_ });
+  assign _163_ = fsm_state == 3'h5;
+  assign _164_ = _023_ ? 1'h1 : 1'h0;
+  assign _165_ = abort ? 1'h0 : _164_;
+  assign _166_ = fsm_state == 3'h4;
+  assign _167_ = _015_ ? 1'h1 : 1'h0;
+  assign _168_ = abort ? 1'h0 : _167_;
+  assign _169_ = fsm_state == 3'h3;
+  assign _170_ = _008_ ? 1'h1 : 1'h0;
+  assign _171_ = abort ? 1'h0 : _170_;
+  assign _172_ = fsm_state == 3'h2;
+  assign _173_ = _000_ ? 1'h1 : 1'h0;
+  assign _174_ = abort ? 1'h0 : _173_;
+  assign _175_ = fsm_state == 3'h1;
+  assign _176_ = running ? 1'h0 : 1'h1;
+  assign _177_ = _043_ ? 1'h0 : _176_;
+  assign _178_ = abort ? 1'h0 : _177_;
+  assign done = _179_ ? _178_ : 1'h0;
+  assign _179_ = fsm_state == 3'h5;
+  assign _180_ = _043_ ? 1'h1 : 1'h0;
+  assign _181_ = abort ? 1'h1 : _180_;
+  function [0:0] _433_;
+    input [0:0] a;
+    input [5:0] b;
+    input [5:0] s;
+    casez (s) // synopsys parallel_case
+      6'b?????1:
+        _433_ = b[0:0];
+      6'b????1?:
+        _433_ = b[1:1];
+      6'b???1??:
+        _433_ = b[2:2];
+      6'b??1???:
+        _433_ = b[3:3];
+      6'b?1????:
+        _433_ = b[4:4];
+      6'b1?????:
+        _433_ = b[5:5];
+      default:
+        _433_ = a;
+    endcase
+  endfunction
+  assign clear = _433_(1'h0, { _195_, _193_, _190_, _187_, _184_, _181_ }, { _196_, _194_, _191_, _188_, _185_, _182_ });
+  assign _182_ = fsm_state == 3'h5;
+  assign _183_ = _023_ ? 1'h1 : 1'h0;
+  assign _184_ = abort ? 1'h1 : _183_;
+  assign _185_ = fsm_state == 3'h4;
+  assign _186_ = _015_ ? 1'h1 : 1'h0;
+  assign _187_ = abort ? 1'h1 : _186_;
+  assign _188_ = fsm_state == 3'h3;
+  assign _189_ = _008_ ? 1'h1 : 1'h0;
+  assign _190_ = abort ? 1'h1 : _189_;
+  assign _191_ = fsm_state == 3'h2;
+  assign _192_ = _000_ ? 1'h1 : 1'h0;
+  assign _193_ = abort ? 1'h1 : _192_;
+  assign _194_ = fsm_state == 3'h1;
+  assign _195_ = start ? 1'h1 : 1'h0;
+  assign _196_ = ! fsm_state;
+  assign parameters__rewind = _197_ ? 1'h1 : 1'h0;
+  assign _197_ = ! fsm_state;
+  assign _198_ = faults[13] ? 4'hd : 4'h0;
+  assign _199_ = faults[12] ? 4'hc : _198_;
+  assign _200_ = faults[11] ? 4'hb : _199_;
+  assign _201_ = faults[10] ? 4'ha : _200_;
+  assign _202_ = faults[9] ? 4'h9 : _201_;
+  assign _203_ = faults[8] ? 4'h8 : _202_;
+  assign _204_ = faults[7] ? 4'h7 : _203_;
+  assign _205_ = faults[6] ? 4'h6 : _204_;
+  assign _206_ = faults[5] ? 4'h5 : _205_;
+  assign _207_ = faults[4] ? 4'h4 : _206_;
+  assign _208_ = faults[3] ? 4'h3 : _207_;
+  assign _209_ = faults[2] ? 4'h2 : _208_;
+  assign _210_ = faults[1] ? 4'h1 : _209_;
+  assign fault = faults[0] ? 4'h0 : _210_;
   tiny_w4a4_sequencer_check check (
     .clk(clk),
     .data(data),
-    .done(\done$54 ),
+    .done(\done$60 ),
     .\error$62 (\error$45 ),
     .flags(flags),
     .kind(parameters__kind),
@@ -9920,7 +9359,7 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2448$27 (\port$2448$27 ),
+    .\port$2362$27 (\port$2362$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -9928,19 +9367,19 @@ module tiny_w4a4_sequencer(rst, layer_running, parameters__stray, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2448$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
-  input rst;
-  wire rst;
+module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2362$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input stop;
   wire stop;
+  input rst;
+  wire rst;
   input [1:0] place;
   wire [1:0] place;
   output [1:0] kind;
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2448$27 ;
-  wire [1:0] \port$2448$27 ;
+  output [1:0] \port$2362$27 ;
+  wire [1:0] \port$2362$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10754,10 +10193,10 @@ module tiny_w4a4_sequencer_check(rst, stop, place, kind, flags, \port$2448$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2448$27  = operation[28:27];
+  assign \port$2362$27  = operation[28:27];
 endmodule
 
-module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, rst, write, registers__write, bus__arready, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
+module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, write, registers__write, bus__arready, rst, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
 , clk);
   input [7:0] bus__awaddr;
   wire [7:0] bus__awaddr;
@@ -10777,14 +10216,14 @@ module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__ws
   wire bus__arvalid;
   input bus__rready;
   wire bus__rready;
-  input rst;
-  wire rst;
   output write;
   wire write;
   output registers__write;
   wire registers__write;
   output bus__arready;
   wire bus__arready;
+  input rst;
+  wire rst;
   input registers__read_done;
   wire registers__read_done;
   input [31:0] bus__rdata;

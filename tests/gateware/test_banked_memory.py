@@ -115,7 +115,7 @@ def test_default_design_on_ecp5():
     """Three banks of 48-bit words, where one shape of block takes as many blocks but five banks."""
     features = plan_banks(40960, 48, "ecp5")
     assert [bank.words for bank in features.banks] == [16384, 16384, 8192]
-    assert (features.blocks, features.latency) == (120, 5)
+    assert (features.blocks, features.latency) == (120, 6)
     parameters = plan_banks(4991, 64, "ecp5")
     assert [bank.words for bank in parameters.banks] == [4096, 895]
     assert parameters.blocks == 20

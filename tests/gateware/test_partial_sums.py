@@ -44,7 +44,8 @@ def run(block, groups, seed=0, count=400):
 @pytest.mark.parametrize("groups", [1, 2, 3, 16])
 def test_equals_a_list(groups):
     came, expected = run(PartialSums, groups)
-    assert came == expected and len(came) > 100
+    assert came == expected
+    assert len(came) > 100
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,10 @@ def make_accesses(depth, seed, count=500):
     return accesses
 
 
-def expected(accesses, width):
-    """The word before each cycle, None if it was never written."""
-    words, taken, given = {}, LATENCY * [None], []
-    for write, read in accesses:
+def expected(accesses, width, late=0):
+    """The word before each cycle, None if it was never written; all of it ``late`` cycles later."""
+    words, taken, given = {}, LATENCY * [None], late * [None]
+    for write, read in accesses[: len(accesses) - late]:
         given.append(taken[-LATENCY])
         if read is not None:
             taken.append(words.get(read))
@@ -60,15 +60,16 @@ def ports_of(accesses, width):
         }
 
 
-def check(given, accesses, width):
-    compared = [(a, b) for a, b in zip(given, expected(accesses, width)) if b is not None]
+def check(given, accesses, width, late=0):
+    compared = [(a, b) for a, b in zip(given, expected(accesses, width, late)) if b is not None]
     assert len(compared) > 50
     assert [a for a, _ in compared] == [b for _, b in compared]
 
 
 @pytest.mark.parametrize(("depth", "width"), [(1, 7), (5, 3), (40, 12)])
-def test_equals_a_list(depth, width):
-    dut = RegisteredMemory(depth, width)
+@pytest.mark.parametrize("spread", [False, True])
+def test_equals_a_list(depth, width, spread):
+    dut = RegisteredMemory(depth, width, spread=spread)
     accesses = make_accesses(depth, width)
     given = []
 
@@ -83,7 +84,7 @@ def test_equals_a_list(depth, width):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    check(given, accesses, width)
+    check(given, accesses, width, late=int(spread))
 
 
 @pytest.mark.parametrize(
@@ -160,18 +161,41 @@ class Block:
             yield self.pins[f"DO{port}{k % 18}"], words["AB".index(port)] >> k & 1
 
 
-def synthesize(verilog, folder):
-    """Cells and ports of ``top``, made of DP16KD alone."""
+class Register:
+    """A flip-flop.
+
+    Parameters
+    ----------
+    cell : as Yosys made it; without enable and reset.
+    """
+
+    def __init__(self, cell):
+        pins = {name: bits[0] for name, bits in cell["connections"].items()}
+        assert cell["parameters"]["CEMUX"].strip() == "1"
+        assert pins.get("LSR", "0") in ("0", "x")
+        self.data, self.output, self.level = pins["DI"], pins["Q"], 0
+
+    def step(self, nets):
+        self.level = nets[self.data]
+
+    def outputs(self):
+        yield self.output, self.level
+
+
+def synthesize(verilog, folder, kinds=("DP16KD",)):
+    """Cells and ports of ``top``, made of ``kinds`` alone."""
     (folder / "top.v").write_text(verilog)
     run_yosys("read_verilog top.v\nsynth_ecp5 -top top\nwrite_json top.json\n", folder)
     module = json.loads((folder / "top.json").read_text())["modules"]["top"]
     cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
-    assert {cell["type"] for cell in cells} == {"DP16KD"}
+    assert {cell["type"] for cell in cells} == set(kinds)
     return cells, {name: port["bits"] for name, port in module["ports"].items()}
 
 
 def run_blocks(cells, ports, accesses, width, holds=False, shared=False):
-    blocks = [Block(cell, holds, shared) for cell in cells]
+    blocks = [
+        Block(cell, holds, shared) if cell["type"] == "DP16KD" else Register(cell) for cell in cells
+    ]
     given = []
     for values in ports_of(accesses, width):
         nets = dict(net for block in blocks for net in block.outputs())
@@ -191,6 +215,20 @@ def test_blocks_equal_a_list(depth, width, tmp_path):
     accesses = make_accesses(depth, width)
     for holds, shared in itertools.product((False, True), repeat=2):
         check(run_blocks(cells, ports, accesses, width, holds, shared), accesses, width)
+
+
+@pytest.mark.parametrize(("depth", "width", "sets"), [(16384, 9, 2), (2048, 9, 1), (520, 31, 1)])
+def test_spread_blocks_have_registers_beside_them(depth, width, sets, tmp_path):
+    """Sets of registers with equal contents stay apart."""
+    memory = RegisteredMemory(depth, width, target="ecp5", spread=True)
+    kinds = ("DP16KD", "TRELLIS_FF")
+    cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path, kinds)
+    registers = sum(cell["type"] == "TRELLIS_FF" for cell in cells)
+    assert registers == width + sets * (2 * (depth - 1).bit_length() + 2)
+    accesses = make_accesses(depth, width)
+    check(run_blocks(cells, ports, accesses, width), accesses, width, late=1)
+    with pytest.raises(AssertionError):
+        check(run_blocks(cells, ports, accesses, width), accesses, width)
 
 
 def _no_register(cell):
@@ -303,8 +341,10 @@ endmodule
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
 @pytest.mark.parametrize(("depth", "width"), [(9001, 2), (300, 40)])
-def test_the_model_in_verilog_equals_a_list(depth, width, tmp_path):
-    verilog = emit_verilog(RegisteredMemory(depth, width, target="ecp5"), "top").verilog
+@pytest.mark.parametrize("spread", [False, True])
+def test_the_model_in_verilog_equals_a_list(depth, width, spread, tmp_path):
+    memory = RegisteredMemory(depth, width, target="ecp5", spread=spread)
+    verilog = emit_verilog(memory, "top").verilog
     assert "DP16KD" in verilog
     accesses = make_accesses(depth, width)
     bits = (depth - 1).bit_length()
@@ -326,4 +366,4 @@ def test_the_model_in_verilog_equals_a_list(depth, width, tmp_path):
         ["vvp", "-n", "bench.vvp"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.split()
     given = [None if re.search("[xX]", word) else int(word, 16) for word in said]
-    check(given, accesses, width)
+    check(given, accesses, width, late=int(spread))

@@ -70,7 +70,8 @@ def test_only_large_arrays_of_independent_lanes_are_staggered():
     for change in ({"lanes_out": 2}, {"lanes_in": 2}, {"style": "generic", "target": "generic"}):
         assert replace(spec, **change).stagger == 0
     shares = replace(spec, target="xcup")
-    assert shares.dot_product.shared and shares.stagger == 0
+    assert shares.dot_product.shared
+    assert shares.stagger == 0
     together = replace(spec, lanes_in=2)
     assert engine_latency(spec) - spec.array_latency == 1 + (
         engine_latency(together) - together.array_latency

@@ -44,7 +44,9 @@ def test_words(word_bits, depth, banks, bus_bits):
     simulator.run()
 
 
-@pytest.mark.parametrize(("word_bits", "section_bits"), [(301, 100), (129, 36), (1152, 288), (70, 69)])
+@pytest.mark.parametrize(
+    ("word_bits", "section_bits"), [(301, 100), (129, 36), (1152, 288), (70, 69)]
+)
 def test_sections_come_one_after_the_other(word_bits, section_bits):
     """A word for every cycle, and each section of it a cycle later than the one before."""
     bus_bits, depth = 64, 6

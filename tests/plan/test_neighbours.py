@@ -12,7 +12,7 @@ AND, BIT = 0b1000, 0b10
 
 
 def scattered(rng, count=24, columns=5):
-    """Adders of ``columns`` columns or fewer, of products in no order, and the products in order."""
+    """Adders of ``columns`` columns or fewer, of products in no order, and those in order."""
     lengths = [rng.randint(1, columns) for _ in range(count)]
     products = [
         Term(AND, (2 * n, 2 * n + 1)) for n in range(sum(2 * length + 1 for length in lengths))

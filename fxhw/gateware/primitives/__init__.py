@@ -30,7 +30,7 @@ FAMILIES = {
 """The families by name."""
 
 
-_MEMORY = re.compile(r"ecp5_memory_(\d+)x(\d+)(?:_of_(\w+))?")
+_MEMORY = re.compile(r"ecp5_(spread_)?memory_(\d+)x(\d+)(?:_of_(\w+))?")
 
 
 def contents_of(kind: str, words: int) -> dict[str, str]:
@@ -41,11 +41,11 @@ def contents_of(kind: str, words: int) -> dict[str, str]:
     words : what its parameter CONTENTS is: the initial words end to end, the first one lowest.
     """
     found = _MEMORY.fullmatch(kind)
-    depth, width = int(found[1]), int(found[2])
+    depth, width = int(found[2]), int(found[3])
     bits = f"{words:0{depth * width}b}"
     starts = range(len(bits) - width, -1, -width)
     parts = tuple(int(bits[start : start + width], 2) for start in starts)
-    return ecp5_memory.content_files(found[3], depth, width, parts)
+    return ecp5_memory.content_files(found[4], depth, width, parts)
 
 
 def verilog_of(kind: str, name: str) -> str:
@@ -58,7 +58,8 @@ def verilog_of(kind: str, name: str) -> str:
     if found := re.fullmatch(r"ecp5_chain_(\d+)", kind):
         return ecp5.chain_verilog(name, int(found[1]))
     if found := _MEMORY.fullmatch(kind):
-        return ecp5_memory.memory_verilog(name, int(found[1]), int(found[2]), found[3] or "")
+        depth, width = int(found[2]), int(found[3])
+        return ecp5_memory.memory_verilog(name, depth, width, found[4] or "", bool(found[1]))
     if found := re.fullmatch(r"(xc7|xcup)_chain_(\d+)", kind):
         return xilinx.chain_verilog(name, found[1], int(found[2]))
     if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):

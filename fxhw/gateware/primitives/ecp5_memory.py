@@ -9,6 +9,9 @@ where the byte enables are the write enable.  The read enable opens the latch an
 register: sources differ on whether the block's clock enable holds the register as well, and so it
 does not matter.  The block's reset is not used: if it clears the latch before the register, too,
 the next word is lost.
+
+The blocks of a memory that is spread have registers in front, a set for every few blocks, which
+are marked so that Yosys does not make one of them.
 """
 
 from ...plan.memory_banks import BLOCK_SHAPES
@@ -22,6 +25,9 @@ _BOTH_PORTS = 36
 
 _ROWS = 64
 """Parameters INITVAL_00 and on of a block, each for 16 words of 18 bits, 20 bits apart."""
+
+_TOGETHER = 8
+"""Blocks of a spread memory that have registers in common."""
 
 _SMALL = 32
 """Memories of 16x4 bits, in look-up tables, that Yosys takes rather than a block."""
@@ -74,8 +80,11 @@ def content_files(source: str, depth: int, width: int, words: tuple[int, ...]) -
     }
 
 
-def memory_verilog(name: str, depth: int, width: int, source: str = "") -> str:
-    """Module ``name``: a memory with a register behind it, with the contents called ``source``.
+def memory_verilog(
+    name: str, depth: int, width: int, source: str = "", spread: bool = False
+) -> str:
+    """Module ``name``: a memory with a register behind it, with the contents called ``source``, and
+    registers before it if it is ``spread``.
 
     It is made of DP16KD where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
     model of them otherwise, so that simulators need no vendor library.
@@ -87,8 +96,13 @@ def memory_verilog(name: str, depth: int, width: int, source: str = "") -> str:
     used = _address_bits(bits)
     fill = f"{used - places}'b0, " if used > places else ""
     # Half of a word of both ports comes from port A's register.
-    own_enable = "RE" if bits == _BOTH_PORTS else "1'b1"
+    own_enable = "re" if bits == _BOTH_PORTS else "1'b1"
     include = f'  `include "{source}.vh"\n' if source else ""
+    sets = -(-columns // _TOGETHER) if spread else 0
+    ways = {port: f"near[i / {_TOGETHER}].{port.lower()}" if spread else port
+            for port in ("WE", "RE", "WA", "RA")}
+    before, kept = ("D", "") if not spread else ("d_near", _registers(sets, places, width))
+    we, re, wa, ra, d = ("_we", "_re", "_wa", "_ra", "_d") if spread else "WE RE WA RA D".split()
     read = f'  initial $readmemh("{source}.mem", stored);\n' if source else ""
     return f"""\
 module {name}(CLK, WE, WA, D, RE, RA, Q);
@@ -97,14 +111,16 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   input [{width - 1}:0] D;
   output [{width - 1}:0] Q;
 `ifdef SYNTHESIS
-  wire [{columns * bits - 1}:0] d = {{{zeros}D}};
+{kept}\
+  wire [{columns * bits - 1}:0] d = {{{zeros}{before}}};
   wire [{columns * bits - 1}:0] q;
-  wire [{used - 1}:0] wa = {{{fill}WA}};
-  wire [{used - 1}:0] ra = {{{fill}RA}};
   assign Q = q[{width - 1}:0];
 {include}\
   genvar i;
   generate for (i = 0; i < {columns}; i = i + 1) begin : blocks
+    wire we = {ways["WE"]}, re = {ways["RE"]};
+    wire [{used - 1}:0] wa = {{{fill}{ways["WA"]}}};
+    wire [{used - 1}:0] ra = {{{fill}{ways["RA"]}}};
     DP16KD #(
 {_rows() if source else ""}\
       .DATA_WIDTH_A({bits}), .DATA_WIDTH_B({bits}),
@@ -114,7 +130,7 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
     ) block_i (
       .CLKA(CLK), .CEA(1'b1), .OCEA({own_enable}), .RSTA(1'b0),
       .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
-      .CLKB(CLK), .CEB(RE), .OCEB(RE), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
+      .CLKB(CLK), .CEB(re), .OCEB(re), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
 {_pins(bits)}
     );
   end endgenerate
@@ -123,17 +139,46 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   reg [{width - 1}:0] stored [0:{depth - 1}];
   reg [{width - 1}:0] latch, word;
 {read}\
+{_delays(places, width) if spread else ""}\
   always @(posedge CLK) begin
-    if (WE)
-      stored[WA] <= D;
-    if (RE) begin
-      latch <= stored[RA];
+    if ({we})
+      stored[{wa}] <= {d};
+    if ({re}) begin
+      latch <= stored[{ra}];
       word <= latch;
     end
   end
   assign Q = word;
 `endif
 endmodule
+"""
+
+
+def _registers(sets: int, places: int, width: int) -> str:
+    """Registers in front of blocks, which are not to be made one."""
+    return f"""\
+  reg [{width - 1}:0] d_near;
+  (* keep *) always @(posedge CLK) d_near <= D;
+  genvar g;
+  generate for (g = 0; g < {sets}; g = g + 1) begin : near
+    reg we, re;
+    reg [{places - 1}:0] wa, ra;
+    (* keep *) always @(posedge CLK) begin
+      we <= WE; re <= RE; wa <= WA; ra <= RA;
+    end
+  end endgenerate
+"""
+
+
+def _delays(places: int, width: int) -> str:
+    """The same in the model."""
+    return f"""\
+  reg _we, _re;
+  reg [{places - 1}:0] _wa, _ra;
+  reg [{width - 1}:0] _d;
+  always @(posedge CLK) begin
+    _we <= WE; _re <= RE; _wa <= WA; _ra <= RA; _d <= D;
+  end
 """
 
 
@@ -152,9 +197,9 @@ def _pins(bits: int) -> str:
     """Address, data and write enables of the block in column ``i``."""
     low = 14 - _address_bits(bits)
     enables = {18: 2, _BOTH_PORTS: 4}.get(bits, 0)
-    pins = {"WEA": "1'b1" if bits == _BOTH_PORTS else "WE", "WEB": "1'b0"}
+    pins = {"WEA": "1'b1" if bits == _BOTH_PORTS else "we", "WEB": "1'b0"}
     for k in range(14):
-        enabled = "WE" if k < enables else "1'b0"
+        enabled = "we" if k < enables else "1'b0"
         pins[f"ADA{k}"] = enabled if k < low else f"wa[{k - low}]"
         pins[f"ADB{k}"] = "1'b0" if k < low else f"ra[{k - low}]"
     for k in range(18):
