@@ -142,14 +142,19 @@ class Accelerator(wiring.Component):
         ]
         return m
 
+    def _clock_pins(self):
+        """Clock, and whether there is a reset."""
+        return self.aclk, ~self.aresetn
+
     def _connect_clocks(self, m):
         """One clock; what runs a program is reset by ``clear`` alone, the rest by the pin."""
+        clock, pin = self._clock_pins()
         reset = Signal(init=1, reset_less=True)
-        m.d.sync += reset.eq(~self.aresetn)
+        m.d.sync += reset.eq(pin)
         m.d.comb += [
-            ClockSignal().eq(self.aclk),
+            ClockSignal().eq(clock),
             ResetSignal().eq(reset),
-            ClockSignal("run").eq(self.aclk),
+            ClockSignal("run").eq(clock),
             ResetSignal("run").eq(self._clear),
         ]
 

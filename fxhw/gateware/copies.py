@@ -1,7 +1,7 @@
 """Copies of a state that are kept the other way round.
 
-What decides whether a pipeline moves on decides at the same time whether hundreds of registers open.
-These follow a copy, so that neither waits for the wires of the other.  Of equal registers
+What decides whether a pipeline moves on decides at the same time whether hundreds of registers
+open.  These follow a copy, so that neither waits for the wires of the other.  Of equal registers
 synthesizers make one; so the copy is the state's opposite.
 """
 

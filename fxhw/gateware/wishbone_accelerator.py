@@ -50,8 +50,8 @@ class WishboneAccelerator(ExternalAccelerator):
     def _data_pins(self):
         return _pins("m_wb", self._master)
 
-    def _connect_clock(self, m):
-        m.d.comb += [ClockSignal().eq(self.clk), ResetSignal().eq(self.rst)]
+    def _clock_pins(self):
+        return self.clk, self.rst
 
     def _connect_bus(self, m):
         """The registers behind the Wishbone pins."""
