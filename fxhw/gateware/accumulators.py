@@ -66,7 +66,7 @@ class Accumulators(wiring.Component):
         total = Signal(totals)
         if spec.max_groups_in > 1:
             m.submodules.partials = partials = PartialSums(
-                len(total.as_value()), spec.max_groups_out
+                len(total.as_value()), spec.max_groups_out, spec.reads_ahead
             )
             m.d.comb += [
                 partials.next_group.eq(self.next_group),

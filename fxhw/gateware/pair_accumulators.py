@@ -51,7 +51,9 @@ class PairAccumulators(wiring.Component):
         m = Module()
         spec = self._spec
         totals = data.ArrayLayout(signed(spec.accumulator.width), 4 * spec.lanes_out)
-        m.submodules.partials = partials = PartialSums(totals.size, spec.max_groups_out)
+        m.submodules.partials = partials = PartialSums(
+            totals.size, spec.max_groups_out, spec.reads_ahead
+        )
         recalled, total = data.View(totals, partials.word), Signal(totals)
         m.d.comb += [
             partials.next_group.eq(self.next_group),

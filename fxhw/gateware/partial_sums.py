@@ -1,4 +1,4 @@
-"""Partial sums: what each output group has summed so far, read a cycle ahead."""
+"""Partial sums: what each output group has summed so far."""
 
 from amaranth.hdl import *
 from amaranth.lib import memory, wiring
@@ -10,9 +10,9 @@ __all__ = ["PartialSums"]
 class PartialSums(wiring.Component):
     """A memory of a word per group, of which one is in use in every cycle.
 
-    The next group's word is read while this one's is written, so that neither the address nor the
-    memory lies between the word and what it is used for; of the same group once more it is what is
-    being written.
+    Read ahead, the next group's word is read while this one's is written, so that neither the
+    address nor the memory lies between the word and what it is used for; of the same group once
+    more it is what is being written.  That takes a look-up table and a flip-flop for every bit.
 
     *Latency*: a word is there in the cycle after its group was named.  *Throughput*: a word read
     and one written per cycle.
@@ -21,6 +21,7 @@ class PartialSums(wiring.Component):
     ----------
     width : bits of a word.
     groups : words.
+    ahead : whether they are read ahead.
 
     Members
     -------
@@ -29,7 +30,8 @@ class PartialSums(wiring.Component):
     write_enable, total : this group's word is to be ``total``.
     """
 
-    def __init__(self, width: int, groups: int):
+    def __init__(self, width: int, groups: int, ahead: bool):
+        self._ahead = ahead
         self._groups = groups
         super().__init__(
             {
@@ -47,12 +49,15 @@ class PartialSums(wiring.Component):
         )
         recall, store = words.read_port(domain="comb"), words.write_port()
         group = Signal.like(self.next_group, reset_less=True)
-        word = Signal.like(self.word, reset_less=True)
-        again = self.write_enable & (self.next_group == group)
-        m.d.sync += [group.eq(self.next_group), word.eq(Mux(again, self.total, recall.data))]
+        m.d.sync += group.eq(self.next_group)
+        if self._ahead:
+            word = Signal.like(self.word, reset_less=True)
+            again = self.write_enable & (self.next_group == group)
+            m.d.sync += word.eq(Mux(again, self.total, recall.data))
+            m.d.comb += [self.word.eq(word), recall.addr.eq(self.next_group)]
+        else:
+            m.d.comb += [self.word.eq(recall.data), recall.addr.eq(group)]
         m.d.comb += [
-            self.word.eq(word),
-            recall.addr.eq(self.next_group),
             store.addr.eq(group),
             store.en.eq(self.write_enable),
             store.data.eq(self.total),

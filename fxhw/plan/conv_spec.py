@@ -182,6 +182,12 @@ class ConvSpec:
         return -(-self.lanes_out // self.lanes_together) - 1
 
     @property
+    def reads_ahead(self) -> bool:
+        """Whether accumulators read what was summed before a cycle ahead, for a LUT and a flip-flop
+        a bit: on families whose small memories are slow beside the adder."""
+        return self.target == "ecp5"
+
+    @property
     def biased(self) -> bool:
         """Whether the accumulators start from the bias, so that the requantizer adds none."""
         return self.pixels == 1 and not self.mul_bits

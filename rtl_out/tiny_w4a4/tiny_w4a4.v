@@ -256,14 +256,14 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .i__payload(\i__payload$170 ),
     .i__ready(\i__ready$173 ),
     .i__valid(\i__valid$174 ),
-    .\load__beat$95 (load__beat),
-    .\load__data$96 (load__data),
-    .\load__valid$91 (targets[1]),
-    .\load__word$94 (load__word),
-    .\o__payload$43 (trace_front_data),
-    .\o__ready$45 (front__ready),
-    .\o__valid$47 (front__valid),
-    .\port$3511$1 ({ load__bank, load__second }),
+    .\load__beat$96 (load__beat),
+    .\load__data$97 (load__data),
+    .\load__valid$92 (targets[1]),
+    .\load__word$95 (load__word),
+    .\o__payload$44 (trace_front_data),
+    .\o__ready$46 (front__ready),
+    .\o__valid$48 (front__valid),
+    .\port$3557$1 ({ load__bank, load__second }),
     .run_clk(aclk),
     .run_rst(_clear),
     .start(front_start)
@@ -316,8 +316,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .o__0__ready(full__ready),
     .\o__ready$58 (pooled__ready),
     .\o__ready$90 (m_axis_tready),
-    .\port$3511$1 ({ load__bank, load__second }),
-    .\port$3513$2 (targets[3:2]),
+    .\port$3557$1 ({ load__bank, load__second }),
+    .\port$3559$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .run_clk(aclk),
     .run_rst(_clear),
@@ -348,8 +348,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2362$27 ({ parameters__section, parameters__load }),
-    .\port$3511$1 ({ load__bank, load__second }),
+    .\port$2367$27 ({ parameters__section, parameters__load }),
+    .\port$3557$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -414,7 +414,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2362$27 ({ parameters__section, parameters__load }),
+    .\port$2367$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(reset),
     .running_step(trace_step),
@@ -566,7 +566,7 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$65 ),
-    .\port$2328$282 (layer[329:282]),
+    .\port$2333$282 (layer[329:282]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$27 ),
@@ -608,7 +608,7 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$64 ),
-    .\port$2328$81 (layer[242:81]),
+    .\port$2333$81 (layer[242:81]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
@@ -659,7 +659,7 @@ module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__val
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2328$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
+module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2333$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
@@ -670,8 +670,8 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire run_rst;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2328$282 ;
-  wire [47:0] \port$2328$282 ;
+  input [47:0] \port$2333$282 ;
+  wire [47:0] \port$2333$282 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -743,7 +743,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire step;
   wire \step$33 ;
   wire taken;
-  assign _00_ = \port$2328$282 [15:0] - words;
+  assign _00_ = \port$2333$282 [15:0] - words;
   assign _11_ = words == 1'h1;
   assign _21_ = address >= 10'h21c;
   assign _22_ = taken & _21_;
@@ -801,7 +801,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   assign _34_ = taken ? _26_ : skipped;
   assign _17_ = \$signal  ? _04_ : _34_;
   assign _35_ = taken ? _25_[11:1] : address;
-  assign _16_ = \$signal  ? \port$2328$282 [26:16] : _35_;
+  assign _16_ = \$signal  ? \port$2333$282 [26:16] : _35_;
   assign _36_ = taken ? i__payload : o__payload[18:11];
   assign _15_[18:11] = run_rst ? 8'h00 : _36_;
   assign _37_ = taken ? address : o__payload[10:0];
@@ -957,7 +957,7 @@ module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address
   wire [9:0] _08_;
   wire _09_;
   wire _10_;
-  wire [2:0] _11_;
+  wire [3:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
@@ -966,7 +966,7 @@ module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address
   wire _17_;
   wire _18_;
   reg [9:0] address = 10'h000;
-  reg [2:0] coming = 3'h0;
+  reg [3:0] coming = 4'h0;
   reg [7:0] data = 8'h00;
   reg enable = 1'h0;
   reg read_0 = 1'h0;
@@ -1003,7 +1003,7 @@ module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address
     enable <= _09_;
   always @(posedge run_clk)
     coming <= _11_;
-  assign _11_ = run_rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _11_ = run_rst ? 4'h0 : { coming[2:0], read__enable };
   assign _09_ = run_rst ? 1'h0 : _02_;
   assign _08_ = _17_ ? read__address[9:0] : address;
   assign _07_ = run_rst ? 1'h0 : _15_;
@@ -1012,19 +1012,19 @@ module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address
   assign _04_ = write__valid ? write__payload : request;
   assign _03_ = run_rst ? 1'h0 : write__valid;
   tiny_w4a4_features_memory_bank_0 bank_0 (
+    .address(address),
     .data(data),
     .enable(enable),
-    .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(read__data),
     .write_address(write_address),
     .write_enable(write_0)
   );
-  assign read__valid = coming[2];
+  assign read__valid = coming[3];
 endmodule
 
-module tiny_w4a4_features_memory_bank_0(run_rst, data, write_enable, write_address, read__addr, enable, word, run_clk);
+module tiny_w4a4_features_memory_bank_0(run_rst, data, write_enable, write_address, address, enable, word, run_clk);
   input run_rst;
   wire run_rst;
   input [7:0] data;
@@ -1033,32 +1033,57 @@ module tiny_w4a4_features_memory_bank_0(run_rst, data, write_enable, write_addre
   wire write_enable;
   input [9:0] write_address;
   wire [9:0] write_address;
-  input [9:0] read__addr;
-  wire [9:0] read__addr;
+  input [9:0] address;
+  wire [9:0] address;
   input enable;
   wire enable;
   output [7:0] word;
   reg [7:0] word = 8'h00;
   input run_clk;
   wire run_clk;
-  wire [7:0] _0_;
+  wire [7:0] _00_;
+  wire _01_;
+  wire [9:0] _02_;
+  wire [7:0] _03_;
+  wire _04_;
+  wire [9:0] _05_;
+  reg [9:0] \$signature__addr  = 10'h000;
+  reg [7:0] \$signature__data  = 8'h00;
+  reg \$signature__en  = 1'h0;
+  reg [9:0] read__addr = 10'h000;
   wire [7:0] read__data;
+  reg read__en = 1'h1;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] words [539:0];
   always @(posedge run_clk) begin
-    if (write_enable)
-      words[write_address] <= data;
+    if (\$signature__en )
+      words[\$signature__addr ] <= \$signature__data ;
   end
-  reg [7:0] _3_;
+  reg [7:0] _18_;
   always @(posedge run_clk) begin
-    if (enable) begin
-      _3_ <= words[read__addr];
+    if (read__en) begin
+      _18_ <= words[read__addr];
     end
   end
-  assign read__data = _3_;
+  assign read__data = _18_;
   always @(posedge run_clk)
-    word <= _0_;
-  assign _0_ = enable ? read__data : word;
+    word <= _00_;
+  always @(posedge run_clk)
+    \$signature__en  <= _01_;
+  always @(posedge run_clk)
+    \$signature__addr  <= _02_;
+  always @(posedge run_clk)
+    \$signature__data  <= _03_;
+  always @(posedge run_clk)
+    read__en <= _04_;
+  always @(posedge run_clk)
+    read__addr <= _05_;
+  assign _05_ = run_rst ? 10'h000 : address;
+  assign _04_ = run_rst ? 1'h1 : enable;
+  assign _03_ = run_rst ? 8'h00 : data;
+  assign _02_ = run_rst ? 10'h000 : write_address;
+  assign _01_ = run_rst ? 1'h0 : write_enable;
+  assign _00_ = read__en ? read__data : word;
 endmodule
 
 module tiny_w4a4_features_pooled_writer(start, busy, i__ready, run_rst, words, stride, base, i__valid, i__payload, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
@@ -1333,7 +1358,7 @@ module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run
   assign _01_ = _07_ ? 4'h1 : _11_;
 endmodule
 
-module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
+module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
   input start;
   wire start;
   input run_rst;
@@ -1342,8 +1367,8 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , 
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2328$81 ;
-  wire [161:0] \port$2328$81 ;
+  input [161:0] \port$2333$81 ;
+  wire [161:0] \port$2333$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1547,14 +1572,14 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , 
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2328$81 [160:145] : \port$2328$81 [79:64];
+  assign _011_ = second ? \port$2333$81 [160:145] : \port$2333$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2328$81 [161] : \port$2328$81 [80];
+  assign _044_ = second ? \port$2333$81 [161] : \port$2333$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1563,10 +1588,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , 
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2328$81 [161] & _001_;
+  assign _002_ = \port$2333$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2328$81 [80] & _004_;
+  assign _005_ = \port$2333$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1576,10 +1601,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , 
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2328$81 [112:81] : \port$2328$81 [31:0];
+  assign _014_ = following[3] ? \port$2333$81 [112:81] : \port$2333$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2328$81 [160:145];
+  assign _017_ = | \port$2333$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _058_ = run_rst ? 1'h0 : _039_;
@@ -1641,31 +1666,31 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2328$81 , 
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3511$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , i__payload, i__valid, run_clk);
+module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3557$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
-  output [7:0] \o__payload$43 ;
-  wire [7:0] \o__payload$43 ;
+  output [7:0] \o__payload$44 ;
+  wire [7:0] \o__payload$44 ;
   input run_rst;
   wire run_rst;
   input start;
   wire start;
   input [80:0] \config ;
   wire [80:0] \config ;
-  output \o__valid$47 ;
-  wire \o__valid$47 ;
-  input \o__ready$45 ;
-  wire \o__ready$45 ;
-  input [63:0] \load__data$96 ;
-  wire [63:0] \load__data$96 ;
-  input [1:0] \port$3511$1 ;
-  wire [1:0] \port$3511$1 ;
-  input \load__valid$91 ;
-  wire \load__valid$91 ;
-  input [15:0] \load__beat$95 ;
-  wire [15:0] \load__beat$95 ;
-  input [15:0] \load__word$94 ;
-  wire [15:0] \load__word$94 ;
+  output \o__valid$48 ;
+  wire \o__valid$48 ;
+  input \o__ready$46 ;
+  wire \o__ready$46 ;
+  input [63:0] \load__data$97 ;
+  wire [63:0] \load__data$97 ;
+  input [1:0] \port$3557$1 ;
+  wire [1:0] \port$3557$1 ;
+  input \load__valid$92 ;
+  wire \load__valid$92 ;
+  input [15:0] \load__beat$96 ;
+  wire [15:0] \load__beat$96 ;
+  input [15:0] \load__word$95 ;
+  wire [15:0] \load__word$95 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -1673,20 +1698,21 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [2:0] _01_;
+  wire _01_;
   wire [2:0] _02_;
   wire [2:0] _03_;
   wire [2:0] _04_;
   wire [2:0] _05_;
-  wire _06_;
+  wire [2:0] _06_;
   wire _07_;
-  wire [15:0] _08_;
+  wire _08_;
   wire [15:0] _09_;
-  wire [63:0] _10_;
-  wire _11_;
+  wire [15:0] _10_;
+  wire [63:0] _11_;
   wire _12_;
   wire address;
-  reg \address$67  = 1'h0;
+  reg \address$68  = 1'h0;
+  wire bank;
   wire beat__bank;
   reg [15:0] beat__beat = 16'h0000;
   reg [63:0] beat__data = 64'h0000000000000000;
@@ -1699,19 +1725,19 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
   reg early_group_1 = 1'h0;
   wire enable;
   wire fire;
-  wire \first$103 ;
+  wire \first$104 ;
   wire group;
   wire [25:0] \i__payload$13 ;
-  wire [7:0] \i__payload$87 ;
+  wire [7:0] \i__payload$88 ;
   wire \i__ready$16 ;
   wire \i__valid$11 ;
-  wire \i__valid$85 ;
+  wire \i__valid$86 ;
   wire [43:0] i_acc;
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
   wire next_group;
-  wire [71:0] \o__payload$98 ;
-  wire \o__valid$53 ;
+  wire [71:0] \o__payload$99 ;
+  wire \o__valid$54 ;
   wire [39:0] sums;
   reg [2:0] tag_0 = 3'h0;
   reg [2:0] tag_1 = 3'h0;
@@ -1722,56 +1748,56 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
   wire [143:0] weights;
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
-  wire [51:0] \word$82 ;
+  wire [51:0] \word$83 ;
   assign enable = ! beat__second;
-  assign taken = \o__valid$47  & \o__ready$45 ;
+  assign taken = \o__valid$48  & \o__ready$46 ;
   always @(posedge run_clk)
-    beat__valid <= _06_;
+    beat__valid <= _07_;
   always @(posedge run_clk)
-    beat__second <= _07_;
+    beat__second <= _08_;
   always @(posedge run_clk)
-    beat__word <= _08_;
+    beat__word <= _09_;
   always @(posedge run_clk)
-    beat__beat <= _09_;
+    beat__beat <= _10_;
   always @(posedge run_clk)
-    beat__data <= _10_;
+    beat__data <= _11_;
   always @(posedge run_clk)
-    window_0 <= \o__payload$98 ;
+    window_0 <= \o__payload$99 ;
   always @(posedge run_clk)
     window <= window_0;
   always @(posedge run_clk)
-    early_group_0 <= _11_;
+    early_group_0 <= _12_;
   always @(posedge run_clk)
-    early_group_1 <= _12_;
+    early_group_1 <= _00_;
   always @(posedge run_clk)
-    \address$67  <= _00_;
+    \address$68  <= _01_;
   always @(posedge run_clk)
-    tag_0 <= _01_;
+    tag_0 <= _02_;
   always @(posedge run_clk)
-    tag_1 <= _02_;
+    tag_1 <= _03_;
   always @(posedge run_clk)
-    tag_2 <= _03_;
+    tag_2 <= _04_;
   always @(posedge run_clk)
-    tag_3 <= _04_;
+    tag_3 <= _05_;
   always @(posedge run_clk)
-    tag_4 <= _05_;
+    tag_4 <= _06_;
   always @(posedge run_clk)
-    i_shift <= \word$82 [51:42];
-  assign _05_ = run_rst ? 3'h0 : tag_3;
-  assign _04_ = run_rst ? 3'h0 : tag_2;
-  assign _03_ = run_rst ? 3'h0 : tag_1;
-  assign _02_ = run_rst ? 3'h0 : tag_0;
-  assign _01_ = run_rst ? 3'h0 : { 1'h1, \first$103 , fire };
-  assign _00_ = run_rst ? 1'h0 : early_group_1;
-  assign _12_ = run_rst ? 1'h0 : early_group_0;
-  assign _11_ = run_rst ? 1'h0 : group;
-  assign _10_ = run_rst ? 64'h0000000000000000 : \load__data$96 ;
-  assign _09_ = run_rst ? 16'h0000 : \load__beat$95 ;
-  assign _08_ = run_rst ? 16'h0000 : \load__word$94 ;
-  assign _07_ = run_rst ? 1'h0 : \port$3511$1 [0];
-  assign _06_ = run_rst ? 1'h0 : \load__valid$91 ;
+    i_shift <= \word$83 [51:42];
+  assign _06_ = run_rst ? 3'h0 : tag_3;
+  assign _05_ = run_rst ? 3'h0 : tag_2;
+  assign _04_ = run_rst ? 3'h0 : tag_1;
+  assign _03_ = run_rst ? 3'h0 : tag_0;
+  assign _02_ = run_rst ? 3'h0 : { 1'h1, \first$104 , fire };
+  assign _01_ = run_rst ? 1'h0 : early_group_1;
+  assign _00_ = run_rst ? 1'h0 : early_group_0;
+  assign _12_ = run_rst ? 1'h0 : group;
+  assign _11_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
+  assign _10_ = run_rst ? 16'h0000 : \load__beat$96 ;
+  assign _09_ = run_rst ? 16'h0000 : \load__word$95 ;
+  assign _08_ = run_rst ? 1'h0 : \port$3557$1 [0];
+  assign _07_ = run_rst ? 1'h0 : \load__valid$92 ;
   tiny_w4a4_front_250_accumulators accumulators (
-    .bias(\word$82 [41:0]),
+    .bias(\word$83 [41:0]),
     .last(tag_4[2]),
     .o(i_acc),
     .o_valid(i_valid),
@@ -1788,11 +1814,11 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
     .window(window)
   );
   tiny_w4a4_front_250_fifo fifo (
-    .i__payload(\i__payload$87 ),
-    .i__valid(\i__valid$85 ),
-    .o__payload(\o__payload$43 ),
-    .o__ready(\o__ready$45 ),
-    .o__valid(\o__valid$47 ),
+    .i__payload(\i__payload$88 ),
+    .i__valid(\i__valid$86 ),
+    .o__payload(\o__payload$44 ),
+    .o__ready(\o__ready$46 ),
+    .o__valid(\o__valid$48 ),
     .run_clk(run_clk),
     .run_rst(run_rst)
   );
@@ -1801,13 +1827,13 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
     .\count$18 (\config [32]),
     .done(done),
     .fire(fire),
-    .first(\first$103 ),
+    .first(\first$104 ),
     .group(group),
     .returned(taken),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
-    .valid(\o__valid$53 ),
+    .valid(\o__valid$54 ),
     .word(address)
   );
   tiny_w4a4_front_250_lines lines (
@@ -1827,13 +1853,13 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
     .i_acc(i_acc),
     .i_shift(i_shift),
     .i_valid(i_valid),
-    .o(\i__payload$87 ),
-    .o_valid(\i__valid$85 ),
+    .o(\i__payload$88 ),
+    .o_valid(\i__valid$86 ),
     .run_clk(run_clk),
     .run_rst(run_rst)
   );
   tiny_w4a4_front_250_scales scales (
-    .address(\address$67 ),
+    .address(\address$68 ),
     .enable(beat__second),
     .load__beat(beat__beat),
     .load__data(beat__data),
@@ -1841,9 +1867,9 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
     .load__word(beat__word),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$82 )
+    .word(\word$83 )
   );
-  tiny_w4a4_front_250_weights_110 \weights$110  (
+  tiny_w4a4_front_250_weights_111 \weights$111  (
     .address(address),
     .enable(enable),
     .load__beat(beat__beat),
@@ -1854,15 +1880,15 @@ module tiny_w4a4_front_250(i__ready, \o__payload$43 , run_rst, start, \config , 
     .run_rst(run_rst),
     .word(weights)
   );
-  tiny_w4a4_front_250_window_109 \window$109  (
+  tiny_w4a4_front_250_window_110 \window$110  (
     .busy(busy),
     .count(\config [32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
     .i__valid(\i__valid$11 ),
-    .o__payload(\o__payload$98 ),
+    .o__payload(\o__payload$99 ),
     .o__ready(done),
-    .o__valid(\o__valid$53 ),
+    .o__valid(\o__valid$54 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start)
@@ -2099,24 +2125,29 @@ module tiny_w4a4_front_250_fifo(o__payload, run_rst, o__valid, i__valid, i__payl
   wire _01_;
   wire _02_;
   wire _03_;
-  wire [4:0] _04_;
-  wire _05_;
-  wire [4:0] _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [5:0] _09_;
+  wire _04_;
+  wire [4:0] _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire [4:0] _09_;
   wire _10_;
   wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire [4:0] _14_;
-  wire [4:0] _15_;
-  wire _16_;
+  wire [5:0] _14_;
+  wire _15_;
+  wire [4:0] _16_;
   wire [4:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [4:0] _20_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
+  reg free = 1'h1;
   wire moves;
   reg [4:0] read__addr = 5'h00;
+  wire read__en;
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] ring [31:0];
@@ -2124,42 +2155,48 @@ module tiny_w4a4_front_250_fifo(o__payload, run_rst, o__valid, i__valid, i__payl
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _42_;
+  reg [7:0] _50_;
   always @(posedge run_clk) begin
-    if (moves) begin
-      _42_ <= ring[read__addr];
+    if (read__en) begin
+      _50_ <= ring[read__addr];
     end
   end
-  assign o__payload = _42_;
+  assign o__payload = _50_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _09_ = \$signature__addr  + 1'h1;
-  assign _10_ = moves & waiting;
-  assign _11_ = following + 1'h1;
-  assign _12_ = ~ moves;
-  assign _13_ = following != \$signature__addr ;
-  assign _01_ = _12_ | _13_;
-  assign _02_ = waiting & _01_;
-  assign _03_ = i__valid | _02_;
+  assign read__en = free | o__ready;
+  assign _11_ = \$signature__addr  + 1'h1;
+  assign _12_ = ~ waiting;
+  assign _13_ = moves & waiting;
+  assign _14_ = following + 1'h1;
+  assign _15_ = ~ moves;
+  assign _01_ = following != \$signature__addr ;
+  assign _02_ = _15_ | _01_;
+  assign _03_ = waiting & _02_;
+  assign _04_ = i__valid | _03_;
   always @(posedge run_clk)
-    \$signature__addr  <= _04_;
+    \$signature__addr  <= _05_;
   always @(posedge run_clk)
-    o__valid <= _05_;
+    o__valid <= _06_;
   always @(posedge run_clk)
-    read__addr <= _06_;
+    free <= _07_;
   always @(posedge run_clk)
-    following <= _07_;
+    read__addr <= _08_;
   always @(posedge run_clk)
-    waiting <= _08_;
-  assign _08_ = run_rst ? 1'h0 : _03_;
-  assign _14_ = _10_ ? _11_[4:0] : following;
-  assign _07_ = run_rst ? 5'h01 : _14_;
-  assign _15_ = _10_ ? following : read__addr;
-  assign _06_ = run_rst ? 5'h00 : _15_;
-  assign _16_ = moves ? waiting : o__valid;
-  assign _05_ = run_rst ? 1'h0 : _16_;
-  assign _17_ = i__valid ? _09_[4:0] : \$signature__addr ;
-  assign _04_ = run_rst ? 5'h00 : _17_;
+    following <= _09_;
+  always @(posedge run_clk)
+    waiting <= _10_;
+  assign _10_ = run_rst ? 1'h0 : _04_;
+  assign _16_ = _13_ ? _14_[4:0] : following;
+  assign _09_ = run_rst ? 5'h01 : _16_;
+  assign _17_ = _13_ ? following : read__addr;
+  assign _08_ = run_rst ? 5'h00 : _17_;
+  assign _18_ = moves ? _12_ : free;
+  assign _07_ = run_rst ? 1'h1 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _06_ = run_rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _11_[4:0] : \$signature__addr ;
+  assign _05_ = run_rst ? 5'h00 : _20_;
 endmodule
 
 module tiny_w4a4_front_250_issue(returned, fire, run_rst, start, \count$18 , count, valid, done, word, first, group, run_clk);
@@ -2736,24 +2773,29 @@ module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__valid, 
   wire _01_;
   wire _02_;
   wire _03_;
-  wire [3:0] _04_;
-  wire _05_;
-  wire [3:0] _06_;
-  wire [3:0] _07_;
-  wire _08_;
-  wire [4:0] _09_;
+  wire _04_;
+  wire [3:0] _05_;
+  wire _06_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire [3:0] _09_;
   wire _10_;
   wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire [3:0] _14_;
-  wire [3:0] _15_;
-  wire _16_;
+  wire [4:0] _14_;
+  wire _15_;
+  wire [3:0] _16_;
   wire [3:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [3:0] _20_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
+  reg free = 1'h1;
   wire moves;
   reg [3:0] read__addr = 4'h0;
+  wire read__en;
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [25:0] ring [15:0];
@@ -2761,42 +2803,48 @@ module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__valid, 
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _42_;
+  reg [25:0] _50_;
   always @(posedge run_clk) begin
-    if (moves) begin
-      _42_ <= ring[read__addr];
+    if (read__en) begin
+      _50_ <= ring[read__addr];
     end
   end
-  assign o__payload = _42_;
+  assign o__payload = _50_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _09_ = \$signature__addr  + 1'h1;
-  assign _10_ = moves & waiting;
-  assign _11_ = following + 1'h1;
-  assign _12_ = ~ moves;
-  assign _13_ = following != \$signature__addr ;
-  assign _01_ = _12_ | _13_;
-  assign _02_ = waiting & _01_;
-  assign _03_ = i__valid | _02_;
+  assign read__en = free | o__ready;
+  assign _11_ = \$signature__addr  + 1'h1;
+  assign _12_ = ~ waiting;
+  assign _13_ = moves & waiting;
+  assign _14_ = following + 1'h1;
+  assign _15_ = ~ moves;
+  assign _01_ = following != \$signature__addr ;
+  assign _02_ = _15_ | _01_;
+  assign _03_ = waiting & _02_;
+  assign _04_ = i__valid | _03_;
   always @(posedge run_clk)
-    \$signature__addr  <= _04_;
+    \$signature__addr  <= _05_;
   always @(posedge run_clk)
-    o__valid <= _05_;
+    o__valid <= _06_;
   always @(posedge run_clk)
-    read__addr <= _06_;
+    free <= _07_;
   always @(posedge run_clk)
-    following <= _07_;
+    read__addr <= _08_;
   always @(posedge run_clk)
-    waiting <= _08_;
-  assign _08_ = run_rst ? 1'h0 : _03_;
-  assign _14_ = _10_ ? _11_[3:0] : following;
-  assign _07_ = run_rst ? 4'h1 : _14_;
-  assign _15_ = _10_ ? following : read__addr;
-  assign _06_ = run_rst ? 4'h0 : _15_;
-  assign _16_ = moves ? waiting : o__valid;
-  assign _05_ = run_rst ? 1'h0 : _16_;
-  assign _17_ = i__valid ? _09_[3:0] : \$signature__addr ;
-  assign _04_ = run_rst ? 4'h0 : _17_;
+    following <= _09_;
+  always @(posedge run_clk)
+    waiting <= _10_;
+  assign _10_ = run_rst ? 1'h0 : _04_;
+  assign _16_ = _13_ ? _14_[3:0] : following;
+  assign _09_ = run_rst ? 4'h1 : _16_;
+  assign _17_ = _13_ ? following : read__addr;
+  assign _08_ = run_rst ? 4'h0 : _17_;
+  assign _18_ = moves ? _12_ : free;
+  assign _07_ = run_rst ? 1'h1 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _06_ = run_rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _11_[3:0] : \$signature__addr ;
+  assign _05_ = run_rst ? 4'h0 : _20_;
 endmodule
 
 module tiny_w4a4_front_250_lines_row_0(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
@@ -3102,7 +3150,7 @@ module tiny_w4a4_front_250_scales_part_0_0(run_rst, read__addr, write_address, d
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word, load__beat, load__data, word, address, run_clk);
+module tiny_w4a4_front_250_weights_111(enable, run_rst, load__valid, load__word, load__beat, load__data, word, address, run_clk);
   input enable;
   wire enable;
   input run_rst;
@@ -3164,7 +3212,7 @@ module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word,
     \write_enable$29  <= _10_;
   assign _02_ = load__valid ? load__data : beat;
   assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_front_250_weights_110_part_0_0 part_0_0 (
+  tiny_w4a4_front_250_weights_111_part_0_0 part_0_0 (
     .data(beat[35:0]),
     .read__addr(address),
     .run_clk(run_clk),
@@ -3173,9 +3221,9 @@ module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word,
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_250_weights_110_part_1_0 part_1_0 (
-    .\port$2691$7 (recent[34:7]),
-    .\port$2693$0 (beat[43:0]),
+  tiny_w4a4_front_250_weights_111_part_1_0 part_1_0 (
+    .\port$2700$7 (recent[34:7]),
+    .\port$2702$0 (beat[43:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3183,9 +3231,9 @@ module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word,
     .write_address(place),
     .write_enable(\write_enable$23 )
   );
-  tiny_w4a4_front_250_weights_110_part_2_0 part_2_0 (
-    .\port$2691$15 (recent[34:15]),
-    .\port$2693$0 (beat[15:0]),
+  tiny_w4a4_front_250_weights_111_part_2_0 part_2_0 (
+    .\port$2700$15 (recent[34:15]),
+    .\port$2702$0 (beat[15:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3196,7 +3244,7 @@ module tiny_w4a4_front_250_weights_110(enable, run_rst, load__valid, load__word,
   assign word = { \word$32 , \word$26 , \word$20  };
 endmodule
 
-module tiny_w4a4_front_250_weights_110_part_0_0(run_rst, write_address, data, write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_111_part_0_0(run_rst, write_address, data, write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
@@ -3227,15 +3275,15 @@ module tiny_w4a4_front_250_weights_110_part_0_0(run_rst, write_address, data, wr
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_110_part_1_0(run_rst, write_address, \port$2691$7 , \port$2693$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$2700$7 , \port$2702$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [27:0] \port$2691$7 ;
-  wire [27:0] \port$2691$7 ;
-  input [43:0] \port$2693$0 ;
-  wire [43:0] \port$2693$0 ;
+  input [27:0] \port$2700$7 ;
+  wire [27:0] \port$2700$7 ;
+  input [43:0] \port$2702$0 ;
+  wire [43:0] \port$2702$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3249,7 +3297,7 @@ module tiny_w4a4_front_250_weights_110_part_1_0(run_rst, write_address, \port$26
   reg [71:0] beat_1 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2693$0 , \port$2691$7  };
+      beat_1[write_address] <= { \port$2702$0 , \port$2700$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
@@ -3260,15 +3308,15 @@ module tiny_w4a4_front_250_weights_110_part_1_0(run_rst, write_address, \port$26
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_110_part_2_0(run_rst, write_address, \port$2691$15 , \port$2693$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$2700$15 , \port$2702$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [19:0] \port$2691$15 ;
-  wire [19:0] \port$2691$15 ;
-  input [15:0] \port$2693$0 ;
-  wire [15:0] \port$2693$0 ;
+  input [19:0] \port$2700$15 ;
+  wire [19:0] \port$2700$15 ;
+  input [15:0] \port$2702$0 ;
+  wire [15:0] \port$2702$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3282,7 +3330,7 @@ module tiny_w4a4_front_250_weights_110_part_2_0(run_rst, write_address, \port$26
   reg [35:0] beat_2 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2693$0 , \port$2691$15  };
+      beat_2[write_address] <= { \port$2702$0 , \port$2700$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
@@ -3293,7 +3341,7 @@ module tiny_w4a4_front_250_weights_110_part_2_0(run_rst, write_address, \port$26
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
+module tiny_w4a4_front_250_window_110(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
@@ -3361,22 +3409,22 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   wire _042_;
   reg \$signal  = 1'h0;
   wire \$signal$10 ;
-  wire \$signal$12 ;
   wire \$signal$6 ;
-  reg \$signal$9  = 1'h1;
-  reg _free = 1'h1;
+  reg \$signal$7  = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
   reg [23:0] column_2 = 24'h000000;
   reg early = 1'h0;
   reg flushing = 1'h0;
+  reg idle = 1'h1;
   wire moves;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
+  wire store__en;
   reg [47:0] history [0:0];
   always @(posedge run_clk) begin
-    if (\$signal$12 )
+    if (store__en)
       history[1'h0] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[1'h0];
@@ -3384,16 +3432,16 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   assign busy = _000_ | o__valid;
   assign _009_ = ~ o__valid;
   assign moves = _009_ | o__ready;
-  assign \$signal$6  = _free | o__ready;
-  assign _020_ = ~ \$signal$9 ;
+  assign \$signal$6  = \$signal$7  | o__ready;
+  assign _020_ = ~ idle;
   assign i__ready = moves & _020_;
   assign _021_ = \$signal  & i__valid;
   assign _022_ = flushing | _021_;
   assign \$signal$10  = moves & _022_;
-  assign _023_ = ~ \$signal$9 ;
+  assign _023_ = ~ idle;
   assign _024_ = _023_ & i__valid;
   assign _025_ = flushing | _024_;
-  assign \$signal$12  = \$signal$6  & _025_;
+  assign store__en = moves & _025_;
   assign _026_ = ~ early;
   assign _001_ = \$signal$10  & _026_;
   assign _002_ = ~ early;
@@ -3405,7 +3453,7 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   always @(posedge run_clk)
     o__valid <= _008_;
   always @(posedge run_clk)
-    _free <= _010_;
+    \$signal$7  <= _010_;
   always @(posedge run_clk)
     early <= _011_;
   always @(posedge run_clk)
@@ -3417,7 +3465,7 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   always @(posedge run_clk)
     \$signal  <= _015_;
   always @(posedge run_clk)
-    \$signal$9  <= _016_;
+    idle <= _016_;
   always @(posedge run_clk)
     column_0 <= _017_;
   always @(posedge run_clk)
@@ -3429,8 +3477,8 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   assign _018_ = \$signal$6  ? recall__data[47:24] : column_1;
   assign _028_ = \$signal$6  ? recall__data[23:0] : column_0;
   assign _017_ = _006_ ? 24'h000000 : _028_;
-  assign _029_ = i__payload[25] ? 1'h1 : \$signal$9 ;
-  assign _030_ = \$signal$10  ? _029_ : \$signal$9 ;
+  assign _029_ = i__payload[25] ? 1'h1 : idle;
+  assign _030_ = \$signal$10  ? _029_ : idle;
   assign _031_ = start ? 1'h0 : _030_;
   assign _016_ = run_rst ? 1'h1 : _031_;
   assign _032_ = i__payload[25] ? 1'h0 : \$signal ;
@@ -3447,7 +3495,7 @@ module tiny_w4a4_front_250_window_109(i__payload, busy, i__ready, run_rst, start
   assign _039_ = \$signal$10  ? 1'h0 : early;
   assign _040_ = start ? 1'h1 : _039_;
   assign _011_ = run_rst ? 1'h0 : _040_;
-  assign _041_ = moves ? _004_ : _free;
+  assign _041_ = moves ? _004_ : \$signal$7 ;
   assign _010_ = run_rst ? 1'h1 : _041_;
   assign _042_ = moves ? _001_ : o__valid;
   assign _008_ = run_rst ? 1'h0 : _042_;
@@ -3739,13 +3787,13 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
   wire _14_;
   wire _15_;
   wire \$signal ;
-  reg _taken = 1'h1;
   wire follows;
   wire opens;
   reg [7:0] second = 8'h00;
+  reg taken = 1'h1;
   assign _00_ = ~ o__0__valid;
   assign \$signal  = _00_ | o__0__ready;
-  assign opens = _taken | o__0__ready;
+  assign opens = taken | o__0__ready;
   assign _10_ = ~ i__ready;
   assign _11_ = i__valid | _10_;
   assign _12_ = _11_ ? 1'h1 : 1'h0;
@@ -3765,7 +3813,7 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
   always @(posedge run_clk)
     o__0__valid <= _08_;
   always @(posedge run_clk)
-    _taken <= _09_;
+    taken <= _09_;
   assign _06_ = i__ready ? i__payload : second;
   assign _05_ = run_rst ? 1'h1 : _02_;
   assign follows = \$signal  ? _12_ : _14_;
@@ -3775,7 +3823,7 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
 endmodule
 
 module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_valid, blocked, \i__payload$27 , fire, o__0__ready, \o__ready$58 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$33 , \i__valid$46 , mask__valid, mask__payload
-, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3511$1 , \port$3513$2 , load__beat, load__word, run_clk);
+, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3557$1 , \port$3559$2 , load__beat, load__word, run_clk);
   input \o__ready$90 ;
   wire \o__ready$90 ;
   input [7:0] front__payload;
@@ -3828,10 +3876,10 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3511$1 ;
-  wire [1:0] \port$3511$1 ;
-  input [1:0] \port$3513$2 ;
-  wire [1:0] \port$3513$2 ;
+  input [1:0] \port$3557$1 ;
+  wire [1:0] \port$3557$1 ;
+  input [1:0] \port$3559$2 ;
+  wire [1:0] \port$3559$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -3870,12 +3918,12 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   always @(posedge run_clk)
     start <= _05_;
   assign \start$97  = \start$5  & layer[246];
-  assign _04_ = run_rst ? 1'h0 : layer[243];
   assign source__ready = from_front ? 1'h0 : i__ready;
   assign i__valid = from_front ? front__valid : source__valid;
   assign front__ready = from_front ? i__ready : 1'h0;
   assign i__payload = from_front ? front__payload : source__payload;
   assign _05_ = run_rst ? 1'h0 : \start$5 ;
+  assign _04_ = run_rst ? 1'h0 : layer[243];
   tiny_w4a4_main_engine engine (
     .blocked(blocked),
     .busy(busy),
@@ -3884,14 +3932,14 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .\load__beat$95 (load__beat),
-    .\load__data$96 (load__data),
-    .\load__valid$91 (\port$3513$2 [1]),
-    .\load__word$94 (load__word),
-    .\o__payload$43 (\i__payload$27 ),
-    .\o__ready$45 (\i__ready$30 ),
-    .\o__valid$47 (\i__valid$31 ),
-    .\port$3511$1 (\port$3511$1 ),
+    .\load__beat$96 (load__beat),
+    .\load__data$97 (load__data),
+    .\load__valid$92 (\port$3559$2 [1]),
+    .\load__word$95 (load__word),
+    .\o__payload$44 (\i__payload$27 ),
+    .\o__ready$46 (\i__ready$30 ),
+    .\o__valid$48 (\i__valid$31 ),
+    .\port$3557$1 (\port$3557$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$5 )
@@ -3918,8 +3966,8 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
     .i__valid(\i__valid$74 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3511$1 [0]),
-    .load__valid(\port$3513$2 [0]),
+    .load__second(\port$3557$1 [0]),
+    .load__valid(\port$3559$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
@@ -3946,15 +3994,15 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   );
 endmodule
 
-module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$47 , \o__ready$45 , \load__data$96 , \port$3511$1 , \load__valid$91 , \load__beat$95 , \load__word$94 , run_clk);
+module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3557$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , run_clk);
   output blocked;
   wire blocked;
   output i__ready;
   wire i__ready;
   output busy;
   wire busy;
-  output [7:0] \o__payload$43 ;
-  wire [7:0] \o__payload$43 ;
+  output [7:0] \o__payload$44 ;
+  wire [7:0] \o__payload$44 ;
   output fire;
   wire fire;
   input run_rst;
@@ -3967,27 +4015,27 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
   wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
-  output \o__valid$47 ;
-  wire \o__valid$47 ;
-  input \o__ready$45 ;
-  wire \o__ready$45 ;
-  input [63:0] \load__data$96 ;
-  wire [63:0] \load__data$96 ;
-  input [1:0] \port$3511$1 ;
-  wire [1:0] \port$3511$1 ;
-  input \load__valid$91 ;
-  wire \load__valid$91 ;
-  input [15:0] \load__beat$95 ;
-  wire [15:0] \load__beat$95 ;
-  input [15:0] \load__word$94 ;
-  wire [15:0] \load__word$94 ;
+  output \o__valid$48 ;
+  wire \o__valid$48 ;
+  input \o__ready$46 ;
+  wire \o__ready$46 ;
+  input [63:0] \load__data$97 ;
+  wire [63:0] \load__data$97 ;
+  input [1:0] \port$3557$1 ;
+  wire [1:0] \port$3557$1 ;
+  input \load__valid$92 ;
+  wire \load__valid$92 ;
+  input [15:0] \load__beat$96 ;
+  wire [15:0] \load__beat$96 ;
+  input [15:0] \load__word$95 ;
+  wire [15:0] \load__word$95 ;
   input run_clk;
   wire run_clk;
   wire _00_;
   wire _01_;
   wire _02_;
   wire _03_;
-  wire [2:0] _04_;
+  wire _04_;
   wire [2:0] _05_;
   wire [2:0] _06_;
   wire [2:0] _07_;
@@ -3995,16 +4043,18 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
   wire [2:0] _09_;
   wire [2:0] _10_;
   wire _11_;
-  wire _12_;
+  wire [2:0] _12_;
   wire _13_;
   wire _14_;
-  wire [15:0] _15_;
+  wire _15_;
   wire [15:0] _16_;
-  wire [63:0] _17_;
-  wire _18_;
+  wire [15:0] _17_;
+  wire [63:0] _18_;
   wire _19_;
+  wire _20_;
   wire [2:0] address;
-  reg \address$67  = 1'h0;
+  reg \address$68  = 1'h0;
+  reg bank = 1'h0;
   reg beat__bank = 1'h0;
   reg [15:0] beat__beat = 16'h0000;
   reg [63:0] beat__data = 64'h0000000000000000;
@@ -4017,20 +4067,20 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
   reg early_group_2 = 1'h0;
   reg early_group_3 = 1'h0;
   wire enable;
-  wire \first$107 ;
+  wire \first$108 ;
   wire group;
   reg group_0 = 1'h0;
   wire [25:0] \i__payload$13 ;
-  wire [7:0] \i__payload$87 ;
+  wire [7:0] \i__payload$88 ;
   wire \i__ready$16 ;
   wire \i__valid$11 ;
-  wire \i__valid$85 ;
+  wire \i__valid$86 ;
   wire [33:0] i_acc;
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
-  wire \last$108 ;
-  wire [71:0] \o__payload$98 ;
-  wire \o__valid$53 ;
+  wire \last$109 ;
+  wire [71:0] \o__payload$99 ;
+  wire \o__valid$54 ;
   wire [25:0] sums;
   reg [2:0] tag_0 = 3'h0;
   reg [2:0] tag_1 = 3'h0;
@@ -4044,85 +4094,88 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
   reg [71:0] window_1 = 72'h000000000000000000;
-  wire [143:0] \word$100 ;
-  wire [41:0] \word$82 ;
+  wire [143:0] \word$101 ;
+  wire [41:0] \word$83 ;
   assign enable = ! beat__second;
-  assign taken = \o__valid$47  & \o__ready$45 ;
+  assign taken = \o__valid$48  & \o__ready$46 ;
   assign _00_ = ~ fire;
-  assign blocked = \o__valid$53  & _00_;
+  assign blocked = \o__valid$54  & _00_;
   always @(posedge run_clk)
     beat__valid <= _11_;
   always @(posedge run_clk)
-    beat__second <= _13_;
+    beat__second <= _14_;
   always @(posedge run_clk)
-    beat__bank <= _14_;
+    beat__bank <= _15_;
   always @(posedge run_clk)
-    beat__word <= _15_;
+    beat__word <= _16_;
   always @(posedge run_clk)
-    beat__beat <= _16_;
+    beat__beat <= _17_;
   always @(posedge run_clk)
-    beat__data <= _17_;
+    beat__data <= _18_;
   always @(posedge run_clk)
-    window_0 <= \o__payload$98 ;
+    bank <= _19_;
+  always @(posedge run_clk)
+    window_0 <= \o__payload$99 ;
   always @(posedge run_clk)
     window_1 <= window_0;
   always @(posedge run_clk)
     window <= window_1;
   always @(posedge run_clk)
-    weights <= \word$100 ;
+    weights <= \word$101 ;
   always @(posedge run_clk)
-    early_group_0 <= _18_;
+    early_group_0 <= _20_;
   always @(posedge run_clk)
-    early_group_1 <= _19_;
+    early_group_1 <= _01_;
   always @(posedge run_clk)
-    early_group_2 <= _01_;
+    early_group_2 <= _02_;
   always @(posedge run_clk)
-    early_group_3 <= _02_;
+    early_group_3 <= _03_;
   always @(posedge run_clk)
-    \address$67  <= _03_;
+    \address$68  <= _04_;
   always @(posedge run_clk)
-    tag_0 <= _04_;
+    tag_0 <= _05_;
   always @(posedge run_clk)
-    tag_1 <= _05_;
+    tag_1 <= _06_;
   always @(posedge run_clk)
-    tag_2 <= _06_;
+    tag_2 <= _07_;
   always @(posedge run_clk)
-    tag_3 <= _07_;
+    tag_3 <= _08_;
   always @(posedge run_clk)
-    tag_4 <= _08_;
+    tag_4 <= _09_;
   always @(posedge run_clk)
-    tag_5 <= _09_;
+    tag_5 <= _10_;
   always @(posedge run_clk)
-    tag_6 <= _10_;
+    tag_6 <= _12_;
   always @(posedge run_clk)
-    group_0 <= _12_;
+    group_0 <= _13_;
   always @(posedge run_clk)
-    i_shift <= \word$82 [41:32];
-  assign _12_ = run_rst ? 1'h0 : \address$67 ;
-  assign _10_ = run_rst ? 3'h0 : tag_5;
-  assign _09_ = run_rst ? 3'h0 : tag_4;
-  assign _08_ = run_rst ? 3'h0 : tag_3;
-  assign _07_ = run_rst ? 3'h0 : tag_2;
-  assign _06_ = run_rst ? 3'h0 : tag_1;
-  assign _05_ = run_rst ? 3'h0 : tag_0;
-  assign _04_ = run_rst ? 3'h0 : { \last$108 , \first$107 , fire };
-  assign _03_ = run_rst ? 1'h0 : early_group_3;
-  assign _02_ = run_rst ? 1'h0 : early_group_2;
-  assign _01_ = run_rst ? 1'h0 : early_group_1;
-  assign _19_ = run_rst ? 1'h0 : early_group_0;
-  assign _18_ = run_rst ? 1'h0 : group;
-  assign _17_ = run_rst ? 64'h0000000000000000 : \load__data$96 ;
-  assign _16_ = run_rst ? 16'h0000 : \load__beat$95 ;
-  assign _15_ = run_rst ? 16'h0000 : \load__word$94 ;
-  assign _14_ = run_rst ? 1'h0 : \port$3511$1 [1];
-  assign _13_ = run_rst ? 1'h0 : \port$3511$1 [0];
-  assign _11_ = run_rst ? 1'h0 : \load__valid$91 ;
+    i_shift <= \word$83 [41:32];
+  assign _04_ = run_rst ? 1'h0 : early_group_3;
+  assign _03_ = run_rst ? 1'h0 : early_group_2;
+  assign _02_ = run_rst ? 1'h0 : early_group_1;
+  assign _01_ = run_rst ? 1'h0 : early_group_0;
+  assign _20_ = run_rst ? 1'h0 : group;
+  assign _19_ = run_rst ? 1'h0 : \config [80];
+  assign _18_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
+  assign _17_ = run_rst ? 16'h0000 : \load__beat$96 ;
+  assign _16_ = run_rst ? 16'h0000 : \load__word$95 ;
+  assign _15_ = run_rst ? 1'h0 : \port$3557$1 [1];
+  assign _14_ = run_rst ? 1'h0 : \port$3557$1 [0];
+  assign _11_ = run_rst ? 1'h0 : \load__valid$92 ;
+  assign _13_ = run_rst ? 1'h0 : \address$68 ;
+  assign _12_ = run_rst ? 3'h0 : tag_5;
+  assign _10_ = run_rst ? 3'h0 : tag_4;
+  assign _09_ = run_rst ? 3'h0 : tag_3;
+  assign _08_ = run_rst ? 3'h0 : tag_2;
+  assign _07_ = run_rst ? 3'h0 : tag_1;
+  assign _06_ = run_rst ? 3'h0 : tag_0;
+  assign _05_ = run_rst ? 3'h0 : { \last$109 , \first$108 , fire };
   tiny_w4a4_main_engine_accumulators accumulators (
-    .bias(\word$82 [31:0]),
+    .bias(\word$83 [31:0]),
     .next_group(group_0),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2861$0 (tag_6),
+    .\port$2874$0 (tag_6),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sums(sums)
@@ -4135,11 +4188,11 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
     .window(window)
   );
   tiny_w4a4_main_engine_fifo fifo (
-    .i__payload(\i__payload$87 ),
-    .i__valid(\i__valid$85 ),
-    .o__payload(\o__payload$43 ),
-    .o__ready(\o__ready$45 ),
-    .o__valid(\o__valid$47 ),
+    .i__payload(\i__payload$88 ),
+    .i__valid(\i__valid$86 ),
+    .o__payload(\o__payload$44 ),
+    .o__ready(\o__ready$46 ),
+    .o__valid(\o__valid$48 ),
     .run_clk(run_clk),
     .run_rst(run_rst)
   );
@@ -4148,14 +4201,14 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
     .\count$18 (\config [34:32]),
     .done(done),
     .fire(fire),
-    .first(\first$107 ),
+    .first(\first$108 ),
     .group(group),
-    .last(\last$108 ),
+    .last(\last$109 ),
     .returned(taken),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
-    .valid(\o__valid$53 ),
+    .valid(\o__valid$54 ),
     .word(address)
   );
   tiny_w4a4_main_engine_lines lines (
@@ -4175,14 +4228,14 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
     .i_acc(i_acc),
     .i_shift(i_shift),
     .i_valid(i_valid),
-    .o(\i__payload$87 ),
-    .o_valid(\i__valid$85 ),
+    .o(\i__payload$88 ),
+    .o_valid(\i__valid$86 ),
     .run_clk(run_clk),
     .run_rst(run_rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    .\address$17 (\address$67 ),
-    .bank(\config [80]),
+    .\address$17 (\address$68 ),
+    .bank(bank),
     .enable(beat__second),
     .load__bank(beat__bank),
     .load__beat(beat__beat),
@@ -4191,11 +4244,11 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
     .load__word(beat__word),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$82 )
+    .word(\word$83 )
   );
-  tiny_w4a4_main_engine_weights_116 \weights$116  (
+  tiny_w4a4_main_engine_weights_117 \weights$117  (
     .\address$19 (address),
-    .bank(\config [80]),
+    .bank(bank),
     .enable(enable),
     .load__bank(beat__bank),
     .load__beat(beat__beat),
@@ -4204,28 +4257,28 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$43 , fire, run
     .load__word(beat__word),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$100 )
+    .word(\word$101 )
   );
-  tiny_w4a4_main_engine_window_115 \window$115  (
+  tiny_w4a4_main_engine_window_116 \window$116  (
     .busy(busy),
     .count(\config [34:32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
     .i__valid(\i__valid$11 ),
-    .o__payload(\o__payload$98 ),
+    .o__payload(\o__payload$99 ),
     .o__ready(done),
-    .o__valid(\o__valid$53 ),
+    .o__valid(\o__valid$54 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start)
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(run_rst, \port$2861$0 , next_group, bias, sums, o_valid, o, run_clk);
+module tiny_w4a4_main_engine_accumulators(run_rst, \port$2874$0 , next_group, bias, sums, o_valid, o, run_clk);
   input run_rst;
   wire run_rst;
-  input [2:0] \port$2861$0 ;
-  wire [2:0] \port$2861$0 ;
+  input [2:0] \port$2874$0 ;
+  wire [2:0] \port$2874$0 ;
   input next_group;
   wire next_group;
   input [31:0] bias;
@@ -4347,111 +4400,111 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2861$0 , next_group, bi
   wire [33:0] \before ;
   wire [16:0] lane_0_0;
   wire [16:0] lane_1_0;
-  assign _000_ = \port$2861$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2861$0 [1];
+  assign _000_ = \port$2874$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2874$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2861$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2861$0 [1];
+  assign _040_ = \port$2874$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2874$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2861$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2861$0 [1];
+  assign _073_ = \port$2874$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2874$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2861$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2861$0 [1];
+  assign _001_ = \port$2874$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2874$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2861$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2861$0 [1];
+  assign _011_ = \port$2874$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2874$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2861$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2861$0 [1];
+  assign _014_ = \port$2874$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2874$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2861$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2861$0 [1];
+  assign _017_ = \port$2874$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2874$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2861$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2861$0 [1];
+  assign _021_ = \port$2874$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2874$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2861$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2861$0 [1];
+  assign _024_ = \port$2874$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2874$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2861$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2861$0 [1];
+  assign _027_ = \port$2874$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2874$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2861$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2861$0 [1];
+  assign _031_ = \port$2874$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2874$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2861$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2861$0 [1];
+  assign _034_ = \port$2874$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2874$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2861$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2861$0 [1];
+  assign _037_ = \port$2874$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2874$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2861$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2861$0 [1];
+  assign _041_ = \port$2874$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2874$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2861$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2861$0 [1];
+  assign _044_ = \port$2874$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2874$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2861$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2861$0 [1];
+  assign _047_ = \port$2874$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2874$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2861$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2861$0 [1];
+  assign _050_ = \port$2874$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2874$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2861$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2861$0 [1];
+  assign _055_ = \port$2874$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2874$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2861$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2861$0 [1];
+  assign _058_ = \port$2874$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2874$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2861$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2861$0 [1];
+  assign _061_ = \port$2874$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2874$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2861$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2861$0 [1];
+  assign _065_ = \port$2874$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2874$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2861$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2861$0 [1];
+  assign _068_ = \port$2874$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2874$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2861$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2861$0 [1];
+  assign _071_ = \port$2874$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2874$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2861$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2861$0 [1];
+  assign _075_ = \port$2874$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2874$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2861$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2861$0 [1];
+  assign _078_ = \port$2874$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2874$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2861$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2861$0 [1];
+  assign _081_ = \port$2874$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2874$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2861$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2861$0 [1];
+  assign _085_ = \port$2874$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2874$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2861$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2861$0 [1];
+  assign _088_ = \port$2874$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2874$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2861$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2861$0 [1];
+  assign _091_ = \port$2874$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2874$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2861$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2861$0 [1];
+  assign _094_ = \port$2874$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2874$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2861$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2861$0 [1];
+  assign _098_ = \port$2874$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2874$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2861$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2861$0 [1];
+  assign _101_ = \port$2874$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2874$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2861$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2861$0 [1];
+  assign _104_ = \port$2874$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2874$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2861$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2861$0 [1];
+  assign _003_ = \port$2874$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2874$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2861$0 [0] & \port$2861$0 [2];
+  assign _007_ = \port$2874$0 [0] & \port$2874$0 [2];
   always @(posedge run_clk)
     o_valid <= _008_;
   always @(posedge run_clk)
@@ -4461,45 +4514,36 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2861$0 , next_group, bi
     .next_group(next_group),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .total({ lane_1_0, lane_0_0 }),
-    .word(\before ),
-    .write_enable(\port$2861$0 [0])
+    .store__data({ lane_1_0, lane_0_0 }),
+    .store__en(\port$2874$0 [0]),
+    .word(\before )
   );
   assign _054_[16:0] = lane_0_0;
   assign _006_[16:0] = lane_1_0;
 endmodule
 
-module tiny_w4a4_main_engine_accumulators_partials(run_rst, write_enable, next_group, total, word, run_clk);
+module tiny_w4a4_main_engine_accumulators_partials(word, run_rst, store__en, next_group, store__data, run_clk);
+  output [33:0] word;
+  wire [33:0] word;
   input run_rst;
   wire run_rst;
-  input write_enable;
-  wire write_enable;
+  input store__en;
+  wire store__en;
   input next_group;
   wire next_group;
-  input [33:0] total;
-  wire [33:0] total;
-  output [33:0] word;
-  reg [33:0] word = 34'h000000000;
+  input [33:0] store__data;
+  wire [33:0] store__data;
   input run_clk;
   wire run_clk;
-  wire _0_;
-  wire _1_;
-  wire [33:0] _2_;
-  wire [33:0] \$signature__data ;
-  reg group = 1'h0;
+  reg \$signature__addr  = 1'h0;
   reg [33:0] words [1:0];
   always @(posedge run_clk) begin
-    if (write_enable)
-      words[group] <= total;
+    if (store__en)
+      words[\$signature__addr ] <= store__data;
   end
-  assign \$signature__data  = words[next_group];
+  assign word = words[\$signature__addr ];
   always @(posedge run_clk)
-    group <= next_group;
-  always @(posedge run_clk)
-    word <= _2_;
-  assign _0_ = next_group == group;
-  assign _1_ = write_enable & _0_;
-  assign _2_ = _1_ ? total : \$signature__data ;
+    \$signature__addr  <= next_group;
 endmodule
 
 module tiny_w4a4_main_engine_array(run_rst, window, weights, sums, run_clk);
@@ -4863,24 +4907,29 @@ module tiny_w4a4_main_engine_fifo(o__payload, run_rst, o__valid, i__valid, i__pa
   wire _01_;
   wire _02_;
   wire _03_;
-  wire [4:0] _04_;
-  wire _05_;
-  wire [4:0] _06_;
-  wire [4:0] _07_;
-  wire _08_;
-  wire [5:0] _09_;
+  wire _04_;
+  wire [4:0] _05_;
+  wire _06_;
+  wire _07_;
+  wire [4:0] _08_;
+  wire [4:0] _09_;
   wire _10_;
   wire [5:0] _11_;
   wire _12_;
   wire _13_;
-  wire [4:0] _14_;
-  wire [4:0] _15_;
-  wire _16_;
+  wire [5:0] _14_;
+  wire _15_;
+  wire [4:0] _16_;
   wire [4:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [4:0] _20_;
   reg [4:0] \$signature__addr  = 5'h00;
   reg [4:0] following = 5'h01;
+  reg free = 1'h1;
   wire moves;
   reg [4:0] read__addr = 5'h00;
+  wire read__en;
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [7:0] ring [31:0];
@@ -4888,42 +4937,48 @@ module tiny_w4a4_main_engine_fifo(o__payload, run_rst, o__valid, i__valid, i__pa
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [7:0] _42_;
+  reg [7:0] _50_;
   always @(posedge run_clk) begin
-    if (moves) begin
-      _42_ <= ring[read__addr];
+    if (read__en) begin
+      _50_ <= ring[read__addr];
     end
   end
-  assign o__payload = _42_;
+  assign o__payload = _50_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _09_ = \$signature__addr  + 1'h1;
-  assign _10_ = moves & waiting;
-  assign _11_ = following + 1'h1;
-  assign _12_ = ~ moves;
-  assign _13_ = following != \$signature__addr ;
-  assign _01_ = _12_ | _13_;
-  assign _02_ = waiting & _01_;
-  assign _03_ = i__valid | _02_;
+  assign read__en = free | o__ready;
+  assign _11_ = \$signature__addr  + 1'h1;
+  assign _12_ = ~ waiting;
+  assign _13_ = moves & waiting;
+  assign _14_ = following + 1'h1;
+  assign _15_ = ~ moves;
+  assign _01_ = following != \$signature__addr ;
+  assign _02_ = _15_ | _01_;
+  assign _03_ = waiting & _02_;
+  assign _04_ = i__valid | _03_;
   always @(posedge run_clk)
-    \$signature__addr  <= _04_;
+    \$signature__addr  <= _05_;
   always @(posedge run_clk)
-    o__valid <= _05_;
+    o__valid <= _06_;
   always @(posedge run_clk)
-    read__addr <= _06_;
+    free <= _07_;
   always @(posedge run_clk)
-    following <= _07_;
+    read__addr <= _08_;
   always @(posedge run_clk)
-    waiting <= _08_;
-  assign _08_ = run_rst ? 1'h0 : _03_;
-  assign _14_ = _10_ ? _11_[4:0] : following;
-  assign _07_ = run_rst ? 5'h01 : _14_;
-  assign _15_ = _10_ ? following : read__addr;
-  assign _06_ = run_rst ? 5'h00 : _15_;
-  assign _16_ = moves ? waiting : o__valid;
-  assign _05_ = run_rst ? 1'h0 : _16_;
-  assign _17_ = i__valid ? _09_[4:0] : \$signature__addr ;
-  assign _04_ = run_rst ? 5'h00 : _17_;
+    following <= _09_;
+  always @(posedge run_clk)
+    waiting <= _10_;
+  assign _10_ = run_rst ? 1'h0 : _04_;
+  assign _16_ = _13_ ? _14_[4:0] : following;
+  assign _09_ = run_rst ? 5'h01 : _16_;
+  assign _17_ = _13_ ? following : read__addr;
+  assign _08_ = run_rst ? 5'h00 : _17_;
+  assign _18_ = moves ? _12_ : free;
+  assign _07_ = run_rst ? 1'h1 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _06_ = run_rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _11_[4:0] : \$signature__addr ;
+  assign _05_ = run_rst ? 5'h00 : _20_;
 endmodule
 
 module tiny_w4a4_main_engine_issue(returned, fire, run_rst, start, \count$18 , count, valid, done, word, first, last, group, run_clk);
@@ -5568,24 +5623,29 @@ module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__valid
   wire _01_;
   wire _02_;
   wire _03_;
-  wire [3:0] _04_;
-  wire _05_;
-  wire [3:0] _06_;
-  wire [3:0] _07_;
-  wire _08_;
-  wire [4:0] _09_;
+  wire _04_;
+  wire [3:0] _05_;
+  wire _06_;
+  wire _07_;
+  wire [3:0] _08_;
+  wire [3:0] _09_;
   wire _10_;
   wire [4:0] _11_;
   wire _12_;
   wire _13_;
-  wire [3:0] _14_;
-  wire [3:0] _15_;
-  wire _16_;
+  wire [4:0] _14_;
+  wire _15_;
+  wire [3:0] _16_;
   wire [3:0] _17_;
+  wire _18_;
+  wire _19_;
+  wire [3:0] _20_;
   reg [3:0] \$signature__addr  = 4'h0;
   reg [3:0] following = 4'h1;
+  reg free = 1'h1;
   wire moves;
   reg [3:0] read__addr = 4'h0;
+  wire read__en;
   reg waiting = 1'h0;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [25:0] ring [15:0];
@@ -5593,42 +5653,48 @@ module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__valid
     if (i__valid)
       ring[\$signature__addr ] <= i__payload;
   end
-  reg [25:0] _42_;
+  reg [25:0] _50_;
   always @(posedge run_clk) begin
-    if (moves) begin
-      _42_ <= ring[read__addr];
+    if (read__en) begin
+      _50_ <= ring[read__addr];
     end
   end
-  assign o__payload = _42_;
+  assign o__payload = _50_;
   assign _00_ = ~ o__valid;
   assign moves = _00_ | o__ready;
-  assign _09_ = \$signature__addr  + 1'h1;
-  assign _10_ = moves & waiting;
-  assign _11_ = following + 1'h1;
-  assign _12_ = ~ moves;
-  assign _13_ = following != \$signature__addr ;
-  assign _01_ = _12_ | _13_;
-  assign _02_ = waiting & _01_;
-  assign _03_ = i__valid | _02_;
+  assign read__en = free | o__ready;
+  assign _11_ = \$signature__addr  + 1'h1;
+  assign _12_ = ~ waiting;
+  assign _13_ = moves & waiting;
+  assign _14_ = following + 1'h1;
+  assign _15_ = ~ moves;
+  assign _01_ = following != \$signature__addr ;
+  assign _02_ = _15_ | _01_;
+  assign _03_ = waiting & _02_;
+  assign _04_ = i__valid | _03_;
   always @(posedge run_clk)
-    \$signature__addr  <= _04_;
+    \$signature__addr  <= _05_;
   always @(posedge run_clk)
-    o__valid <= _05_;
+    o__valid <= _06_;
   always @(posedge run_clk)
-    read__addr <= _06_;
+    free <= _07_;
   always @(posedge run_clk)
-    following <= _07_;
+    read__addr <= _08_;
   always @(posedge run_clk)
-    waiting <= _08_;
-  assign _08_ = run_rst ? 1'h0 : _03_;
-  assign _14_ = _10_ ? _11_[3:0] : following;
-  assign _07_ = run_rst ? 4'h1 : _14_;
-  assign _15_ = _10_ ? following : read__addr;
-  assign _06_ = run_rst ? 4'h0 : _15_;
-  assign _16_ = moves ? waiting : o__valid;
-  assign _05_ = run_rst ? 1'h0 : _16_;
-  assign _17_ = i__valid ? _09_[3:0] : \$signature__addr ;
-  assign _04_ = run_rst ? 4'h0 : _17_;
+    following <= _09_;
+  always @(posedge run_clk)
+    waiting <= _10_;
+  assign _10_ = run_rst ? 1'h0 : _04_;
+  assign _16_ = _13_ ? _14_[3:0] : following;
+  assign _09_ = run_rst ? 4'h1 : _16_;
+  assign _17_ = _13_ ? following : read__addr;
+  assign _08_ = run_rst ? 4'h0 : _17_;
+  assign _18_ = moves ? _12_ : free;
+  assign _07_ = run_rst ? 1'h1 : _18_;
+  assign _19_ = moves ? waiting : o__valid;
+  assign _06_ = run_rst ? 1'h0 : _19_;
+  assign _20_ = i__valid ? _11_[3:0] : \$signature__addr ;
+  assign _05_ = run_rst ? 4'h0 : _20_;
 endmodule
 
 module tiny_w4a4_main_engine_lines_row_0(run_rst, data, write_address, write_enable, read__addr, word, run_clk);
@@ -5840,13 +5906,11 @@ module tiny_w4a4_main_engine_requantizer(run_rst, i_shift, i_valid, i_acc, o_val
   assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_main_engine_scales(enable, run_rst, bank, load__valid, load__bank, load__word, load__beat, load__data, \address$17 , word, run_clk);
+module tiny_w4a4_main_engine_scales(enable, run_rst, load__valid, load__bank, load__word, load__beat, load__data, bank, \address$17 , word, run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input bank;
-  wire bank;
   input load__valid;
   wire load__valid;
   input load__bank;
@@ -5857,6 +5921,8 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, load__valid, load__ba
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input bank;
+  wire bank;
   input \address$17 ;
   wire \address$17 ;
   output [41:0] word;
@@ -5878,8 +5944,8 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, load__valid, load__ba
   assign _1_ = load__valid ? load__data : beat;
   tiny_w4a4_main_engine_scales_part_0_0 part_0_0 (
     .data(beat[41:0]),
-    .\port$2328$80 (bank),
-    .\port$2847$0 (\address$17 ),
+    .\port$2846$0 (bank),
+    .\port$2860$0 (\address$17 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(word),
@@ -5888,13 +5954,13 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, load__valid, load__ba
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2328$80 , \port$2847$0 , write_address, data, write_enable, word, run_clk);
+module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2846$0 , \port$2860$0 , write_address, data, write_enable, word, run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2328$80 ;
-  wire \port$2328$80 ;
-  input \port$2847$0 ;
-  wire \port$2847$0 ;
+  input \port$2846$0 ;
+  wire \port$2846$0 ;
+  input \port$2860$0 ;
+  wire \port$2860$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -5914,20 +5980,18 @@ module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2328$80 , \port$2847
   end
   reg [41:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2328$80 , \port$2847$0  }];
+    _1_ <= beat_0[{ \port$2846$0 , \port$2860$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_116(enable, run_rst, bank, load__valid, load__bank, load__word, load__beat, load__data, word, \address$19 , run_clk);
+module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__bank, load__word, load__beat, load__data, bank, word, \address$19 , run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input bank;
-  wire bank;
   input load__valid;
   wire load__valid;
   input load__bank;
@@ -5938,6 +6002,8 @@ module tiny_w4a4_main_engine_weights_116(enable, run_rst, bank, load__valid, loa
   wire [15:0] load__beat;
   input [63:0] load__data;
   wire [63:0] load__data;
+  input bank;
+  wire bank;
   output [143:0] word;
   wire [143:0] word;
   input [2:0] \address$19 ;
@@ -5987,32 +6053,32 @@ module tiny_w4a4_main_engine_weights_116(enable, run_rst, bank, load__valid, loa
     \write_enable$31  <= _10_;
   assign _02_ = load__valid ? load__data : beat;
   assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_main_engine_weights_116_part_0_0 part_0_0 (
+  tiny_w4a4_main_engine_weights_117_part_0_0 part_0_0 (
     .data(beat[35:0]),
-    .\port$2328$80 (bank),
-    .\port$3037$0 (\address$19 ),
+    .\port$2846$0 (bank),
+    .\port$3054$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$22 ),
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_main_engine_weights_116_part_1_0 part_1_0 (
-    .\port$2328$80 (bank),
-    .\port$2995$7 (recent[34:7]),
-    .\port$2997$0 (beat[43:0]),
-    .\port$3037$0 (\address$19 ),
+  tiny_w4a4_main_engine_weights_117_part_1_0 part_1_0 (
+    .\port$2846$0 (bank),
+    .\port$3010$7 (recent[34:7]),
+    .\port$3012$0 (beat[43:0]),
+    .\port$3054$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$28 ),
     .write_address(place),
     .write_enable(\write_enable$25 )
   );
-  tiny_w4a4_main_engine_weights_116_part_2_0 part_2_0 (
-    .\port$2328$80 (bank),
-    .\port$2995$15 (recent[34:15]),
-    .\port$2997$0 (beat[15:0]),
-    .\port$3037$0 (\address$19 ),
+  tiny_w4a4_main_engine_weights_117_part_2_0 part_2_0 (
+    .\port$2846$0 (bank),
+    .\port$3010$15 (recent[34:15]),
+    .\port$3012$0 (beat[15:0]),
+    .\port$3054$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$34 ),
@@ -6022,11 +6088,11 @@ module tiny_w4a4_main_engine_weights_116(enable, run_rst, bank, load__valid, loa
   assign word = { \word$34 , \word$28 , \word$22  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_116_part_0_0(run_rst, \port$2328$80 , write_address, data, write_enable, word, \port$3037$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2846$0 , write_address, data, write_enable, word, \port$3054$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2328$80 ;
-  wire \port$2328$80 ;
+  input \port$2846$0 ;
+  wire \port$2846$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6035,8 +6101,8 @@ module tiny_w4a4_main_engine_weights_116_part_0_0(run_rst, \port$2328$80 , write
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3037$0 ;
-  wire [2:0] \port$3037$0 ;
+  input [2:0] \port$3054$0 ;
+  wire [2:0] \port$3054$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6048,30 +6114,30 @@ module tiny_w4a4_main_engine_weights_116_part_0_0(run_rst, \port$2328$80 , write
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2328$80 , \port$3037$0  }];
+    _1_ <= beat_0[{ \port$2846$0 , \port$3054$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_116_part_1_0(run_rst, \port$2328$80 , write_address, \port$2995$7 , \port$2997$0 , write_enable, word, \port$3037$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2846$0 , write_address, \port$3010$7 , \port$3012$0 , write_enable, word, \port$3054$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2328$80 ;
-  wire \port$2328$80 ;
+  input \port$2846$0 ;
+  wire \port$2846$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$2995$7 ;
-  wire [27:0] \port$2995$7 ;
-  input [43:0] \port$2997$0 ;
-  wire [43:0] \port$2997$0 ;
+  input [27:0] \port$3010$7 ;
+  wire [27:0] \port$3010$7 ;
+  input [43:0] \port$3012$0 ;
+  wire [43:0] \port$3012$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3037$0 ;
-  wire [2:0] \port$3037$0 ;
+  input [2:0] \port$3054$0 ;
+  wire [2:0] \port$3054$0 ;
   input run_clk;
   wire run_clk;
   wire [71:0] read__data;
@@ -6079,34 +6145,34 @@ module tiny_w4a4_main_engine_weights_116_part_1_0(run_rst, \port$2328$80 , write
   reg [71:0] beat_1 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2997$0 , \port$2995$7  };
+      beat_1[write_address] <= { \port$3012$0 , \port$3010$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_1[{ \port$2328$80 , \port$3037$0  }];
+    _1_ <= beat_1[{ \port$2846$0 , \port$3054$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_116_part_2_0(run_rst, \port$2328$80 , write_address, \port$2995$15 , \port$2997$0 , write_enable, word, \port$3037$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2846$0 , write_address, \port$3010$15 , \port$3012$0 , write_enable, word, \port$3054$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2328$80 ;
-  wire \port$2328$80 ;
+  input \port$2846$0 ;
+  wire \port$2846$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$2995$15 ;
-  wire [19:0] \port$2995$15 ;
-  input [15:0] \port$2997$0 ;
-  wire [15:0] \port$2997$0 ;
+  input [19:0] \port$3010$15 ;
+  wire [19:0] \port$3010$15 ;
+  input [15:0] \port$3012$0 ;
+  wire [15:0] \port$3012$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3037$0 ;
-  wire [2:0] \port$3037$0 ;
+  input [2:0] \port$3054$0 ;
+  wire [2:0] \port$3054$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6114,18 +6180,18 @@ module tiny_w4a4_main_engine_weights_116_part_2_0(run_rst, \port$2328$80 , write
   reg [35:0] beat_2 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2997$0 , \port$2995$15  };
+      beat_2[write_address] <= { \port$3012$0 , \port$3010$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_2[{ \port$2328$80 , \port$3037$0  }];
+    _1_ <= beat_2[{ \port$2846$0 , \port$3054$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
+module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
@@ -6194,24 +6260,24 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   wire _043_;
   reg \$signal  = 1'h0;
   wire \$signal$10 ;
-  wire \$signal$12 ;
   wire \$signal$6 ;
-  reg \$signal$9  = 1'h1;
-  reg _free = 1'h1;
+  reg \$signal$7  = 1'h1;
   reg at_left = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
   reg [23:0] column_2 = 24'h000000;
   reg early = 1'h0;
   reg flushing = 1'h0;
+  reg idle = 1'h1;
   wire last;
   wire moves;
   wire [1:0] recall__addr;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
+  wire store__en;
   reg [47:0] history [3:0];
   always @(posedge run_clk) begin
-    if (\$signal$12 )
+    if (store__en)
       history[recall__addr] <= { i__payload[23:0], recall__data[47:24] };
   end
   assign recall__data = history[recall__addr];
@@ -6219,16 +6285,16 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   assign busy = _000_ | o__valid;
   assign _010_ = ~ o__valid;
   assign moves = _010_ | o__ready;
-  assign \$signal$6  = _free | o__ready;
-  assign _021_ = ~ \$signal$9 ;
+  assign \$signal$6  = \$signal$7  | o__ready;
+  assign _021_ = ~ idle;
   assign i__ready = moves & _021_;
   assign _022_ = \$signal  & i__valid;
   assign _023_ = flushing | _022_;
   assign \$signal$10  = moves & _023_;
-  assign _024_ = ~ \$signal$9 ;
+  assign _024_ = ~ idle;
   assign _025_ = _024_ & i__valid;
   assign _026_ = flushing | _025_;
-  assign \$signal$12  = \$signal$6  & _026_;
+  assign store__en = moves & _026_;
   assign _027_ = ~ early;
   assign _001_ = \$signal$10  & _027_;
   assign _002_ = ~ early;
@@ -6241,7 +6307,7 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   always @(posedge run_clk)
     o__valid <= _009_;
   always @(posedge run_clk)
-    _free <= _011_;
+    \$signal$7  <= _011_;
   always @(posedge run_clk)
     early <= _012_;
   always @(posedge run_clk)
@@ -6253,7 +6319,7 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   always @(posedge run_clk)
     \$signal  <= _016_;
   always @(posedge run_clk)
-    \$signal$9  <= _017_;
+    idle <= _017_;
   always @(posedge run_clk)
     column_0 <= _018_;
   always @(posedge run_clk)
@@ -6265,8 +6331,8 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   assign _019_ = \$signal$6  ? recall__data[47:24] : column_1;
   assign _029_ = \$signal$6  ? recall__data[23:0] : column_0;
   assign _018_ = _007_ ? 24'h000000 : _029_;
-  assign _030_ = i__payload[25] ? 1'h1 : \$signal$9 ;
-  assign _031_ = _005_ ? _030_ : \$signal$9 ;
+  assign _030_ = i__payload[25] ? 1'h1 : idle;
+  assign _031_ = _005_ ? _030_ : idle;
   assign _032_ = start ? 1'h0 : _031_;
   assign _017_ = run_rst ? 1'h1 : _032_;
   assign _033_ = i__payload[25] ? 1'h0 : \$signal ;
@@ -6283,11 +6349,11 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   assign _040_ = _005_ ? 1'h0 : early;
   assign _041_ = start ? 1'h1 : _040_;
   assign _012_ = run_rst ? 1'h0 : _041_;
-  assign _042_ = moves ? _004_ : _free;
+  assign _042_ = moves ? _004_ : \$signal$7 ;
   assign _011_ = run_rst ? 1'h1 : _042_;
   assign _043_ = moves ? _001_ : o__valid;
   assign _009_ = run_rst ? 1'h0 : _043_;
-  tiny_w4a4_main_engine_window_115_group group (
+  tiny_w4a4_main_engine_window_116_group group (
     .count(count),
     .last(last),
     .run_clk(run_clk),
@@ -6299,7 +6365,7 @@ module tiny_w4a4_main_engine_window_115(i__payload, busy, i__ready, run_rst, sta
   assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
 endmodule
 
-module tiny_w4a4_main_engine_window_115_group(step, run_rst, start, count, value, last, run_clk);
+module tiny_w4a4_main_engine_window_116_group(step, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
   input run_rst;
@@ -6408,10 +6474,10 @@ module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, ru
   wire _26_;
   wire _27_;
   wire \$signal ;
-  reg [2:0] _taken = 3'h7;
   wire [2:0] follows;
   wire opens;
   reg [7:0] second = 8'h00;
+  reg [2:0] taken = 3'h7;
   assign _00_ = ~ waiting[0];
   assign _11_ = _00_ | o__0__ready;
   assign _21_ = ~ waiting[1];
@@ -6419,9 +6485,9 @@ module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, ru
   assign _23_ = ~ waiting[2];
   assign _24_ = _23_ | o__2__ready;
   assign \$signal  = & { _24_, _22_, _11_ };
-  assign _25_ = _taken[0] | o__0__ready;
-  assign _26_ = _taken[1] | o__1__ready;
-  assign _27_ = _taken[2] | o__2__ready;
+  assign _25_ = taken[0] | o__0__ready;
+  assign _26_ = taken[1] | o__1__ready;
+  assign _27_ = taken[2] | o__2__ready;
   assign opens = & { _27_, _26_, _25_ };
   assign _01_ = ~ i__ready;
   assign _02_ = i__valid | _01_;
@@ -6446,7 +6512,7 @@ module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, ru
   always @(posedge run_clk)
     waiting <= _19_;
   always @(posedge run_clk)
-    _taken <= _20_;
+    taken <= _20_;
   assign _20_ = run_rst ? 3'h7 : _15_;
   assign _19_ = run_rst ? 3'h0 : follows;
   assign _18_ = opens ? _14_ : o__0__payload;
@@ -7018,7 +7084,7 @@ module tiny_w4a4_main_pool(i__ready, o__ready, run_rst, \count$13 , \count$18 , 
   );
   tiny_w4a4_main_pool_row row (
     .data(data),
-    .enable(\$signal$3 ),
+    .read__en(\$signal$3 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(word),
@@ -7102,9 +7168,9 @@ module tiny_w4a4_main_pool_group(step, run_rst, count, start, value, last, run_c
   assign _10_ = _07_ ? 1'h0 : _13_;
 endmodule
 
-module tiny_w4a4_main_pool_row(enable, write_enable, run_rst, data, write_address, word, run_clk);
-  input enable;
-  wire enable;
+module tiny_w4a4_main_pool_row(read__en, write_enable, run_rst, data, write_address, word, run_clk);
+  input read__en;
+  wire read__en;
   input write_enable;
   wire write_enable;
   input run_rst;
@@ -7127,14 +7193,14 @@ module tiny_w4a4_main_pool_row(enable, write_enable, run_rst, data, write_addres
   end
   reg [7:0] _3_;
   always @(posedge run_clk) begin
-    if (enable) begin
+    if (read__en) begin
       _3_ <= words[write_address];
     end
   end
   assign read__data = _3_;
   always @(posedge run_clk)
     word <= _0_;
-  assign _0_ = enable ? read__data : word;
+  assign _0_ = read__en ? read__data : word;
 endmodule
 
 module tiny_w4a4_main_pool_x(step, run_rst, count, start, value, last, run_clk);
@@ -7279,7 +7345,7 @@ module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__vali
   wire [7:0] _08_;
   wire _09_;
   wire _10_;
-  wire [2:0] _11_;
+  wire [3:0] _11_;
   wire _12_;
   wire _13_;
   wire _14_;
@@ -7288,7 +7354,7 @@ module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__vali
   wire _17_;
   wire _18_;
   reg [7:0] address = 8'h00;
-  reg [2:0] coming = 3'h0;
+  reg [3:0] coming = 4'h0;
   reg [63:0] data = 64'h0000000000000000;
   reg enable = 1'h0;
   reg read_0 = 1'h0;
@@ -7325,7 +7391,7 @@ module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__vali
     enable <= _09_;
   always @(posedge clk)
     coming <= _11_;
-  assign _11_ = rst ? 3'h0 : { coming[1:0], read__enable };
+  assign _11_ = rst ? 4'h0 : { coming[2:0], read__enable };
   assign _09_ = rst ? 1'h0 : _02_;
   assign _08_ = _17_ ? read__address[7:0] : address;
   assign _07_ = rst ? 1'h0 : _15_;
@@ -7334,19 +7400,19 @@ module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__vali
   assign _04_ = write__valid ? write__payload : request;
   assign _03_ = rst ? 1'h0 : write__valid;
   tiny_w4a4_parameter_memory_bank_0 bank_0 (
+    .address(address),
     .clk(clk),
     .data(data),
     .enable(enable),
-    .read__addr(address),
     .rst(rst),
     .word(read__data),
     .write_address(write_address),
     .write_enable(write_0)
   );
-  assign read__valid = coming[2];
+  assign read__valid = coming[3];
 endmodule
 
-module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address, read__addr, enable, word, clk);
+module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address, address, enable, word, clk);
   input rst;
   wire rst;
   input [63:0] data;
@@ -7355,36 +7421,61 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   wire write_enable;
   input [7:0] write_address;
   wire [7:0] write_address;
-  input [7:0] read__addr;
-  wire [7:0] read__addr;
+  input [7:0] address;
+  wire [7:0] address;
   input enable;
   wire enable;
   output [63:0] word;
   reg [63:0] word = 64'h0000000000000000;
   input clk;
   wire clk;
-  wire [63:0] _0_;
+  wire [63:0] _00_;
+  wire _01_;
+  wire [7:0] _02_;
+  wire [63:0] _03_;
+  wire _04_;
+  wire [7:0] _05_;
+  reg [7:0] \$signature__addr  = 8'h00;
+  reg [63:0] \$signature__data  = 64'h0000000000000000;
+  reg \$signature__en  = 1'h0;
+  reg [7:0] read__addr = 8'h00;
   wire [63:0] read__data;
+  reg read__en = 1'h1;
   (* no_rw_check, rw_addr_collision = "no", syn_ramstyle = "no_rw_check" *)
   reg [63:0] parameters [148:0];
   initial $readmemh("parameters.mem", parameters);
   always @(posedge clk) begin
-    if (write_enable)
-      parameters[write_address] <= data;
+    if (\$signature__en )
+      parameters[\$signature__addr ] <= \$signature__data ;
   end
-  reg [63:0] _3_;
+  reg [63:0] _18_;
   always @(posedge clk) begin
-    if (enable) begin
-      _3_ <= parameters[read__addr];
+    if (read__en) begin
+      _18_ <= parameters[read__addr];
     end
   end
-  assign read__data = _3_;
+  assign read__data = _18_;
   always @(posedge clk)
-    word <= _0_;
-  assign _0_ = enable ? read__data : word;
+    word <= _00_;
+  always @(posedge clk)
+    \$signature__en  <= _01_;
+  always @(posedge clk)
+    \$signature__addr  <= _02_;
+  always @(posedge clk)
+    \$signature__data  <= _03_;
+  always @(posedge clk)
+    read__en <= _04_;
+  always @(posedge clk)
+    read__addr <= _05_;
+  assign _05_ = rst ? 8'h00 : address;
+  assign _04_ = rst ? 1'h1 : enable;
+  assign _03_ = rst ? 64'h0000000000000000 : data;
+  assign _02_ = rst ? 8'h00 : write_address;
+  assign _01_ = rst ? 1'h0 : write_enable;
+  assign _00_ = read__en ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2362$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3511$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2367$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3557$1 , targets, load__beat, load__word
 , clk);
   output port__stray;
   wire port__stray;
@@ -7404,8 +7495,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2362$27 ;
-  wire [1:0] \port$2362$27 ;
+  input [1:0] \port$2367$27 ;
+  wire [1:0] \port$2367$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7420,8 +7511,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3511$1 ;
-  wire [1:0] \port$3511$1 ;
+  output [1:0] \port$3557$1 ;
+  wire [1:0] \port$3557$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -7443,7 +7534,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire _10_;
   wire _11_;
   wire _12_;
-  wire [2:0] _13_;
+  wire [3:0] _13_;
   wire [3:0] _14_;
   wire _15_;
   wire _16_;
@@ -7462,7 +7553,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire \$signal ;
   reg \$signal$4  = 1'h0;
   reg \$signal$40  = 1'h0;
-  reg [2:0] arriving = 3'h0;
+  reg [3:0] arriving = 4'h0;
   reg astray = 1'h0;
   reg [8:0] following = 9'h000;
   reg [2:0] left = 3'h0;
@@ -7479,7 +7570,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2362$27 [0];
+  assign _18_ = loading | \port$2367$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -7501,7 +7592,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
     past <= _12_;
   always @(posedge clk)
     arriving <= _13_;
-  assign _13_ = rst ? 3'h0 : { arriving[1:0], \$signal  };
+  assign _04_ = rst ? 1'h0 : \$signal ;
+  assign _13_ = rst ? 4'h0 : { arriving[2:0], \$signal  };
   assign _12_ = rst ? 1'h0 : _03_;
   assign _10_ = rst ? 1'h0 : memory__enable;
   assign _19_ = loading ? memory__address : { 1'h0, port__address };
@@ -7519,25 +7611,24 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign _27_ = port__fetch ? 3'h7 : _14_[2:0];
   assign _28_ = port__active ? _27_ : 3'h0;
   assign _05_ = rst ? 3'h0 : _28_;
-  assign _04_ = rst ? 1'h0 : \$signal ;
   tiny_w4a4_parameters_loader loader (
     .bank(bank),
-    .\beat$19 (load__beat),
+    .\beat$20 (load__beat),
     .clk(clk),
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2362$27 (\port$2362$27 ),
-    .\port$3511$1 (\port$3511$1 ),
+    .\port$2367$27 (\port$2367$27 ),
+    .\port$3557$1 (\port$3557$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
-    .\word$20 (load__word)
+    .\word$21 (load__word)
   );
-  assign port__valid = arriving[2];
+  assign port__valid = arriving[3];
 endmodule
 
-module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2362$27 , last_word, loaded, \port$3511$1 , targets, \beat$19 , \word$20 , clk);
+module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_word, loaded, \port$3557$1 , targets, \beat$20 , \word$21 , clk);
   output read;
   wire read;
   input rst;
@@ -7546,20 +7637,20 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2362$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2362$27 ;
-  wire [1:0] \port$2362$27 ;
+  input [1:0] \port$2367$27 ;
+  wire [1:0] \port$2367$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3511$1 ;
-  wire [1:0] \port$3511$1 ;
+  output [1:0] \port$3557$1 ;
+  wire [1:0] \port$3557$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
-  output [15:0] \beat$19 ;
-  wire [15:0] \beat$19 ;
-  output [15:0] \word$20 ;
-  wire [15:0] \word$20 ;
+  output [15:0] \beat$20 ;
+  wire [15:0] \beat$20 ;
+  output [15:0] \word$21 ;
+  wire [15:0] \word$21 ;
   input clk;
   wire clk;
   wire [1:0] _00_;
@@ -7577,44 +7668,46 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2362$27 , last_w
   wire [7:0] _12_;
   wire [7:0] _13_;
   wire [7:0] _14_;
-  wire [3:0] _15_;
-  wire [1:0] _16_;
-  wire [2:0] _17_;
-  wire _18_;
-  wire [3:0] _19_;
-  wire _20_;
+  wire [7:0] _15_;
+  wire [3:0] _16_;
+  wire [1:0] _17_;
+  wire [2:0] _18_;
+  wire _19_;
+  wire [3:0] _20_;
   wire _21_;
   wire _22_;
   wire _23_;
   wire _24_;
-  wire [2:0] _25_;
+  wire _25_;
   wire [2:0] _26_;
-  wire [1:0] _27_;
+  wire [2:0] _27_;
   wire [1:0] _28_;
   wire [1:0] _29_;
-  wire _30_;
+  wire [1:0] _30_;
   wire _31_;
   wire _32_;
+  wire _33_;
   reg [7:0] arriving_0 = 8'h00;
   reg [7:0] arriving_1 = 8'h00;
   reg [7:0] arriving_2 = 8'h00;
+  reg [7:0] arriving_3 = 8'h00;
   reg [1:0] beat = 2'h0;
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2362$27 [1] ? 2'h0 : 2'h2;
-  assign _16_ = \port$2362$27 [1] ? 2'h0 : 2'h2;
-  assign _17_ = beat + 1'h1;
-  assign _18_ = beat == last_beat;
-  assign _19_ = word + 1'h1;
-  assign _20_ = word == last_word;
-  assign _21_ = kind == 1'h1;
-  assign _22_ = arriving_1[0] & _21_;
+  assign _00_ = \port$2367$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = \port$2367$27 [1] ? 2'h0 : 2'h2;
+  assign _18_ = beat + 1'h1;
+  assign _19_ = beat == last_beat;
+  assign _20_ = word + 1'h1;
+  assign _21_ = word == last_word;
+  assign _22_ = kind == 1'h1;
+  assign _23_ = arriving_2[0] & _22_;
   assign _01_ = kind == 2'h2;
-  assign _02_ = arriving_1[0] & _01_;
+  assign _02_ = arriving_2[0] & _01_;
   assign _03_ = kind == 2'h3;
-  assign _04_ = arriving_1[0] & _03_;
-  assign _05_ = \port$2362$27 [0] & started;
+  assign _04_ = arriving_2[0] & _03_;
+  assign _05_ = \port$2367$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -7634,47 +7727,50 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2362$27 , last_w
   always @(posedge clk)
     arriving_2 <= _14_;
   always @(posedge clk)
-    targets <= _15_;
-  assign _15_[3] = rst ? 1'h0 : _04_;
-  assign _15_[1] = rst ? 1'h0 : _22_;
-  assign _15_[0] = rst ? 1'h0 : targets[0];
-  assign _15_[2] = rst ? 1'h0 : _02_;
+    arriving_3 <= _15_;
+  always @(posedge clk)
+    targets <= _16_;
+  assign _16_[3] = rst ? 1'h0 : _04_;
+  assign _16_[1] = rst ? 1'h0 : _23_;
+  assign _16_[0] = rst ? 1'h0 : targets[0];
+  assign _16_[2] = rst ? 1'h0 : _02_;
+  assign _15_ = rst ? 8'h00 : arriving_2;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2362$27 [1], read };
-  assign _23_ = _18_ ? _20_ : loaded;
-  assign _24_ = read ? _23_ : 1'h0;
-  assign _11_ = rst ? 1'h0 : _24_;
-  assign _25_ = _18_ ? _19_[2:0] : word;
-  assign _26_ = read ? _25_ : 3'h0;
-  assign _10_ = rst ? 3'h0 : _26_;
-  assign _27_ = _18_ ? 2'h0 : _17_[1:0];
-  assign _28_ = read ? _27_ : 2'h0;
-  assign _09_ = rst ? 2'h0 : _28_;
-  assign _08_ = rst ? 1'h0 : \port$2362$27 [0];
-  function [1:0] _74_;
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2367$27 [1], read };
+  assign _24_ = _19_ ? _21_ : loaded;
+  assign _25_ = read ? _24_ : 1'h0;
+  assign _11_ = rst ? 1'h0 : _25_;
+  assign _26_ = _19_ ? _20_[2:0] : word;
+  assign _27_ = read ? _26_ : 3'h0;
+  assign _10_ = rst ? 3'h0 : _27_;
+  assign _28_ = _19_ ? 2'h0 : _18_[1:0];
+  assign _29_ = read ? _28_ : 2'h0;
+  assign _09_ = rst ? 2'h0 : _29_;
+  assign _08_ = rst ? 1'h0 : \port$2367$27 [0];
+  function [1:0] _77_;
     input [1:0] a;
     input [5:0] b;
     input [2:0] s;
     casez (s) // synopsys parallel_case
       3'b??1:
-        _74_ = b[1:0];
+        _77_ = b[1:0];
       3'b?1?:
-        _74_ = b[3:2];
+        _77_ = b[3:2];
       3'b1??:
-        _74_ = b[5:4];
+        _77_ = b[5:4];
       default:
-        _74_ = a;
+        _77_ = a;
     endcase
   endfunction
-  assign _29_ = _74_(last_beat, { _00_, 2'h0, _16_ }, { _32_, _31_, _30_ });
-  assign _30_ = kind == 2'h3;
-  assign _31_ = kind == 2'h2;
-  assign _32_ = kind == 2'h1;
-  assign _07_ = rst ? 2'h0 : _29_;
-  assign \word$20  = { 13'h0000, arriving_2[7:5] };
-  assign \beat$19  = { 14'h0000, arriving_2[4:3] };
-  assign \port$3511$1  = arriving_2[2:1];
+  assign _30_ = _77_(last_beat, { _00_, 2'h0, _17_ }, { _33_, _32_, _31_ });
+  assign _31_ = kind == 2'h3;
+  assign _32_ = kind == 2'h2;
+  assign _33_ = kind == 2'h1;
+  assign _07_ = rst ? 2'h0 : _30_;
+  assign \word$21  = { 13'h0000, arriving_3[7:5] };
+  assign \beat$20  = { 14'h0000, arriving_3[4:3] };
+  assign \port$3557$1  = arriving_3[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write, rst, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8309,7 +8405,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2485$0 (value[31:4]),
+    .\port$2490$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8318,7 +8414,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2485$0 , low, clk);
+module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2490$0 , low, clk);
   output settled;
   wire settled;
   input rst;
@@ -8329,8 +8425,8 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2485
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2485$0 ;
-  reg [27:0] \port$2485$0  = 28'h0000000;
+  output [27:0] \port$2490$0 ;
+  reg [27:0] \port$2490$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -8503,14 +8599,14 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2485
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2485$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2490$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2485$0  <= _028_;
+    \port$2490$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -8630,7 +8726,7 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2485
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2362$27 
+module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2367$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input layer_running;
   wire layer_running;
@@ -8672,8 +8768,8 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   reg preparing = 1'h0;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2362$27 ;
-  wire [1:0] \port$2362$27 ;
+  output [1:0] \port$2367$27 ;
+  wire [1:0] \port$2367$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9359,7 +9455,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2362$27 (\port$2362$27 ),
+    .\port$2367$27 (\port$2367$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -9367,7 +9463,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2362$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2367$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input stop;
   wire stop;
   input rst;
@@ -9378,8 +9474,8 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2362$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2362$27 ;
-  wire [1:0] \port$2362$27 ;
+  output [1:0] \port$2367$27 ;
+  wire [1:0] \port$2367$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10193,7 +10289,7 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2362$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2362$27  = operation[28:27];
+  assign \port$2367$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, write, registers__write, bus__arready, rst, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp

@@ -10,10 +10,10 @@ from fxhw.gateware.partial_sums import PartialSums
 from .formal.test_datapath_streams import mutant
 
 
-def run(block, groups, seed=0, count=400):
+def run(block, groups, ahead=True, seed=0, count=400):
     """Words as they come, and as they ought to; None where nothing was written before."""
     rng = random.Random(seed)
-    dut, model, group = block(8, groups), [None] * groups, 0
+    dut, model, group = block(8, groups, ahead), [None] * groups, 0
     came, expected = [], []
 
     async def bench(ctx):
@@ -42,8 +42,9 @@ def run(block, groups, seed=0, count=400):
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 16])
-def test_equals_a_list(groups):
-    came, expected = run(PartialSums, groups)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_equals_a_list(groups, ahead):
+    came, expected = run(PartialSums, groups, ahead)
     assert came == expected
     assert len(came) > 100
 
