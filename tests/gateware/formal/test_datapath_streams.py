@@ -229,7 +229,7 @@ class TestWindow:
             ("[self.o.valid.eq(step & ~early), free.eq(~(step & ~early))]",
              "[self.o.valid.eq(step), free.eq(~step)]"),
             ("moves.eq(~self.o.valid | self.o.ready)", "moves.eq(1)"),
-            ("store.en.eq(step)", "store.en.eq(opens)"),
+            ("store.en.eq(stores)", "store.en.eq(opens)"),
         ],
         ids=["width 1", "right border", "early word", "overwritten word", "remembered too early"],
     )
