@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..plan.conv_spec import ConvSpec
 from .accumulators import Accumulators
 from .array_styles import make_array
+from .delay import delay
 from .pair_accumulators import PairAccumulators
 
 __all__ = ["AccumulatingArray"]
@@ -60,20 +61,14 @@ class AccumulatingArray(wiring.Component):
         m.submodules.array = array = self._array
         m.submodules.accumulators = accumulators = self._accumulators
         names = ["valid", "first", "last"] + ["left"] * (self._spec.pixels == 2)
-        tag, group = Cat(getattr(self, name) for name in names), self.group
-        for stage in range(array.latency):
-            delayed = Signal(tag.shape(), name=f"tag_{stage}")
-            m.d.sync += delayed.eq(tag)
-            tag = delayed
-        for stage in range(array.latency - 1):
-            delayed = Signal(group.shape(), name=f"group_{stage}")
-            m.d.sync += delayed.eq(group)
-            group = delayed
+        tag = Cat(getattr(self, name) for name in names)
         m.d.comb += [
             array.window.eq(self.window),
             array.weights.eq(self.weights),
-            Cat(getattr(accumulators, name) for name in names).eq(tag),
-            accumulators.next_group.eq(group),
+            Cat(getattr(accumulators, name) for name in names).eq(
+                delay(m, tag, array.latency, "tag")
+            ),
+            accumulators.next_group.eq(delay(m, self.group, array.latency - 1, "group")),
             accumulators.sums.eq(array.sums),
             self.o_valid.eq(accumulators.o_valid),
             self.o.eq(accumulators.o),

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
 from ..plan.memory_banks import MERGED, MemoryBanks
+from .delay import delay
 from .memory_port import ReadPort, WriteRequest
 from .registered_memory import RegisteredMemory
 
@@ -22,10 +23,10 @@ class BankedMemory(wiring.Component):
                  +-> the bank's address -> bank -> its word -> -+-> the one that was wanted -> word
 
     An arrow is a register, and writes have one more before; on the way into a bank there is another
-    one, beside every few blocks.  Each bank has addresses of its own,
-    which change only with its own words, so a path to block RAM is nothing but wire, and to few
-    blocks; and nothing but wire follows it.  An address past the end belongs to no bank: it is not
-    written, and what it reads is not defined.
+    one, beside every few blocks.  Each bank has addresses of its own, which change only with its
+    own words, so a path to block RAM is nothing but wire, and to few blocks; and nothing but wire
+    follows it.  An address past the end belongs to no bank: it is not written, and what it reads is
+    not defined.
 
     *Latency*: a word follows its address by ``plan.latency`` cycles; a write is there for an
     address that comes two cycles after it.  *Throughput*: a write and a word per cycle.
@@ -116,11 +117,9 @@ class BankedMemory(wiring.Component):
             # Banks lie all over the die, and what merges them lies in one place.
             word = Signal(plan.width, name=f"word_{number}", reset_less=True)
             m.d.sync += word.eq(mem.word)
-        for stage in range(3 + (len(plan.banks) > 1)):
-            later = Signal(name=f"wanted_{number}_{stage}")
-            m.d.sync += later.eq(enable)
-            enable = later
-        return enable, word
+        # All of the latency but the address's register and where words merge.
+        wanted = delay(m, enable, plan.latency - 1 - plan.levels, f"wanted_{number}")
+        return wanted, word
 
     def _merge(self, m, number, words):
         """The word that is wanted, of several (whether it is, word), likewise, a cycle later."""

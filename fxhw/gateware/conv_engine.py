@@ -9,6 +9,7 @@ from ..plan.cycles import engine_latency, fetch_latency, queue_words
 from .accumulators import Accumulators
 from .array_styles import make_array
 from .column_pairs import ColumnPairs
+from .delay import delay
 from .issue import Issue
 from .line_buffer import LineBuffer
 from .pair_accumulators import PairAccumulators
@@ -215,15 +216,15 @@ class ConvEngine(wiring.Component):
         fetch = fetch_latency(spec)
         words = window.o.payload.words if pairs else window.o.payload
         m.d.comb += [
-            array.window.eq(_delay(m, words.as_value(), fetch, "window", reset_less=True)),
+            array.window.eq(delay(m, words.as_value(), fetch, "window", reset_less=True)),
             array.weights.eq(
-                _delay(m, self._weights.word, fetch - 2, "weights", reset_less=True)
+                delay(m, self._weights.word, fetch - 2, "weights", reset_less=True)
             ),
         ]
 
         # Bias and shift take a cycle in the memory and one in the register, too.
         tag = Cat(issue.fire, issue.first, issue.last)
-        group = _delay(m, issue.group, fetch + array.latency - 2, "early_group")
+        group = delay(m, issue.group, fetch + array.latency - 2, "early_group")
         m.d.comb += scales.address.eq(group)
         belongs = [accumulators.valid, accumulators.first, accumulators.last]
         there = Signal(2)
@@ -231,15 +232,15 @@ class ConvEngine(wiring.Component):
             tag = Cat(tag, marks.left, marks.before, marks.own)
             belongs += [accumulators.left, there]
         m.d.comb += [
-            Cat(belongs).eq(_delay(m, tag, fetch + array.latency, "tag")),
-            accumulators.next_group.eq(_delay(m, group, 1, "group")),
+            Cat(belongs).eq(delay(m, tag, fetch + array.latency, "tag")),
+            accumulators.next_group.eq(delay(m, group, 1, "group")),
             accumulators.sums.eq(array.sums),
             requantizer.i_valid.eq(accumulators.o_valid),
             requantizer.i_acc.eq(accumulators.o),
         ]
         self._connect_scales(m, accumulators)
         if pairs:
-            there = _delay(m, there, 1 + requantizer.latency, "there")
+            there = delay(m, there, 1 + requantizer.latency, "there")
             m.d.comb += [
                 fifo.i_valid.eq(there & requantizer.o_valid.replicate(2)),
                 fifo.i.eq(requantizer.o.as_value()),
@@ -266,15 +267,6 @@ class ConvEngine(wiring.Component):
             field = field.as_value()
             size = len(field) // spec.pixels
             late = number > 0 or not spec.biased
-            part = _delay(m, word[:size], late, f"scale_{number}", reset_less=True)
+            part = delay(m, word[:size], late, f"scale_{number}", reset_less=True)
             m.d.comb += field.eq(part.replicate(spec.pixels))
             word = word[size:]
-
-
-def _delay(m, value, cycles, name, *, reset_less=False):
-    """``value`` some cycles later."""
-    for stage in range(cycles):
-        delayed = Signal(value.shape(), name=f"{name}_{stage}", reset_less=reset_less)
-        m.d.sync += delayed.eq(value)
-        value = delayed
-    return value

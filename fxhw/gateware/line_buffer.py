@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .credits import Credits
+from .delay import delay
 from .lap_counter import LapCounter
 from .registered_memory import RegisteredMemory
 from .stream import StreamFifo
@@ -112,7 +113,7 @@ class LineBuffer(wiring.Component):
             "ends_image": flushing & position.last,
         }
         self._connect_column(m, position.value, step, row_ends, marks, queue.i.payload)
-        m.d.comb += queue.i.valid.eq(_later(m, step & ~first, 2, "emitted"))
+        m.d.comb += queue.i.valid.eq(delay(m, step & ~first, 2, "emitted"))
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
 
@@ -127,8 +128,8 @@ class LineBuffer(wiring.Component):
 
     def _connect_column(self, m, position, step, row_ends, marks, column):
         """The memories, what comes out of them beside the word taken, and the column of those."""
-        word = _later(m, self.i.payload, 1, "word")
-        written = _later(m, position, 1, "written")
+        word = delay(m, self.i.payload, 1, "word")
+        written = delay(m, position, 1, "written")
         # Which memory has the row above, and takes the row at hand in its place.
         turn = Signal()
         m.d.sync += turn.eq(turn ^ row_ends)
@@ -148,11 +149,11 @@ class LineBuffer(wiring.Component):
             ]
             rows.append(mem.word)
         below = Signal.like(word, reset_less=True)
-        below_is_border = _later(m, marks["below_is_border"], 1, "below_is_border")
+        below_is_border = delay(m, marks["below_is_border"], 1, "below_is_border")
         # A register that is cleared takes no logic.
         m.d.sync += below.eq(Mux(below_is_border, 0, word))
-        held = {name: _later(m, mark, 2, name) for name, mark in marks.items()}
-        swapped = _later(m, turn, 2, "swapped")
+        held = {name: delay(m, mark, 2, name) for name, mark in marks.items()}
+        swapped = delay(m, turn, 2, "swapped")
         above = Mux(swapped, rows[1], rows[0])
         m.d.comb += [
             column.words[0].eq(Mux(held["above_is_border"], 0, above)),
@@ -161,12 +162,3 @@ class LineBuffer(wiring.Component):
             column.ends_row.eq(held["ends_row"]),
             column.ends_image.eq(held["ends_image"]),
         ]
-
-
-def _later(m, value, cycles, name):
-    """``value`` some cycles later."""
-    for cycle in range(cycles):
-        later = Signal(value.shape(), name=f"{name}_{cycle}")
-        m.d.sync += later.eq(value)
-        value = later
-    return value

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..plan.conv_spec import ConvSpec
 from .array_styles import make_array
+from .delay import delay
 
 __all__ = ["StaggeredArray"]
 
@@ -76,11 +77,9 @@ class StaggeredArray(wiring.Component):
                 array.window.eq(window),
                 array.weights.eq(self.weights[low * size : high * size]),
             ]
-            sums = array.sums.as_value()
-            for stage in range(spec.stagger - late):
-                waiting = Signal(len(sums), name=f"sums_{late}_{stage}", reset_less=True)
-                m.d.sync += waiting.eq(sums)
-                sums = waiting
+            sums = delay(
+                m, array.sums.as_value(), spec.stagger - late, f"sums_{late}", reset_less=True
+            )
             width = spec.partial.width
             m.d.comb += self.sums.as_value()[low * width : high * width].eq(sums)
         return m

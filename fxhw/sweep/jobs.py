@@ -7,6 +7,7 @@ so equal keys mean equal results and a result once stored is never made again.
 import hashlib
 import json
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -37,7 +38,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(ABC):
     """One measurement.
 
     Parameters
@@ -86,8 +87,9 @@ class Job:
             )
         return self._run(known)
 
+    @abstractmethod
     def _run(self, known: frozenset[str]) -> dict:
-        raise NotImplementedError
+        """The result."""
 
 
 _TOP = "fxhw_top"

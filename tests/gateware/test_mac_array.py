@@ -1,8 +1,6 @@
 """MacArray == ConvSpec.compute_array, of every kind and width, the extremes included."""
 
-import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from fxhw.fixed import (
     ActivationFormat,
@@ -10,13 +8,11 @@ from fxhw.fixed import (
     SignedActivation,
     TernaryActivation,
     WeightFormat,
-    codes_to_int,
 )
 from fxhw.gateware.mac_array import MacArray
 from fxhw.plan import ConvSpec
-from fxhw.plan.conv_spec import TAPS
 
-from ..plan.test_bit_heap import codes_of
+from .run_array import check_sums
 
 
 def spec_of(weight, activation, lanes_in=2, lanes_out=2):
@@ -33,41 +29,8 @@ def spec_of(weight, activation, lanes_in=2, lanes_out=2):
     )
 
 
-def run_array(spec, windows, weights):
-    """Sums of every cycle; one operand pair enters per cycle."""
-    dut = MacArray(spec)
-    sums = []
-
-    async def bench(ctx):
-        for cycle in range(len(windows) + dut.latency):
-            if cycle < len(windows):
-                codes = spec.activation.encode(windows[cycle])
-                words = [codes_to_int(word, spec.activation.width) for word in codes]
-                patterns = spec.weight.encode(weights[cycle]).reshape(-1)
-                ctx.set(dut.window, words)
-                ctx.set(dut.weights, codes_to_int(patterns, spec.weight.bits))
-            if cycle >= dut.latency:
-                sums.append([ctx.get(dut.sums[lane]) for lane in range(spec.lanes_out)])
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return sums
-
-
 def check_array(spec):
-    """Random operands, and the extremes in every combination."""
-    rng = np.random.default_rng(spec.weight.bits * 9 + spec.activation.width)
-    ws, xs = codes_of(spec.weight), codes_of(spec.activation)
-    count = 12
-    windows = rng.choice(xs, (count, TAPS, spec.lanes_in))
-    weights = rng.choice(ws, (count, spec.lanes_out, TAPS, spec.lanes_in))
-    for cycle, (w, x) in enumerate((w, x) for w in (ws[0], ws[-1]) for x in (xs[0], xs[-1])):
-        weights[cycle], windows[cycle] = w, x
-    expected = [spec.compute_array(x, w).tolist() for x, w in zip(windows, weights)]
-    assert run_array(spec, windows, weights) == expected
+    check_sums(MacArray(spec), spec)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from fxhw.fixed import (
     SignedActivation,
     TernaryActivation,
     WeightFormat,
-    codes_to_int,
 )
 from fxhw.gateware.mac_lut import LutMacArray
 from fxhw.gateware.primitives import FAMILIES
@@ -24,9 +23,9 @@ from fxhw.gateware.primitives.gowin import ADD, ADDSUB, MULT, add_cell, carry_ce
 from fxhw.plan import ConvSpec
 from fxhw.plan.bit_heap import Adder, Term
 from fxhw.plan.carry_cells import CELLS
-from fxhw.plan.conv_spec import STYLES, TAPS
+from fxhw.plan.conv_spec import STYLES
 
-from ..plan.test_bit_heap import codes_of
+from .run_array import check_sums
 
 AND, NAND, XOR, TERNARY = 0b1000, 0b0111, 0b0110, 0b00101000
 
@@ -48,32 +47,8 @@ def spec_of(weight, activation, lanes_in=2, lanes_out=2, target="ecp5", may_exce
     )
 
 
-def check_array(spec, count=12, seed=0):
-    """Feed extreme and random operands, one pair per cycle, and compare all sums."""
-    rng = np.random.default_rng(seed)
-    ws, xs = codes_of(spec.weight), codes_of(spec.activation)
-    weights = rng.choice(ws, (count, spec.lanes_out, TAPS, spec.lanes_in))
-    windows = rng.choice(xs, (count, TAPS, spec.lanes_in))
-    for cycle, (w, x) in enumerate(product((ws[0], ws[-1]), (xs[0], xs[-1]))):
-        weights[cycle], windows[cycle] = w, x
-    dut, sums = LutMacArray(spec), []
-
-    async def bench(ctx):
-        for cycle in range(count + dut.latency):
-            if cycle < count:
-                codes = spec.activation.encode(windows[cycle])
-                ctx.set(dut.window, [codes_to_int(word, spec.activation.width) for word in codes])
-                patterns = spec.weight.encode(weights[cycle]).reshape(-1)
-                ctx.set(dut.weights, codes_to_int(patterns, spec.weight.bits))
-            if cycle >= dut.latency:
-                sums.append([ctx.get(dut.sums[lane]) for lane in range(spec.lanes_out)])
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    assert sums == [spec.compute_array(x, w).tolist() for x, w in zip(windows, weights)]
+def check_array(spec, **options):
+    check_sums(LutMacArray(spec), spec, **options)
 
 
 @pytest.mark.parametrize("target", STYLES["lut"])
@@ -118,7 +93,7 @@ def test_sums_with_an_excess(weight, activation, target):
 def test_products_in_pairs():
     spec = spec_of(WeightFormat(8), ActivationFormat(8), 1, 6, may_exceed=True)
     assert spec.dot_product.shared is not None
-    check_array(spec, 6)
+    check_array(spec, count=6)
 
 
 def test_a_forgotten_excess_is_found():

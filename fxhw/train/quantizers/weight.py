@@ -1,5 +1,7 @@
 """What the weight quantizers share: a binary point per output channel, kept within bounds."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 
@@ -12,7 +14,7 @@ _SPAN = 24
 """Bounds the binary point from above; a channel with smaller weights is as good as zero."""
 
 
-class WeightQuantizer(nn.Module):
+class WeightQuantizer(nn.Module, ABC):
     """Weights of one layer as ``code * 2**-frac``, ``frac`` per output channel.
 
     Subclasses give :meth:`codes`.  ``low`` is the least ``frac`` a layer allows: a result never
@@ -37,9 +39,9 @@ class WeightQuantizer(nn.Module):
         rounded = torch.round(self.exponent.detach()).to(torch.int64)
         return torch.minimum(torch.maximum(rounded, low), low + _SPAN)
 
+    @abstractmethod
     def codes(self, w: torch.Tensor, frac: torch.Tensor) -> torch.Tensor:
         """Codes of ``w`` (channels, ...) for ``frac`` (channels, 1, ...)."""
-        raise NotImplementedError
 
     def window(self) -> tuple[float, float]:
         """Range of weights, in codes, that get a gradient."""
