@@ -28,8 +28,8 @@ class ColumnTrim(wiring.Component):
     start : pulse that begins a raster; the one before must be done.
     left, right : whether the first and the last column are thrown away; of a column that is both,
         either does.
-    groups, width, height : the raster as it arrives, 1 or more each; these are stable from
-        ``start`` to the last word.
+    groups, width, height : the raster as it arrives, 1 or more each; these are stable from the
+        cycle before ``start`` to the last word.
     busy : words are still to come; one may wait to be given.
     i, o : streams of words.
     """

@@ -89,13 +89,16 @@ class ExternalParameters(wiring.Component):
         left, last_command = Signal.like(port.last_word), Signal()
         command = reader.commands
         m.d.comb += command.payload.beats.eq(size)
+        # The counts are there for a cycle before they are counted to.
+        settling = Signal()
+        m.d.sync += begins.eq(settling)
         rewinding = Signal()
         m.d.sync += rewinding.eq(port.rewind)
         with m.If(rewinding):
             m.d.sync += following.eq(port.program)
         with m.If(~port.active):
             m.d.sync += loading.eq(0)
-        m.d.sync += [port.stray.eq(0), begins.eq(0), beyond.eq(end > self.limit[low:])]
+        m.d.sync += [port.stray.eq(0), settling.eq(0), beyond.eq(end > self.limit[low:])]
         # A command waits in a register, so that nothing of the reader stands before a state.
         with m.If(command.ready):
             m.d.sync += command.valid.eq(0)
@@ -114,7 +117,7 @@ class ExternalParameters(wiring.Component):
                     fetching.eq(port.fetch),
                     left.eq(Mux(port.fetch, 0, port.last_word)),
                     count.eq(port.last_word + 1),
-                    begins.eq(1),
+                    settling.eq(1),
                 ]
                 with m.If(port.fetch):
                     m.d.sync += address.eq(following)

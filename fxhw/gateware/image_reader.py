@@ -36,7 +36,8 @@ class ImageReader(wiring.Component):
     -------
     start : pulse that begins an image; all of the one before was taken, or it was cancelled.
     base, row_stride : where the first row begins in the range, and bytes from row to row.
-    row, height : bytes of a row, and rows, 1 or more; these are stable from ``start`` on.
+    row, height : bytes of a row, and rows, 1 or more; these are stable from the cycle before
+        ``start`` on.
     origin, limit : first address and bytes of the range.
     cancel : pulse: forget the image and everything on its way.
     clear : pulse: forget a fault.

@@ -10,8 +10,9 @@ __all__ = ["LapCounter"]
 class LapCounter(wiring.Component):
     """Counts 0 .. ``count - 1`` again and again; tells from a register that a count is the last.
 
-    The comparison is made while the counter stands two counts before, so that neither it nor a
-    subtraction lies on the way to what the last count decides.
+    Beside the counter runs another one, of what is left, and two registers know of it that one or
+    two counts are: whether the next count is the last is known two counts before, and neither the
+    count nor a comparison with it lies on the way to what the last count decides.
 
     Parameters
     ----------
@@ -19,7 +20,7 @@ class LapCounter(wiring.Component):
 
     Members
     -------
-    count : counts of a lap, 1 or more; stable from ``start`` on.
+    count : counts of a lap, 1 or more; stable from the cycle before ``start`` on.
     start : pulse that begins a lap.
     step : go to the next count.
     value : the count.
@@ -46,26 +47,24 @@ class LapCounter(wiring.Component):
             return m
         # None of them needs a reset: every lap begins with all of them set.
         value = Signal.like(self.value, reset_less=True)
-        following = Signal.like(self.value, init=1, reset_less=True)
-        ahead = Signal(range(self._max_count + 2), init=2, reset_less=True)
-        last = Signal(reset_less=True)
-        m.d.comb += [self.value.eq(value), self.last.eq(last)]
-        begins = self.start | (self.step & last)
-        with m.If(begins):
-            m.d.sync += [value.eq(0), following.eq(1), ahead.eq(2)]
-        with m.Elif(self.step):
-            # `following` is one less, so its lowest bit is the next one of `ahead`.  An inverter's
-            # place would be in the reset, behind all that leads to it.
-            m.d.sync += [
-                value.eq(following),
-                following.eq(ahead),
-                ahead.eq(Cat(following[0], ahead[1:] + ahead[0])),
-            ]
+        left = Signal.like(self.count, reset_less=True)  # this count included
+        last, last_but_one = Signal(reset_less=True), Signal(reset_less=True)
+        single, double = Signal(reset_less=True), Signal(reset_less=True)
+        wraps = self.start | last
+        moves = self.start | self.step
         ends = Signal()
         m.d.comb += [
-            ends.eq(Mux(self.start | last, self.count == 1, ahead == self.count)),
-            self.last_next.eq(Mux(self.start | self.step, ends, last)),
+            self.value.eq(value),
+            self.last.eq(last),
+            ends.eq(Mux(wraps, single, last_but_one)),
+            self.last_next.eq(Mux(moves, ends, last)),
         ]
-        with m.If(self.start | self.step):
-            m.d.sync += last.eq(ends)
+        m.d.sync += [single.eq(self.count == 1), double.eq(self.count == 2)]
+        with m.If(moves):
+            m.d.sync += [
+                value.eq(Mux(wraps, 0, value + 1)),
+                left.eq(Mux(wraps, self.count, left - 1)),
+                last.eq(ends),
+                last_but_one.eq(Mux(wraps, double, left == 3)),
+            ]
         return m

@@ -48,7 +48,8 @@ class LineBuffer(wiring.Component):
     Members
     -------
     start : pulse that begins an image; the buffer must be idle.
-    row_words, height : words per row and rows, 1 or more, stable during an image.
+    row_words, height : words per row and rows, 1 or more, stable during an image and in the cycle
+        before.
     i : stream of words.
     o : stream of columns, see :func:`column_layout`.
     """
@@ -79,14 +80,12 @@ class LineBuffer(wiring.Component):
         first, second, last_row = Signal(), Signal(), Signal()
         free, step, row_ends = Signal(), Signal(), Signal()
         # Only a row of one word has its word read while it may still have to be written.
-        single, writing, begins = Signal(), Signal(), Signal()
+        single = Signal()
         m.d.sync += [
             single.eq(self.row_words == 1),
-            writing.eq(step),
-            begins.eq(self.start),
+            free.eq(credits.room_next & ~(single & (step | self.start))),
         ]
         m.d.comb += [
-            free.eq(credits.room & ~(single & (writing | begins))),
             self.i.ready.eq(taking & free),
             step.eq(free & (flushing | (taking & self.i.valid))),
             row_ends.eq(step & position.last),

@@ -25,7 +25,7 @@ class MainDatapath(wiring.Component):
         source -----------+
                           +-> engine (-> trim) -> fork -+-> repacker ---------> full
         first convolution-+                             +-> pool -> repacker -> pooled
-                                                        +-> head -> mask
+                                                        +-> stage -> head -> mask
 
     With external memory a layer may come in strips of columns; the trim drops the results of the
     columns beside them.
@@ -91,13 +91,17 @@ class MainDatapath(wiring.Component):
         wiring.connect(m, words, fork.i)
         self._connect_results(m, fork)
 
-        wiring.connect(m, fork.o[2], head.i)
+        # What stands behind the mask's pins lies far from the fork, which waits for all branches.
+        m.submodules.head_stage = stage = StreamFork(design.main.out_bits, 1)
+        wiring.connect(m, fork.o[2], stage.i)
+        wiring.connect(m, stage.o[0], head.i)
         wiring.connect(m, wiring.flipped(self.load_head), head.load)
         wiring.connect(m, head.o, wiring.flipped(self.mask))
         m.d.comb += [
             engine.start.eq(self.start),
             engine.config.eq(layer.conv),
             fork.enable.eq(Cat(layer.store_full, layer.store_pool, layer.to_head)),
+            stage.enable.eq(1),
             head.start.eq(self.start & layer.to_head),
             head.groups.eq(layer.conv.groups_out),
             head.width.eq(self._width),

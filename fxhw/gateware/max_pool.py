@@ -29,8 +29,8 @@ class MaxPool(wiring.Component):
     an even row goes to the row memory, that of an odd one meets it there.  Nothing flows back, so
     each arrow may be a register.
 
-    ``width``, ``height`` and ``groups`` are held from ``start`` to the last word, with
-    ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered, and
+    ``width``, ``height`` and ``groups`` are held from the cycle before ``start`` to the last word,
+    with ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered, and
     none has been in the cycle before.  A following map of the same size needs no ``start``.
 
     Latency: 6 cycles from a window's last word to its maximum.

@@ -35,7 +35,7 @@ class OnchipFeatures(wiring.Component):
     start, layer : pulse that begins a step, and its configuration, stable while it runs.
     source : words of the step's input, unless that is the first convolution.
     full, pooled : words of its result and of the pooled copy, as far as the step stores them.
-    busy : words are still to come or to be written.
+    busy : words are still to come or to be written, or were so in the cycle before.
     overrun : a feature map left the memory.
     writes : what is written, for observation.
     """
@@ -87,10 +87,10 @@ class OnchipFeatures(wiring.Component):
         wiring.connect(m, pooled.o, arbiter.i[0])
         wiring.connect(m, full.o, arbiter.i[1])
         wiring.connect(m, arbiter.o, memory.write)
+        m.d.sync += self.busy.eq(full.busy | pooled.busy)
         m.d.comb += [
             self.writes.valid.eq(memory.write.valid),
             self.writes.payload.eq(memory.write.payload),
-            self.busy.eq(full.busy | pooled.busy),
             self.overrun.eq(reader.overrun | full.overrun | pooled.overrun),
         ]
         return m

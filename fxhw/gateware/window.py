@@ -31,7 +31,7 @@ class Window(wiring.Component):
     Members
     -------
     start : pulse that begins an image; the block must be idle.
-    groups : words per pixel, stable during an image.
+    groups : words per pixel, stable during an image and in the cycle before.
     busy : whether windows are still to come.
     i : stream of columns, see :func:`.line_buffer.column_layout`.
     o : stream of windows, tap ``3 * ky + kx``.
@@ -92,27 +92,47 @@ class Window(wiring.Component):
         return m
 
     def _connect_taps(self, m, opens, stores, group, at_left, at_right):
-        """Three columns, in registers that are cleared where a column lies beside the image."""
+        """Three columns, in registers, and zero where a column lies beside the image.
+
+        What takes the windows has a register, which is then cleared instead and needs no logic.
+        """
         column = data.ArrayLayout(self._word_bits, 3)
+        taps = [
+            data.View(column, Signal(column, name=f"column_{kx}", reset_less=True))
+            for kx in range(3)
+        ]
+        incoming = self.i.payload.words
+        before = self._remember(m, column, stores, group, taps[1:])
+        for kx, (source, border) in enumerate(zip((*before, incoming), (at_left, 0, at_right))):
+            beside = Signal(name=f"beside_{kx}", reset_less=True)
+            # They take what there is, be it valid or not: less stands before many registers.
+            with m.If(opens):
+                m.d.sync += [taps[kx].eq(source), beside.eq(border)]
+            for ky in range(3):
+                m.d.comb += self.o.payload[3 * ky + kx].eq(Mux(beside, 0, taps[kx][ky]))
+
+    def _remember(self, m, column, stores, group, taken):
+        """The two columns before the incoming one, of its group.
+
+        They are written a cycle late, as they were ``taken``, from registers: the memory is dozens
+        of cells, far from any one gate.  By then the next word may be of the same group.
+        """
         m.submodules.history = history = memory.Memory(
             shape=data.ArrayLayout(column, 2), depth=self._max_groups, init=[]
         )
         recall = history.read_port(domain="comb")
         store = history.write_port()
-        m.d.comb += [
-            recall.addr.eq(group),
-            store.addr.eq(group),
+        single, again = Signal(), Signal()
+        m.d.sync += [
+            single.eq(self.groups == 1),
+            again.eq(stores & single),
             store.en.eq(stores),
-            store.data[0].eq(recall.data[1]),
-            store.data[1].eq(self.i.payload.words),
+            store.addr.eq(group),
         ]
-        sources = (recall.data[0], recall.data[1], self.i.payload.words)
-        for kx, (source, border) in enumerate(zip(sources, (at_left, 0, at_right))):
-            taps = data.View(column, Signal(column, name=f"column_{kx}", reset_less=True))
-            # They take what there is, be it valid or not: less stands before many registers.
-            with m.If(opens & border):
-                m.d.sync += taps.eq(0)
-            with m.Elif(opens):
-                m.d.sync += taps.eq(source)
-            for ky in range(3):
-                m.d.comb += self.o.payload[3 * ky + kx].eq(taps[ky])
+        m.d.comb += recall.addr.eq(group)
+        before = []
+        for kx, tap in enumerate(taken):
+            m.d.comb += store.data[kx].eq(tap)
+            word = Mux(again, tap.as_value(), recall.data[kx].as_value())
+            before.append(data.View(column, word))
+        return before

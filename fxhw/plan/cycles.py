@@ -52,8 +52,11 @@ _STORE_ROW = 32
 """Cycles from the last word of a step's result to its end beside the last burst's beats: trim 1,
 writer's stage and packer 6, burst writer 7, share 5, the memory's answer 8, the step's end 5."""
 
-_POOL, _HEAD = 6, 3
+_POOL, _HEAD = 6, 4
 """Cycles of the pool, and of the head beside its dot product."""
+
+_STORED = 1
+"""Cycles after the last write until the step is known to be done, with on-chip features."""
 
 _FRONT_PIPELINE = 7
 """Cycles from the first image code to the first result of the first convolution, likewise."""
@@ -268,7 +271,9 @@ def _step(
     )
     tail = _HEAD + design.head_latency if d.to_head else _POOL if d.store_pool else 0
     source = _FROM_FRONT if d.from_front else memories.source
-    if design.external:
+    if not design.external:
+        tail += _STORED * (d.store_full or d.store_pool)
+    else:
         source += 0 if d.from_front else d.groups_a
         tail += _STORE_ROW + _last_bursts(design, d)
     if design.pin != design.pout and not d.to_head:

@@ -263,7 +263,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$44 (trace_front_data),
     .\o__ready$46 (front__ready),
     .\o__valid$48 (front__valid),
-    .\port$3557$1 ({ load__bank, load__second }),
+    .\port$3696$1 ({ load__bank, load__second }),
     .run_clk(aclk),
     .run_rst(_clear),
     .start(front_start)
@@ -315,9 +315,9 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .mask__valid(m_axis_tvalid),
     .o__0__ready(full__ready),
     .\o__ready$58 (pooled__ready),
-    .\o__ready$90 (m_axis_tready),
-    .\port$3557$1 ({ load__bank, load__second }),
-    .\port$3559$2 (targets[3:2]),
+    .\o__ready$96 (m_axis_tready),
+    .\port$3696$1 ({ load__bank, load__second }),
+    .\port$3698$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .run_clk(aclk),
     .run_rst(_clear),
@@ -348,8 +348,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2367$27 ({ parameters__section, parameters__load }),
-    .\port$3557$1 ({ load__bank, load__second }),
+    .\port$2439$27 ({ parameters__section, parameters__load }),
+    .\port$3696$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -414,7 +414,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2367$27 ({ parameters__section, parameters__load }),
+    .\port$2439$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(reset),
     .running_step(trace_step),
@@ -452,9 +452,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
   assign s_axi_wready = s_axi_awready;
 endmodule
 
-module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \start$15 , layer, o__ready, i__payload, i__valid, \i__valid$35 , \i__payload$31 , source__valid, source__payload, write__payload, write__valid, run_clk);
-  output busy;
-  wire busy;
+module tiny_w4a4_features(overrun, full__ready, pooled__ready, run_rst, \start$15 , layer, o__ready, i__payload, i__valid, \i__valid$35 , \i__payload$31 , busy, source__valid, source__payload, write__payload, write__valid, run_clk);
   output overrun;
   wire overrun;
   output full__ready;
@@ -477,6 +475,8 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
   wire \i__valid$35 ;
   input [7:0] \i__payload$31 ;
   wire [7:0] \i__payload$31 ;
+  output busy;
+  reg busy = 1'h0;
   output source__valid;
   wire source__valid;
   output [7:0] source__payload;
@@ -489,19 +489,21 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
   wire run_clk;
   wire _00_;
   wire [16:0] _01_;
-  wire [3:0] _02_;
+  wire _02_;
   wire [3:0] _03_;
   wire [3:0] _04_;
   wire [3:0] _05_;
-  wire _06_;
-  wire [16:0] _07_;
-  wire [16:0] _08_;
+  wire [3:0] _06_;
+  wire _07_;
+  wire _08_;
   wire [16:0] _09_;
   wire [16:0] _10_;
-  wire \busy$61 ;
-  wire \busy$62 ;
-  reg [3:0] \height$70  = 4'h0;
-  reg [3:0] \height$72  = 4'h0;
+  wire [16:0] _11_;
+  wire [16:0] _12_;
+  wire \busy$71 ;
+  wire \busy$72 ;
+  reg [3:0] \height$67  = 4'h0;
+  reg [3:0] \height$69  = 4'h0;
   wire [18:0] i__0__payload;
   wire i__0__ready;
   wire i__0__valid;
@@ -512,37 +514,40 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
   wire [7:0] memory__data;
   wire memory__enable;
   wire memory__valid;
-  wire \overrun$64 ;
-  wire \overrun$65 ;
-  wire \overrun$66 ;
+  wire \overrun$61 ;
+  wire \overrun$62 ;
+  wire \overrun$63 ;
   wire start;
   wire \start$27 ;
   wire \start$37 ;
-  reg [3:0] \width$69  = 4'h0;
-  reg [3:0] \width$71  = 4'h0;
+  reg [3:0] \width$66  = 4'h0;
+  reg [3:0] \width$68  = 4'h0;
   assign _00_ = ~ layer[243];
   assign start = \start$15  & _00_;
   assign \start$27  = \start$15  & layer[244];
   assign \start$37  = \start$15  & layer[245];
-  assign busy = \busy$61  | \busy$62 ;
-  assign _06_ = \overrun$64  | \overrun$65 ;
-  assign overrun = _06_ | \overrun$66 ;
-  assign _07_ = layer[15:0] + 1'h0;
-  assign _08_ = layer[31:16] + 1'h0;
-  assign _09_ = layer[15:0] + 1'h1;
-  assign { _01_[15:0], _10_[0] } = layer[31:16] + 1'h1;
+  assign _08_ = \overrun$61  | \overrun$62 ;
+  assign overrun = _08_ | \overrun$63 ;
+  assign _09_ = layer[15:0] + 1'h0;
+  assign _10_ = layer[31:16] + 1'h0;
+  assign _11_ = layer[15:0] + 1'h1;
+  assign { _01_[15:0], _12_[0] } = layer[31:16] + 1'h1;
+  assign _02_ = \busy$71  | \busy$72 ;
   always @(posedge run_clk)
-    \width$69  <= _02_;
+    \width$66  <= _03_;
   always @(posedge run_clk)
-    \height$70  <= _03_;
+    \height$67  <= _04_;
   always @(posedge run_clk)
-    \width$71  <= _04_;
+    \width$68  <= _05_;
   always @(posedge run_clk)
-    \height$72  <= _05_;
-  assign _05_ = run_rst ? 4'h0 : _01_[3:0];
-  assign _04_ = run_rst ? 4'h0 : _09_[4:1];
-  assign _03_ = run_rst ? 4'h0 : _08_[3:0];
-  assign _02_ = run_rst ? 4'h0 : _07_[3:0];
+    \height$69  <= _06_;
+  always @(posedge run_clk)
+    busy <= _07_;
+  assign _07_ = run_rst ? 1'h0 : _02_;
+  assign _06_ = run_rst ? 4'h0 : _01_[3:0];
+  assign _05_ = run_rst ? 4'h0 : _11_[4:1];
+  assign _04_ = run_rst ? 4'h0 : _10_[3:0];
+  assign _03_ = run_rst ? 4'h0 : _09_[3:0];
   tiny_w4a4_features_arbiter arbiter (
     .i__0__payload(i__0__payload),
     .i__0__ready(i__0__ready),
@@ -556,17 +561,17 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
     .run_rst(run_rst)
   );
   tiny_w4a4_features_full_writer full_writer (
-    .busy(\busy$61 ),
-    .count(\width$69 ),
-    .\count$31 (\height$70 ),
+    .busy(\busy$71 ),
+    .count(\width$66 ),
+    .\count$31 (\height$67 ),
     .i__payload(i__payload),
     .i__ready(full__ready),
     .i__valid(i__valid),
     .o__payload(i__1__payload),
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
-    .overrun(\overrun$65 ),
-    .\port$2333$282 (layer[329:282]),
+    .overrun(\overrun$62 ),
+    .\port$2405$282 (layer[329:282]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$27 ),
@@ -584,16 +589,16 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
   );
   tiny_w4a4_features_pooled_writer pooled_writer (
     .base(layer[361:330]),
-    .busy(\busy$62 ),
-    .count(\width$71 ),
-    .\count$31 (\height$72 ),
+    .busy(\busy$72 ),
+    .count(\width$68 ),
+    .\count$31 (\height$69 ),
     .i__payload(\i__payload$31 ),
     .i__ready(pooled__ready),
     .i__valid(\i__valid$35 ),
     .o__payload(i__0__payload),
     .o__ready(i__0__ready),
     .o__valid(i__0__valid),
-    .overrun(\overrun$66 ),
+    .overrun(\overrun$63 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$37 ),
@@ -607,8 +612,8 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
     .o__payload(source__payload),
     .o__ready(o__ready),
     .o__valid(source__valid),
-    .overrun(\overrun$64 ),
-    .\port$2333$81 (layer[242:81]),
+    .overrun(\overrun$61 ),
+    .\port$2405$81 (layer[242:81]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
@@ -617,7 +622,7 @@ module tiny_w4a4_features(busy, overrun, full__ready, pooled__ready, run_rst, \s
     .write__en(memory__valid)
   );
   assign _01_[16] = 1'h0;
-  assign _10_[16:1] = _01_[15:0];
+  assign _12_[16:1] = _01_[15:0];
 endmodule
 
 module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__valid, i__0__payload, o__payload, i__1__ready, o__valid, i__0__ready, run_clk);
@@ -659,7 +664,7 @@ module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__val
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2333$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
+module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2405$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
@@ -670,8 +675,8 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire run_rst;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2333$282 ;
-  wire [47:0] \port$2333$282 ;
+  input [47:0] \port$2405$282 ;
+  wire [47:0] \port$2405$282 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -743,7 +748,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire step;
   wire \step$33 ;
   wire taken;
-  assign _00_ = \port$2333$282 [15:0] - words;
+  assign _00_ = \port$2405$282 [15:0] - words;
   assign _11_ = words == 1'h1;
   assign _21_ = address >= 10'h21c;
   assign _22_ = taken & _21_;
@@ -801,7 +806,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   assign _34_ = taken ? _26_ : skipped;
   assign _17_ = \$signal  ? _04_ : _34_;
   assign _35_ = taken ? _25_[11:1] : address;
-  assign _16_ = \$signal  ? \port$2333$282 [26:16] : _35_;
+  assign _16_ = \$signal  ? \port$2405$282 [26:16] : _35_;
   assign _36_ = taken ? i__payload : o__payload[18:11];
   assign _15_[18:11] = run_rst ? 8'h00 : _36_;
   assign _37_ = taken ? address : o__payload[10:0];
@@ -843,40 +848,48 @@ module tiny_w4a4_features_full_writer_x(step, run_rst, count, start, last, run_c
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [3:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _10_;
-  assign _11_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge run_clk)
+    last <= _07_;
+  always @(posedge run_clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
 module tiny_w4a4_features_full_writer_y(step, run_rst, count, start, last, run_clk);
@@ -893,40 +906,48 @@ module tiny_w4a4_features_full_writer_y(step, run_rst, count, start, last, run_c
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [3:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _10_;
-  assign _11_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge run_clk)
+    last <= _07_;
+  always @(posedge run_clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
 module tiny_w4a4_features_memory(run_rst, read__valid, read__data, read__address, read__enable, write__payload, write__valid, run_clk);
@@ -1272,40 +1293,48 @@ module tiny_w4a4_features_pooled_writer_x(step, run_rst, count, start, last, run
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [3:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _10_;
-  assign _11_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge run_clk)
+    last <= _07_;
+  always @(posedge run_clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
 module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run_clk);
@@ -1322,43 +1351,51 @@ module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [3:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _10_;
-  assign _11_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge run_clk)
+    last <= _07_;
+  always @(posedge run_clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
-module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
+module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
   input start;
   wire start;
   input run_rst;
@@ -1367,8 +1404,8 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , 
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2333$81 ;
-  wire [161:0] \port$2333$81 ;
+  input [161:0] \port$2405$81 ;
+  wire [161:0] \port$2405$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1572,14 +1609,14 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , 
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2333$81 [160:145] : \port$2333$81 [79:64];
+  assign _011_ = second ? \port$2405$81 [160:145] : \port$2405$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2333$81 [161] : \port$2333$81 [80];
+  assign _044_ = second ? \port$2405$81 [161] : \port$2405$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1588,10 +1625,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , 
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2333$81 [161] & _001_;
+  assign _002_ = \port$2405$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2333$81 [80] & _004_;
+  assign _005_ = \port$2405$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1601,10 +1638,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , 
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2333$81 [112:81] : \port$2333$81 [31:0];
+  assign _014_ = following[3] ? \port$2405$81 [112:81] : \port$2405$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2333$81 [160:145];
+  assign _017_ = | \port$2405$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _058_ = run_rst ? 1'h0 : _039_;
@@ -1666,7 +1703,7 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2333$81 , 
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3557$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , i__payload, i__valid, run_clk);
+module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3696$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [7:0] \o__payload$44 ;
@@ -1683,8 +1720,8 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   wire \o__ready$46 ;
   input [63:0] \load__data$97 ;
   wire [63:0] \load__data$97 ;
-  input [1:0] \port$3557$1 ;
-  wire [1:0] \port$3557$1 ;
+  input [1:0] \port$3696$1 ;
+  wire [1:0] \port$3696$1 ;
   input \load__valid$92 ;
   wire \load__valid$92 ;
   input [15:0] \load__beat$96 ;
@@ -1794,7 +1831,7 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   assign _11_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
   assign _10_ = run_rst ? 16'h0000 : \load__beat$96 ;
   assign _09_ = run_rst ? 16'h0000 : \load__word$95 ;
-  assign _08_ = run_rst ? 1'h0 : \port$3557$1 [0];
+  assign _08_ = run_rst ? 1'h0 : \port$3696$1 [0];
   assign _07_ = run_rst ? 1'h0 : \load__valid$92 ;
   tiny_w4a4_front_250_accumulators accumulators (
     .bias(\word$83 [41:0]),
@@ -2337,48 +2374,60 @@ module tiny_w4a4_front_250_issue_group_out(step, last_next, run_rst, start, coun
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire _01_;
-  wire [1:0] _02_;
+  wire [2:0] _01_;
+  wire [2:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire _07_;
+  wire [1:0] _07_;
   wire _08_;
-  wire [1:0] _09_;
+  wire _09_;
   wire _10_;
   wire _11_;
-  wire [1:0] _12_;
+  wire _12_;
   wire _13_;
   wire _14_;
-  reg [1:0] ahead = 2'h2;
+  wire [1:0] _15_;
+  wire [1:0] _16_;
+  wire _17_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg following = 1'h1;
+  reg last_but_one = 1'h0;
+  reg [1:0] left = 2'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = start | step;
-  assign last_next = _06_ ? ends : last;
-  assign _07_ = step & last;
-  assign _08_ = start | _07_;
-  assign _09_ = ahead[1] + ahead[0];
+  assign ends = _00_ ? \$signal$7  : last_but_one;
   assign _10_ = start | step;
+  assign last_next = _10_ ? ends : last;
+  assign _11_ = count == 1'h1;
+  assign _12_ = count == 2'h2;
+  assign _13_ = start | step;
+  assign _14_ = start | last;
+  assign _15_ = value + 1'h1;
+  assign _16_ = _14_ ? 2'h0 : _15_;
+  assign _17_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _17_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _11_;
+    \$signal$7  <= _11_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _12_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _10_ ? ends : last;
-  assign _12_ = step ? { _09_[0], following } : ahead;
-  assign _02_ = _08_ ? 2'h2 : _12_;
-  assign _13_ = step ? ahead[0] : following;
-  assign _01_ = _08_ ? 1'h1 : _13_;
-  assign _14_ = step ? following : value;
-  assign _11_ = _08_ ? 1'h0 : _14_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _13_ ? _05_ : last_but_one;
+  assign _08_ = _13_ ? ends : last;
+  assign _07_ = _13_ ? _02_[1:0] : left;
+  assign _06_ = _13_ ? _16_[0] : value;
 endmodule
 
 module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, o__valid, i__payload, i__valid, run_clk);
@@ -2406,19 +2455,19 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   wire run_clk;
   wire _000_;
   wire _001_;
-  wire [7:0] _002_;
+  wire _002_;
   wire _003_;
   wire _004_;
   wire _005_;
-  wire _006_;
+  wire [7:0] _006_;
   wire _007_;
   wire _008_;
   wire _009_;
-  wire [16:0] _010_;
+  wire _010_;
   wire _011_;
   wire _012_;
-  wire [7:0] _013_;
-  wire _014_;
+  wire _013_;
+  wire [7:0] _014_;
   wire _015_;
   wire _016_;
   wire [15:0] _017_;
@@ -2446,7 +2495,7 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   wire _039_;
   wire _040_;
   wire _041_;
-  wire _042_;
+  wire [16:0] _042_;
   wire _043_;
   wire _044_;
   wire _045_;
@@ -2462,13 +2511,10 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$38 ;
-  reg \$signal$4  = 1'h0;
-  wire \$signal$5 ;
+  wire \$signal$6 ;
   reg above_is_border_0 = 1'h0;
   reg above_is_border_1 = 1'h0;
   wire [3:0] address;
-  reg begins = 1'h0;
   reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
   reg [7:0] data = 8'h00;
@@ -2479,25 +2525,24 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$59.words[0] ;
-  wire [7:0] \i__payload$59.words[1] ;
+  wire [7:0] \i__payload$57.words[0] ;
+  wire [7:0] \i__payload$57.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
-  wire room;
+  wire room_next;
   reg [15:0] row = 16'h0000;
   wire row_ends;
   wire sent;
+  reg single = 1'h0;
   reg swapped_0 = 1'h0;
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$61 ;
+  wire [7:0] \word$59 ;
   reg [3:0] write_address = 4'h0;
   reg write_enable = 1'h0;
-  reg \write_enable$57  = 1'h0;
-  always @(posedge run_clk)
-    data <= _024_;
+  reg \write_enable$55  = 1'h0;
   always @(posedge run_clk)
     write_address <= _025_;
   always @(posedge run_clk)
@@ -2505,11 +2550,11 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   always @(posedge run_clk)
     write_enable <= _027_;
   always @(posedge run_clk)
-    \write_enable$57  <= _028_;
+    \write_enable$55  <= _028_;
   always @(posedge run_clk)
     below_is_border_0 <= _029_;
   always @(posedge run_clk)
-    below <= _002_;
+    below <= _006_;
   always @(posedge run_clk)
     above_is_border_0 <= _031_;
   always @(posedge run_clk)
@@ -2531,40 +2576,38 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   always @(posedge run_clk)
     emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
-  assign _010_ = row + 1'h1;
-  assign _019_ = row == height;
-  assign _030_ = ~ last_row;
-  assign _039_ = \$signal$14  & _030_;
-  assign _042_ = \$signal$14  & last_row;
-  assign _043_ = turn ^ row_ends;
-  assign _044_ = ! turn;
-  assign _045_ = \$signal$5  & _044_;
-  assign _001_ = \$signal$5  & turn;
-  assign _002_ = below_is_border_0 ? 8'h00 : data;
-  assign _003_ = flushing & last;
-  assign _004_ = ~ \$signal$12 ;
-  assign _005_ = \$signal$5  & _004_;
-  assign _006_ = \$signal$4  | begins;
-  assign _007_ = \$signal  & _006_;
-  assign _008_ = ~ _007_;
-  assign \$signal$38  = room & _008_;
-  assign i__ready = \$signal$14  & \$signal$38 ;
-  assign _009_ = \$signal$14  & i__valid;
-  assign _011_ = flushing | _009_;
-  assign \$signal$5  = \$signal$38  & _011_;
-  assign row_ends = \$signal$5  & last;
-  assign _012_ = ~ \$signal$12 ;
-  assign sent = \$signal$5  & _012_;
+  assign _010_ = \$signal$6  | start;
+  assign _019_ = single & _010_;
+  assign _030_ = ~ _019_;
+  assign _039_ = room_next & _030_;
+  assign _042_ = row + 1'h1;
+  assign _043_ = row == height;
+  assign _044_ = ~ last_row;
+  assign _045_ = \$signal$14  & _044_;
+  assign _001_ = \$signal$14  & last_row;
+  assign _002_ = turn ^ row_ends;
+  assign _003_ = ! turn;
+  assign _004_ = \$signal$6  & _003_;
+  assign _005_ = \$signal$6  & turn;
+  assign _006_ = below_is_border_0 ? 8'h00 : data;
+  assign _007_ = flushing & last;
+  assign _008_ = ~ \$signal$12 ;
+  assign _009_ = \$signal$6  & _008_;
+  assign i__ready = \$signal$14  & \$signal ;
+  assign _011_ = \$signal$14  & i__valid;
+  assign _012_ = flushing | _011_;
+  assign \$signal$6  = \$signal  & _012_;
+  assign row_ends = \$signal$6  & last;
+  assign _013_ = ~ \$signal$12 ;
+  assign sent = \$signal$6  & _013_;
   assign returned = o__valid & o__ready;
-  assign _013_ = swapped_1 ? \word$61  : word;
-  assign \i__payload$59.words[0]  = above_is_border_1 ? 8'h00 : _013_;
-  assign \i__payload$59.words[1]  = swapped_1 ? word : \word$61 ;
+  assign _014_ = swapped_1 ? \word$59  : word;
+  assign \i__payload$57.words[0]  = above_is_border_1 ? 8'h00 : _014_;
+  assign \i__payload$57.words[1]  = swapped_1 ? word : \word$59 ;
   always @(posedge run_clk)
-    \$signal  <= _014_;
+    single <= _015_;
   always @(posedge run_clk)
-    \$signal$4  <= _015_;
-  always @(posedge run_clk)
-    begins <= _016_;
+    \$signal  <= _016_;
   always @(posedge run_clk)
     row <= _017_;
   always @(posedge run_clk)
@@ -2577,25 +2620,27 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     \$signal$14  <= _022_;
   always @(posedge run_clk)
     flushing <= _023_;
+  always @(posedge run_clk)
+    data <= _024_;
   assign _041_ = run_rst ? 1'h0 : emitted_0;
-  assign _040_ = run_rst ? 1'h0 : _005_;
+  assign _040_ = run_rst ? 1'h0 : _009_;
   assign _038_ = run_rst ? 1'h0 : swapped_0;
   assign _037_ = run_rst ? 1'h0 : turn;
   assign _036_ = run_rst ? 1'h0 : ends_image_0;
-  assign _035_ = run_rst ? 1'h0 : _003_;
+  assign _035_ = run_rst ? 1'h0 : _007_;
   assign _034_ = run_rst ? 1'h0 : ends_row_0;
   assign _033_ = run_rst ? 1'h0 : last;
   assign _032_ = run_rst ? 1'h0 : above_is_border_0;
   assign _031_ = run_rst ? 1'h0 : \$signal$13 ;
   assign _029_ = run_rst ? 1'h0 : flushing;
-  assign _028_ = run_rst ? 1'h0 : _001_;
-  assign _027_ = run_rst ? 1'h0 : _045_;
-  assign _026_ = run_rst ? 1'h0 : _043_;
+  assign _028_ = run_rst ? 1'h0 : _005_;
+  assign _027_ = run_rst ? 1'h0 : _004_;
+  assign _026_ = run_rst ? 1'h0 : _002_;
   assign _025_ = run_rst ? 4'h0 : address;
   assign _024_ = run_rst ? 8'h00 : i__payload;
-  assign _046_ = row_ends ? _042_ : flushing;
+  assign _046_ = row_ends ? _001_ : flushing;
   assign _023_ = run_rst ? 1'h0 : _046_;
-  assign _047_ = row_ends ? _039_ : \$signal$14 ;
+  assign _047_ = row_ends ? _045_ : \$signal$14 ;
   assign _048_ = start ? 1'h1 : _047_;
   assign _022_ = run_rst ? 1'h0 : _048_;
   assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
@@ -2604,15 +2649,14 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
   assign _052_ = start ? 1'h1 : _051_;
   assign _020_ = run_rst ? 1'h0 : _052_;
-  assign _018_ = run_rst ? 1'h0 : _019_;
-  assign _053_ = row_ends ? _010_[15:0] : row;
+  assign _018_ = run_rst ? 1'h0 : _043_;
+  assign _053_ = row_ends ? _042_[15:0] : row;
   assign _017_ = start ? 16'h0001 : _053_;
-  assign _016_ = run_rst ? 1'h0 : start;
-  assign _015_ = run_rst ? 1'h0 : \$signal$5 ;
-  assign _014_ = run_rst ? 1'h0 : _000_;
+  assign _016_ = run_rst ? 1'h0 : _039_;
+  assign _015_ = run_rst ? 1'h0 : _000_;
   tiny_w4a4_front_250_lines_credits credits (
     .\returned$5 (returned),
-    .room(room),
+    .room_next(room_next),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sent(sent)
@@ -2623,11 +2667,11 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
-    .step(\$signal$5 ),
+    .step(\$signal$6 ),
     .value(address)
   );
   tiny_w4a4_front_250_lines_queue queue (
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$59.words[1] , \i__payload$59.words[0]  }),
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$57.words[1] , \i__payload$57.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
@@ -2649,21 +2693,21 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$61 ),
+    .word(\word$59 ),
     .write_address(write_address),
-    .write_enable(\write_enable$57 )
+    .write_enable(\write_enable$55 )
   );
 endmodule
 
-module tiny_w4a4_front_250_lines_credits(sent, \returned$5 , run_rst, room, run_clk);
+module tiny_w4a4_front_250_lines_credits(sent, \returned$5 , room_next, run_rst, run_clk);
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
+  output room_next;
+  wire room_next;
   input run_rst;
   wire run_rst;
-  output room;
-  reg room = 1'h1;
   input run_clk;
   wire run_clk;
   wire _00_;
@@ -2671,13 +2715,11 @@ module tiny_w4a4_front_250_lines_credits(sent, \returned$5 , run_rst, room, run_
   wire [6:0] _02_;
   wire _03_;
   wire _04_;
-  wire _05_;
+  wire [4:0] _05_;
   wire [4:0] _06_;
-  wire [4:0] _07_;
   reg \$signal  = 1'h0;
   reg [4:0] left = 5'h10;
   reg returned = 1'h0;
-  wire room_next;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
   always @(posedge run_clk)
@@ -2685,14 +2727,11 @@ module tiny_w4a4_front_250_lines_credits(sent, \returned$5 , run_rst, room, run_
   always @(posedge run_clk)
     returned <= _04_;
   always @(posedge run_clk)
-    room <= _05_;
-  always @(posedge run_clk)
-    left <= _06_;
+    left <= _05_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
-  assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _06_ = run_rst ? 5'h10 : _07_;
-  assign _05_ = run_rst ? 1'h1 : room_next;
+  assign _06_ = _00_ ? _02_[4:0] : left;
+  assign _05_ = run_rst ? 5'h10 : _06_;
   assign _04_ = run_rst ? 1'h0 : \returned$5 ;
   assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
@@ -2713,45 +2752,57 @@ module tiny_w4a4_front_250_lines_position(step, run_rst, start, count, value, la
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [3:0] _08_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [4:0] _14_;
+  wire [4:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 5'h00 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _11_;
-  assign _12_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 4'h0 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[3:0] : left;
+  assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
 module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
@@ -3059,14 +3110,14 @@ module tiny_w4a4_front_250_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid
   assign _029_ = _027_ & _028_;
   assign _030_ = overflow_1 | _029_;
   assign _032_ = ~ fine_1[0];
-  assign _049_ = _034_ ? 4'hf : _035_[3:0];
-  assign _048_ = i_acc[43] ? 1'h0 : _026_;
-  assign _047_ = i_acc[43] ? 7'h00 : _014_[6:0];
   assign _046_ = _012_ ? 4'hf : _013_[3:0];
   assign _045_ = i_acc[21] ? 1'h0 : _004_;
   assign _044_ = i_acc[21] ? 7'h00 : _000_[6:0];
   assign _043_ = run_rst ? 1'h0 : valid_0;
   assign _042_ = run_rst ? 1'h0 : i_valid;
+  assign _049_ = _034_ ? 4'hf : _035_[3:0];
+  assign _048_ = i_acc[43] ? 1'h0 : _026_;
+  assign _047_ = i_acc[43] ? 7'h00 : _014_[6:0];
   assign _039_[18:0] = whole_1_3;
   assign _038_[4:0] = whole_fine_0_0;
   assign _037_[10:0] = whole_0_2;
@@ -3222,8 +3273,8 @@ module tiny_w4a4_front_250_weights_111(enable, run_rst, load__valid, load__word,
     .write_enable(write_enable)
   );
   tiny_w4a4_front_250_weights_111_part_1_0 part_1_0 (
-    .\port$2700$7 (recent[34:7]),
-    .\port$2702$0 (beat[43:0]),
+    .\port$2788$7 (recent[34:7]),
+    .\port$2790$0 (beat[43:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3232,8 +3283,8 @@ module tiny_w4a4_front_250_weights_111(enable, run_rst, load__valid, load__word,
     .write_enable(\write_enable$23 )
   );
   tiny_w4a4_front_250_weights_111_part_2_0 part_2_0 (
-    .\port$2700$15 (recent[34:15]),
-    .\port$2702$0 (beat[15:0]),
+    .\port$2788$15 (recent[34:15]),
+    .\port$2790$0 (beat[15:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3275,15 +3326,15 @@ module tiny_w4a4_front_250_weights_111_part_0_0(run_rst, write_address, data, wr
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$2700$7 , \port$2702$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$2788$7 , \port$2790$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [27:0] \port$2700$7 ;
-  wire [27:0] \port$2700$7 ;
-  input [43:0] \port$2702$0 ;
-  wire [43:0] \port$2702$0 ;
+  input [27:0] \port$2788$7 ;
+  wire [27:0] \port$2788$7 ;
+  input [43:0] \port$2790$0 ;
+  wire [43:0] \port$2790$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3297,7 +3348,7 @@ module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$27
   reg [71:0] beat_1 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2702$0 , \port$2700$7  };
+      beat_1[write_address] <= { \port$2790$0 , \port$2788$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
@@ -3308,15 +3359,15 @@ module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$27
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$2700$15 , \port$2702$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$2788$15 , \port$2790$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [19:0] \port$2700$15 ;
-  wire [19:0] \port$2700$15 ;
-  input [15:0] \port$2702$0 ;
-  wire [15:0] \port$2702$0 ;
+  input [19:0] \port$2788$15 ;
+  wire [19:0] \port$2788$15 ;
+  input [15:0] \port$2790$0 ;
+  wire [15:0] \port$2790$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3330,7 +3381,7 @@ module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$27
   reg [35:0] beat_2 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2702$0 , \port$2700$15  };
+      beat_2[write_address] <= { \port$2790$0 , \port$2788$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
@@ -3373,25 +3424,25 @@ module tiny_w4a4_front_250_window_110(i__payload, busy, i__ready, run_rst, start
   wire _006_;
   wire _007_;
   wire _008_;
-  wire _009_;
-  wire _010_;
+  wire [23:0] _009_;
+  wire [23:0] _010_;
   wire _011_;
   wire _012_;
   wire _013_;
   wire _014_;
   wire _015_;
   wire _016_;
-  wire [23:0] _017_;
-  wire [23:0] _018_;
-  wire [23:0] _019_;
+  wire _017_;
+  wire _018_;
+  wire _019_;
   wire _020_;
   wire _021_;
   wire _022_;
   wire _023_;
-  wire _024_;
+  wire [23:0] _024_;
   wire _025_;
-  wire _026_;
-  wire [23:0] _027_;
+  wire [23:0] _026_;
+  wire _027_;
   wire [23:0] _028_;
   wire _029_;
   wire _030_;
@@ -3407,11 +3458,21 @@ module tiny_w4a4_front_250_window_110(i__payload, busy, i__ready, run_rst, start
   wire _040_;
   wire _041_;
   wire _042_;
+  wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire _047_;
   reg \$signal  = 1'h0;
   wire \$signal$10 ;
+  reg \$signal$35  = 1'h0;
   wire \$signal$6 ;
   reg \$signal$7  = 1'h1;
+  reg again = 1'h0;
   reg at_left = 1'h0;
+  reg beside_0 = 1'h0;
+  reg beside_1 = 1'h0;
+  reg beside_2 = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
   reg [23:0] column_2 = 24'h000000;
@@ -3419,87 +3480,123 @@ module tiny_w4a4_front_250_window_110(i__payload, busy, i__ready, run_rst, start
   reg flushing = 1'h0;
   reg idle = 1'h1;
   wire moves;
+  wire [7:0] \o__payload[0] ;
+  wire [7:0] \o__payload[1] ;
+  wire [7:0] \o__payload[2] ;
+  wire [7:0] \o__payload[3] ;
+  wire [7:0] \o__payload[4] ;
+  wire [7:0] \o__payload[5] ;
+  wire [7:0] \o__payload[6] ;
+  wire [7:0] \o__payload[7] ;
+  wire [7:0] \o__payload[8] ;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
-  wire store__en;
+  reg store__en = 1'h0;
+  wire stores;
   reg [47:0] history [0:0];
   always @(posedge run_clk) begin
     if (store__en)
-      history[1'h0] <= { i__payload[23:0], recall__data[47:24] };
+      history[1'h0] <= { column_2, column_1 };
   end
   assign recall__data = history[1'h0];
+  always @(posedge run_clk)
+    idle <= _019_;
+  always @(posedge run_clk)
+    \$signal$35  <= _020_;
+  always @(posedge run_clk)
+    again <= _021_;
+  always @(posedge run_clk)
+    store__en <= _022_;
+  always @(posedge run_clk)
+    column_0 <= _024_;
+  always @(posedge run_clk)
+    beside_0 <= _025_;
+  always @(posedge run_clk)
+    column_1 <= _026_;
+  always @(posedge run_clk)
+    beside_1 <= _027_;
+  always @(posedge run_clk)
+    column_2 <= _028_;
+  always @(posedge run_clk)
+    beside_2 <= _029_;
   assign _000_ = \$signal  | flushing;
   assign busy = _000_ | o__valid;
-  assign _009_ = ~ o__valid;
-  assign moves = _009_ | o__ready;
+  assign _003_ = ~ o__valid;
+  assign moves = _003_ | o__ready;
   assign \$signal$6  = \$signal$7  | o__ready;
-  assign _020_ = ~ idle;
-  assign i__ready = moves & _020_;
-  assign _021_ = \$signal  & i__valid;
-  assign _022_ = flushing | _021_;
-  assign \$signal$10  = moves & _022_;
-  assign _023_ = ~ idle;
-  assign _024_ = _023_ & i__valid;
-  assign _025_ = flushing | _024_;
-  assign store__en = moves & _025_;
-  assign _026_ = ~ early;
-  assign _001_ = \$signal$10  & _026_;
-  assign _002_ = ~ early;
-  assign _003_ = \$signal$10  & _002_;
-  assign _004_ = ~ _003_;
-  assign _005_ = \$signal  & i__payload[25];
-  assign _006_ = \$signal$6  & at_left;
-  assign _007_ = \$signal$6  & row_begins;
+  assign _012_ = ~ idle;
+  assign i__ready = moves & _012_;
+  assign _023_ = \$signal  & i__valid;
+  assign _030_ = flushing | _023_;
+  assign \$signal$10  = moves & _030_;
+  assign _031_ = ~ idle;
+  assign _032_ = _031_ & i__valid;
+  assign _033_ = flushing | _032_;
+  assign stores = moves & _033_;
+  assign \o__payload[0]  = beside_0 ? 8'h00 : column_0[7:0];
+  assign \o__payload[3]  = beside_0 ? 8'h00 : column_0[15:8];
+  assign \o__payload[6]  = beside_0 ? 8'h00 : column_0[23:16];
+  assign \o__payload[1]  = beside_1 ? 8'h00 : column_1[7:0];
+  assign \o__payload[4]  = beside_1 ? 8'h00 : column_1[15:8];
+  assign \o__payload[7]  = beside_1 ? 8'h00 : column_1[23:16];
+  assign \o__payload[2]  = beside_2 ? 8'h00 : column_2[7:0];
+  assign \o__payload[5]  = beside_2 ? 8'h00 : column_2[15:8];
+  assign \o__payload[8]  = beside_2 ? 8'h00 : column_2[23:16];
+  assign _001_ = ~ early;
+  assign _002_ = \$signal$10  & _001_;
+  assign _004_ = ~ early;
+  assign _005_ = \$signal$10  & _004_;
+  assign _006_ = ~ _005_;
+  assign _007_ = \$signal  & i__payload[25];
+  assign _008_ = stores & \$signal$35 ;
+  assign _009_ = again ? column_1 : recall__data[23:0];
+  assign _010_ = again ? column_2 : recall__data[47:24];
   always @(posedge run_clk)
-    o__valid <= _008_;
+    o__valid <= _011_;
   always @(posedge run_clk)
-    \$signal$7  <= _010_;
+    \$signal$7  <= _013_;
   always @(posedge run_clk)
-    early <= _011_;
+    early <= _014_;
   always @(posedge run_clk)
-    row_begins <= _012_;
+    row_begins <= _015_;
   always @(posedge run_clk)
-    at_left <= _013_;
+    at_left <= _016_;
   always @(posedge run_clk)
-    flushing <= _014_;
+    flushing <= _017_;
   always @(posedge run_clk)
-    \$signal  <= _015_;
-  always @(posedge run_clk)
-    idle <= _016_;
-  always @(posedge run_clk)
-    column_0 <= _017_;
-  always @(posedge run_clk)
-    column_1 <= _018_;
-  always @(posedge run_clk)
-    column_2 <= _019_;
-  assign _027_ = \$signal$6  ? i__payload[23:0] : column_2;
-  assign _019_ = _007_ ? 24'h000000 : _027_;
-  assign _018_ = \$signal$6  ? recall__data[47:24] : column_1;
-  assign _028_ = \$signal$6  ? recall__data[23:0] : column_0;
-  assign _017_ = _006_ ? 24'h000000 : _028_;
-  assign _029_ = i__payload[25] ? 1'h1 : idle;
-  assign _030_ = \$signal$10  ? _029_ : idle;
-  assign _031_ = start ? 1'h0 : _030_;
-  assign _016_ = run_rst ? 1'h1 : _031_;
-  assign _032_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _033_ = \$signal$10  ? _032_ : \$signal ;
-  assign _034_ = start ? 1'h1 : _033_;
-  assign _015_ = run_rst ? 1'h0 : _034_;
-  assign _035_ = \$signal$10  ? _005_ : flushing;
-  assign _014_ = run_rst ? 1'h0 : _035_;
-  assign _036_ = \$signal$10  ? row_begins : at_left;
-  assign _013_ = run_rst ? 1'h0 : _036_;
-  assign _037_ = \$signal$10  ? i__payload[24] : row_begins;
-  assign _038_ = start ? 1'h1 : _037_;
-  assign _012_ = run_rst ? 1'h0 : _038_;
-  assign _039_ = \$signal$10  ? 1'h0 : early;
-  assign _040_ = start ? 1'h1 : _039_;
-  assign _011_ = run_rst ? 1'h0 : _040_;
-  assign _041_ = moves ? _004_ : \$signal$7 ;
-  assign _010_ = run_rst ? 1'h1 : _041_;
-  assign _042_ = moves ? _001_ : o__valid;
-  assign _008_ = run_rst ? 1'h0 : _042_;
-  assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
+    \$signal  <= _018_;
+  assign _029_ = \$signal$6  ? row_begins : beside_2;
+  assign _028_ = \$signal$6  ? i__payload[23:0] : column_2;
+  assign _027_ = \$signal$6  ? 1'h0 : beside_1;
+  assign _026_ = \$signal$6  ? _010_ : column_1;
+  assign _025_ = \$signal$6  ? at_left : beside_0;
+  assign _024_ = \$signal$6  ? _009_ : column_0;
+  assign _022_ = run_rst ? 1'h0 : stores;
+  assign _021_ = run_rst ? 1'h0 : _008_;
+  assign _020_ = run_rst ? 1'h0 : count;
+  assign _034_ = i__payload[25] ? 1'h1 : idle;
+  assign _035_ = \$signal$10  ? _034_ : idle;
+  assign _036_ = start ? 1'h0 : _035_;
+  assign _019_ = run_rst ? 1'h1 : _036_;
+  assign _037_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _038_ = \$signal$10  ? _037_ : \$signal ;
+  assign _039_ = start ? 1'h1 : _038_;
+  assign _018_ = run_rst ? 1'h0 : _039_;
+  assign _040_ = \$signal$10  ? _007_ : flushing;
+  assign _017_ = run_rst ? 1'h0 : _040_;
+  assign _041_ = \$signal$10  ? row_begins : at_left;
+  assign _016_ = run_rst ? 1'h0 : _041_;
+  assign _042_ = \$signal$10  ? i__payload[24] : row_begins;
+  assign _043_ = start ? 1'h1 : _042_;
+  assign _015_ = run_rst ? 1'h0 : _043_;
+  assign _044_ = \$signal$10  ? 1'h0 : early;
+  assign _045_ = start ? 1'h1 : _044_;
+  assign _014_ = run_rst ? 1'h0 : _045_;
+  assign _046_ = moves ? _006_ : \$signal$7 ;
+  assign _013_ = run_rst ? 1'h1 : _046_;
+  assign _047_ = moves ? _002_ : o__valid;
+  assign _011_ = run_rst ? 1'h0 : _047_;
+  assign o__payload = { \o__payload[8] , \o__payload[7] , \o__payload[6] , \o__payload[5] , \o__payload[4] , \o__payload[3] , \o__payload[2] , \o__payload[1] , \o__payload[0]  };
 endmodule
 
 module tiny_w4a4_intake(i__valid, o__valid, i__ready, starved, short, long, rst, i__payload, drop, start, \count$18 , count, cancel, o__ready, clk);
@@ -3667,40 +3764,48 @@ module tiny_w4a4_intake_byte(step, rst, start, count, last, clk);
   input clk;
   wire clk;
   wire _00_;
-  wire [3:0] _01_;
+  wire [4:0] _01_;
   wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [4:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [4:0] _10_;
-  wire [3:0] _11_;
-  reg [4:0] ahead = 5'h02;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[4:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[3:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 5'h02 : _10_;
-  assign _11_ = step ? ahead[3:0] : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge clk)
+    last <= _07_;
+  always @(posedge clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
 module tiny_w4a4_intake_line(step, rst, start, count, last, clk);
@@ -3717,40 +3822,48 @@ module tiny_w4a4_intake_line(step, rst, start, count, last, clk);
   input clk;
   wire clk;
   wire _00_;
-  wire [3:0] _01_;
+  wire [4:0] _01_;
   wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [3:0] _06_;
   wire _07_;
-  wire [4:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [4:0] _10_;
-  wire [3:0] _11_;
-  reg [4:0] ahead = 5'h02;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   wire [3:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[4:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[3:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 5'h02 : _10_;
-  assign _11_ = step ? ahead[3:0] : following;
-  assign _01_ = _07_ ? 4'h1 : _11_;
+    left <= _06_;
+  always @(posedge clk)
+    last <= _07_;
+  always @(posedge clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
 module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__ready, o__0__payload, o__0__valid, run_clk);
@@ -3822,10 +3935,10 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
   assign _07_ = opens ? _03_ : o__0__payload;
 endmodule
 
-module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_valid, blocked, \i__payload$27 , fire, o__0__ready, \o__ready$58 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$33 , \i__valid$46 , mask__valid, mask__payload
-, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3557$1 , \port$3559$2 , load__beat, load__word, run_clk);
-  input \o__ready$90 ;
-  wire \o__ready$90 ;
+module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_valid, blocked, \i__payload$27 , fire, o__0__ready, \o__ready$58 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$33 , \i__valid$46 , mask__valid, mask__payload
+, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3696$1 , \port$3698$2 , load__beat, load__word, run_clk);
+  input \o__ready$96 ;
+  wire \o__ready$96 ;
   input [7:0] front__payload;
   wire [7:0] front__payload;
   output running;
@@ -3876,10 +3989,10 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3557$1 ;
-  wire [1:0] \port$3557$1 ;
-  input [1:0] \port$3559$2 ;
-  wire [1:0] \port$3559$2 ;
+  input [1:0] \port$3696$1 ;
+  wire [1:0] \port$3696$1 ;
+  input [1:0] \port$3698$2 ;
+  wire [1:0] \port$3698$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -3893,21 +4006,24 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   wire _04_;
   wire _05_;
   wire busy;
-  wire \busy$105 ;
+  wire \busy$112 ;
   reg from_front = 1'h0;
   wire [7:0] i__payload;
+  wire [7:0] \i__payload$76 ;
   wire i__ready;
   wire \i__ready$30 ;
   wire \i__ready$36 ;
   wire \i__ready$73 ;
+  wire \i__ready$79 ;
   wire i__valid;
   wire \i__valid$31 ;
   wire \i__valid$37 ;
   wire \i__valid$74 ;
+  wire \i__valid$80 ;
   reg start = 1'h0;
-  wire \start$97 ;
+  wire \start$104 ;
   assign _00_ = \start$5  | busy;
-  assign running = _00_ | \busy$105 ;
+  assign running = _00_ | \busy$112 ;
   assign _01_ = ~ fire;
   assign _02_ = busy & _01_;
   assign _03_ = ~ blocked;
@@ -3917,7 +4033,7 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
     from_front <= _04_;
   always @(posedge run_clk)
     start <= _05_;
-  assign \start$97  = \start$5  & layer[246];
+  assign \start$104  = \start$5  & layer[246];
   assign source__ready = from_front ? 1'h0 : i__ready;
   assign i__valid = from_front ? front__valid : source__valid;
   assign front__ready = from_front ? i__ready : 1'h0;
@@ -3934,12 +4050,12 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
     .i__valid(i__valid),
     .\load__beat$96 (load__beat),
     .\load__data$97 (load__data),
-    .\load__valid$92 (\port$3559$2 [1]),
+    .\load__valid$92 (\port$3698$2 [1]),
     .\load__word$95 (load__word),
     .\o__payload$44 (\i__payload$27 ),
     .\o__ready$46 (\i__ready$30 ),
     .\o__valid$48 (\i__valid$31 ),
-    .\port$3557$1 (\port$3557$1 ),
+    .\port$3696$1 (\port$3696$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$5 )
@@ -3958,25 +4074,35 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
     .waiting({ \i__valid$74 , \i__valid$37 , \i__valid$46  })
   );
   tiny_w4a4_main_head head (
-    .busy(\busy$105 ),
+    .busy(\busy$112 ),
     .groups(layer[49:48]),
     .height(layer[19:16]),
-    .i__payload(\i__payload$33 ),
-    .i__ready(\i__ready$73 ),
-    .i__valid(\i__valid$74 ),
+    .i__payload(\i__payload$76 ),
+    .i__ready(\i__ready$79 ),
+    .i__valid(\i__valid$80 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3557$1 [0]),
-    .load__valid(\port$3559$2 [0]),
+    .load__second(\port$3696$1 [0]),
+    .load__valid(\port$3698$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$90 ),
+    .o__ready(\o__ready$96 ),
     .o__valid(mask__valid),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .start(\start$97 ),
+    .start(\start$104 ),
     .width(layer[3:0])
+  );
+  tiny_w4a4_main_head_stage head_stage (
+    .i__payload(\i__payload$33 ),
+    .i__ready(\i__ready$73 ),
+    .i__valid(\i__valid$74 ),
+    .o__0__payload(\i__payload$76 ),
+    .o__0__ready(\i__ready$79 ),
+    .o__0__valid(\i__valid$80 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
   tiny_w4a4_main_pool pool (
     .count(layer[49:48]),
@@ -3994,7 +4120,7 @@ module tiny_w4a4_main(\o__ready$90 , front__payload, running, waiting, result_va
   );
 endmodule
 
-module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3557$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , run_clk);
+module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3696$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , run_clk);
   output blocked;
   wire blocked;
   output i__ready;
@@ -4021,8 +4147,8 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   wire \o__ready$46 ;
   input [63:0] \load__data$97 ;
   wire [63:0] \load__data$97 ;
-  input [1:0] \port$3557$1 ;
-  wire [1:0] \port$3557$1 ;
+  input [1:0] \port$3696$1 ;
+  wire [1:0] \port$3696$1 ;
   input \load__valid$92 ;
   wire \load__valid$92 ;
   input [15:0] \load__beat$96 ;
@@ -4150,6 +4276,14 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
     group_0 <= _13_;
   always @(posedge run_clk)
     i_shift <= \word$83 [41:32];
+  assign _13_ = run_rst ? 1'h0 : \address$68 ;
+  assign _12_ = run_rst ? 3'h0 : tag_5;
+  assign _10_ = run_rst ? 3'h0 : tag_4;
+  assign _09_ = run_rst ? 3'h0 : tag_3;
+  assign _08_ = run_rst ? 3'h0 : tag_2;
+  assign _07_ = run_rst ? 3'h0 : tag_1;
+  assign _06_ = run_rst ? 3'h0 : tag_0;
+  assign _05_ = run_rst ? 3'h0 : { \last$109 , \first$108 , fire };
   assign _04_ = run_rst ? 1'h0 : early_group_3;
   assign _03_ = run_rst ? 1'h0 : early_group_2;
   assign _02_ = run_rst ? 1'h0 : early_group_1;
@@ -4159,23 +4293,15 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   assign _18_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
   assign _17_ = run_rst ? 16'h0000 : \load__beat$96 ;
   assign _16_ = run_rst ? 16'h0000 : \load__word$95 ;
-  assign _15_ = run_rst ? 1'h0 : \port$3557$1 [1];
-  assign _14_ = run_rst ? 1'h0 : \port$3557$1 [0];
+  assign _15_ = run_rst ? 1'h0 : \port$3696$1 [1];
+  assign _14_ = run_rst ? 1'h0 : \port$3696$1 [0];
   assign _11_ = run_rst ? 1'h0 : \load__valid$92 ;
-  assign _13_ = run_rst ? 1'h0 : \address$68 ;
-  assign _12_ = run_rst ? 3'h0 : tag_5;
-  assign _10_ = run_rst ? 3'h0 : tag_4;
-  assign _09_ = run_rst ? 3'h0 : tag_3;
-  assign _08_ = run_rst ? 3'h0 : tag_2;
-  assign _07_ = run_rst ? 3'h0 : tag_1;
-  assign _06_ = run_rst ? 3'h0 : tag_0;
-  assign _05_ = run_rst ? 3'h0 : { \last$109 , \first$108 , fire };
   tiny_w4a4_main_engine_accumulators accumulators (
     .bias(\word$83 [31:0]),
     .next_group(group_0),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2874$0 (tag_6),
+    .\port$2964$0 (tag_6),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sums(sums)
@@ -4274,11 +4400,11 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(run_rst, \port$2874$0 , next_group, bias, sums, o_valid, o, run_clk);
+module tiny_w4a4_main_engine_accumulators(run_rst, \port$2964$0 , next_group, bias, sums, o_valid, o, run_clk);
   input run_rst;
   wire run_rst;
-  input [2:0] \port$2874$0 ;
-  wire [2:0] \port$2874$0 ;
+  input [2:0] \port$2964$0 ;
+  wire [2:0] \port$2964$0 ;
   input next_group;
   wire next_group;
   input [31:0] bias;
@@ -4400,111 +4526,111 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2874$0 , next_group, bi
   wire [33:0] \before ;
   wire [16:0] lane_0_0;
   wire [16:0] lane_1_0;
-  assign _000_ = \port$2874$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2874$0 [1];
+  assign _000_ = \port$2964$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$2964$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2874$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2874$0 [1];
+  assign _040_ = \port$2964$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$2964$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2874$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2874$0 [1];
+  assign _073_ = \port$2964$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$2964$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2874$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2874$0 [1];
+  assign _001_ = \port$2964$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$2964$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2874$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2874$0 [1];
+  assign _011_ = \port$2964$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$2964$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2874$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2874$0 [1];
+  assign _014_ = \port$2964$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$2964$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2874$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2874$0 [1];
+  assign _017_ = \port$2964$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$2964$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2874$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2874$0 [1];
+  assign _021_ = \port$2964$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$2964$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2874$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2874$0 [1];
+  assign _024_ = \port$2964$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$2964$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2874$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2874$0 [1];
+  assign _027_ = \port$2964$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$2964$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2874$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2874$0 [1];
+  assign _031_ = \port$2964$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$2964$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2874$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2874$0 [1];
+  assign _034_ = \port$2964$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$2964$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2874$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2874$0 [1];
+  assign _037_ = \port$2964$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$2964$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2874$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2874$0 [1];
+  assign _041_ = \port$2964$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$2964$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2874$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2874$0 [1];
+  assign _044_ = \port$2964$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$2964$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2874$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2874$0 [1];
+  assign _047_ = \port$2964$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$2964$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2874$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2874$0 [1];
+  assign _050_ = \port$2964$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$2964$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2874$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2874$0 [1];
+  assign _055_ = \port$2964$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$2964$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2874$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2874$0 [1];
+  assign _058_ = \port$2964$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$2964$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2874$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2874$0 [1];
+  assign _061_ = \port$2964$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$2964$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2874$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2874$0 [1];
+  assign _065_ = \port$2964$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$2964$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2874$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2874$0 [1];
+  assign _068_ = \port$2964$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$2964$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2874$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2874$0 [1];
+  assign _071_ = \port$2964$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$2964$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2874$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2874$0 [1];
+  assign _075_ = \port$2964$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$2964$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2874$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2874$0 [1];
+  assign _078_ = \port$2964$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$2964$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2874$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2874$0 [1];
+  assign _081_ = \port$2964$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$2964$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2874$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2874$0 [1];
+  assign _085_ = \port$2964$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$2964$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2874$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2874$0 [1];
+  assign _088_ = \port$2964$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$2964$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2874$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2874$0 [1];
+  assign _091_ = \port$2964$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$2964$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2874$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2874$0 [1];
+  assign _094_ = \port$2964$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$2964$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2874$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2874$0 [1];
+  assign _098_ = \port$2964$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$2964$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2874$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2874$0 [1];
+  assign _101_ = \port$2964$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$2964$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2874$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2874$0 [1];
+  assign _104_ = \port$2964$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$2964$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2874$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2874$0 [1];
+  assign _003_ = \port$2964$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$2964$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2874$0 [0] & \port$2874$0 [2];
+  assign _007_ = \port$2964$0 [0] & \port$2964$0 [2];
   always @(posedge run_clk)
     o_valid <= _008_;
   always @(posedge run_clk)
@@ -4515,7 +4641,7 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2874$0 , next_group, bi
     .run_clk(run_clk),
     .run_rst(run_rst),
     .store__data({ lane_1_0, lane_0_0 }),
-    .store__en(\port$2874$0 [0]),
+    .store__en(\port$2964$0 [0]),
     .word(\before )
   );
   assign _054_[16:0] = lane_0_0;
@@ -5133,40 +5259,48 @@ module tiny_w4a4_main_engine_issue_group_in(step, run_rst, start, count, last, r
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [1:0] _01_;
-  wire [2:0] _02_;
+  wire [3:0] _01_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
+  wire [2:0] _06_;
   wire _07_;
-  wire [2:0] _08_;
+  wire _08_;
   wire _09_;
-  wire [2:0] _10_;
-  wire [1:0] _11_;
-  reg [2:0] ahead = 3'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [1:0] following = 2'h1;
+  reg last_but_one = 1'h0;
+  reg [2:0] left = 3'h0;
   wire [1:0] value;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[2:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _09_ = count == 1'h1;
+  assign _10_ = count == 2'h2;
+  assign _11_ = start | step;
+  assign _12_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    following <= _01_;
+    \$signal$7  <= _09_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    double <= _10_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _10_ = step ? { _08_[1:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 3'h2 : _10_;
-  assign _11_ = step ? ahead[1:0] : following;
-  assign _01_ = _07_ ? 2'h1 : _11_;
+    left <= _06_;
+  always @(posedge run_clk)
+    last <= _07_;
+  always @(posedge run_clk)
+    last_but_one <= _08_;
+  assign _08_ = _11_ ? _05_ : last_but_one;
+  assign _07_ = _11_ ? ends : last;
+  assign _06_ = _11_ ? _02_[2:0] : left;
 endmodule
 
 module tiny_w4a4_main_engine_issue_group_out(step, last_next, run_rst, start, count, value, last, run_clk);
@@ -5187,48 +5321,60 @@ module tiny_w4a4_main_engine_issue_group_out(step, last_next, run_rst, start, co
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire _01_;
-  wire [1:0] _02_;
+  wire [2:0] _01_;
+  wire [2:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire _07_;
+  wire [1:0] _07_;
   wire _08_;
-  wire [1:0] _09_;
+  wire _09_;
   wire _10_;
   wire _11_;
-  wire [1:0] _12_;
+  wire _12_;
   wire _13_;
   wire _14_;
-  reg [1:0] ahead = 2'h2;
+  wire [1:0] _15_;
+  wire [1:0] _16_;
+  wire _17_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg following = 1'h1;
+  reg last_but_one = 1'h0;
+  reg [1:0] left = 2'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = start | step;
-  assign last_next = _06_ ? ends : last;
-  assign _07_ = step & last;
-  assign _08_ = start | _07_;
-  assign _09_ = ahead[1] + ahead[0];
+  assign ends = _00_ ? \$signal$7  : last_but_one;
   assign _10_ = start | step;
+  assign last_next = _10_ ? ends : last;
+  assign _11_ = count == 1'h1;
+  assign _12_ = count == 2'h2;
+  assign _13_ = start | step;
+  assign _14_ = start | last;
+  assign _15_ = value + 1'h1;
+  assign _16_ = _14_ ? 2'h0 : _15_;
+  assign _17_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _17_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _11_;
+    \$signal$7  <= _11_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _12_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _10_ ? ends : last;
-  assign _12_ = step ? { _09_[0], following } : ahead;
-  assign _02_ = _08_ ? 2'h2 : _12_;
-  assign _13_ = step ? ahead[0] : following;
-  assign _01_ = _08_ ? 1'h1 : _13_;
-  assign _14_ = step ? following : value;
-  assign _11_ = _08_ ? 1'h0 : _14_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _13_ ? _05_ : last_but_one;
+  assign _08_ = _13_ ? ends : last;
+  assign _07_ = _13_ ? _02_[1:0] : left;
+  assign _06_ = _13_ ? _16_[0] : value;
 endmodule
 
 module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, i__payload, i__valid, o__valid, run_clk);
@@ -5256,19 +5402,19 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire run_clk;
   wire _000_;
   wire _001_;
-  wire [7:0] _002_;
+  wire _002_;
   wire _003_;
   wire _004_;
   wire _005_;
-  wire _006_;
+  wire [7:0] _006_;
   wire _007_;
   wire _008_;
   wire _009_;
-  wire [16:0] _010_;
+  wire _010_;
   wire _011_;
   wire _012_;
-  wire [7:0] _013_;
-  wire _014_;
+  wire _013_;
+  wire [7:0] _014_;
   wire _015_;
   wire _016_;
   wire [15:0] _017_;
@@ -5296,7 +5442,7 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire _039_;
   wire _040_;
   wire _041_;
-  wire _042_;
+  wire [16:0] _042_;
   wire _043_;
   wire _044_;
   wire _045_;
@@ -5312,13 +5458,10 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
   reg \$signal$14  = 1'h0;
-  wire \$signal$38 ;
-  reg \$signal$4  = 1'h0;
-  wire \$signal$5 ;
+  wire \$signal$6 ;
   reg above_is_border_0 = 1'h0;
   reg above_is_border_1 = 1'h0;
   wire [5:0] address;
-  reg begins = 1'h0;
   reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
   reg [7:0] data = 8'h00;
@@ -5329,25 +5472,24 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$59.words[0] ;
-  wire [7:0] \i__payload$59.words[1] ;
+  wire [7:0] \i__payload$57.words[0] ;
+  wire [7:0] \i__payload$57.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
-  wire room;
+  wire room_next;
   reg [15:0] row = 16'h0000;
   wire row_ends;
   wire sent;
+  reg single = 1'h0;
   reg swapped_0 = 1'h0;
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$61 ;
+  wire [7:0] \word$59 ;
   reg [5:0] write_address = 6'h00;
   reg write_enable = 1'h0;
-  reg \write_enable$57  = 1'h0;
-  always @(posedge run_clk)
-    data <= _024_;
+  reg \write_enable$55  = 1'h0;
   always @(posedge run_clk)
     write_address <= _025_;
   always @(posedge run_clk)
@@ -5355,11 +5497,11 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   always @(posedge run_clk)
     write_enable <= _027_;
   always @(posedge run_clk)
-    \write_enable$57  <= _028_;
+    \write_enable$55  <= _028_;
   always @(posedge run_clk)
     below_is_border_0 <= _029_;
   always @(posedge run_clk)
-    below <= _002_;
+    below <= _006_;
   always @(posedge run_clk)
     above_is_border_0 <= _031_;
   always @(posedge run_clk)
@@ -5381,40 +5523,38 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   always @(posedge run_clk)
     emitted_1 <= _041_;
   assign _000_ = row_words == 1'h1;
-  assign _010_ = row + 1'h1;
-  assign _019_ = row == height;
-  assign _030_ = ~ last_row;
-  assign _039_ = \$signal$14  & _030_;
-  assign _042_ = \$signal$14  & last_row;
-  assign _043_ = turn ^ row_ends;
-  assign _044_ = ! turn;
-  assign _045_ = \$signal$5  & _044_;
-  assign _001_ = \$signal$5  & turn;
-  assign _002_ = below_is_border_0 ? 8'h00 : data;
-  assign _003_ = flushing & last;
-  assign _004_ = ~ \$signal$12 ;
-  assign _005_ = \$signal$5  & _004_;
-  assign _006_ = \$signal$4  | begins;
-  assign _007_ = \$signal  & _006_;
-  assign _008_ = ~ _007_;
-  assign \$signal$38  = room & _008_;
-  assign i__ready = \$signal$14  & \$signal$38 ;
-  assign _009_ = \$signal$14  & i__valid;
-  assign _011_ = flushing | _009_;
-  assign \$signal$5  = \$signal$38  & _011_;
-  assign row_ends = \$signal$5  & last;
-  assign _012_ = ~ \$signal$12 ;
-  assign sent = \$signal$5  & _012_;
+  assign _010_ = \$signal$6  | start;
+  assign _019_ = single & _010_;
+  assign _030_ = ~ _019_;
+  assign _039_ = room_next & _030_;
+  assign _042_ = row + 1'h1;
+  assign _043_ = row == height;
+  assign _044_ = ~ last_row;
+  assign _045_ = \$signal$14  & _044_;
+  assign _001_ = \$signal$14  & last_row;
+  assign _002_ = turn ^ row_ends;
+  assign _003_ = ! turn;
+  assign _004_ = \$signal$6  & _003_;
+  assign _005_ = \$signal$6  & turn;
+  assign _006_ = below_is_border_0 ? 8'h00 : data;
+  assign _007_ = flushing & last;
+  assign _008_ = ~ \$signal$12 ;
+  assign _009_ = \$signal$6  & _008_;
+  assign i__ready = \$signal$14  & \$signal ;
+  assign _011_ = \$signal$14  & i__valid;
+  assign _012_ = flushing | _011_;
+  assign \$signal$6  = \$signal  & _012_;
+  assign row_ends = \$signal$6  & last;
+  assign _013_ = ~ \$signal$12 ;
+  assign sent = \$signal$6  & _013_;
   assign returned = o__valid & o__ready;
-  assign _013_ = swapped_1 ? \word$61  : word;
-  assign \i__payload$59.words[0]  = above_is_border_1 ? 8'h00 : _013_;
-  assign \i__payload$59.words[1]  = swapped_1 ? word : \word$61 ;
+  assign _014_ = swapped_1 ? \word$59  : word;
+  assign \i__payload$57.words[0]  = above_is_border_1 ? 8'h00 : _014_;
+  assign \i__payload$57.words[1]  = swapped_1 ? word : \word$59 ;
   always @(posedge run_clk)
-    \$signal  <= _014_;
+    single <= _015_;
   always @(posedge run_clk)
-    \$signal$4  <= _015_;
-  always @(posedge run_clk)
-    begins <= _016_;
+    \$signal  <= _016_;
   always @(posedge run_clk)
     row <= _017_;
   always @(posedge run_clk)
@@ -5427,25 +5567,27 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     \$signal$14  <= _022_;
   always @(posedge run_clk)
     flushing <= _023_;
+  always @(posedge run_clk)
+    data <= _024_;
   assign _041_ = run_rst ? 1'h0 : emitted_0;
-  assign _040_ = run_rst ? 1'h0 : _005_;
+  assign _040_ = run_rst ? 1'h0 : _009_;
   assign _038_ = run_rst ? 1'h0 : swapped_0;
   assign _037_ = run_rst ? 1'h0 : turn;
   assign _036_ = run_rst ? 1'h0 : ends_image_0;
-  assign _035_ = run_rst ? 1'h0 : _003_;
+  assign _035_ = run_rst ? 1'h0 : _007_;
   assign _034_ = run_rst ? 1'h0 : ends_row_0;
   assign _033_ = run_rst ? 1'h0 : last;
   assign _032_ = run_rst ? 1'h0 : above_is_border_0;
   assign _031_ = run_rst ? 1'h0 : \$signal$13 ;
   assign _029_ = run_rst ? 1'h0 : flushing;
-  assign _028_ = run_rst ? 1'h0 : _001_;
-  assign _027_ = run_rst ? 1'h0 : _045_;
-  assign _026_ = run_rst ? 1'h0 : _043_;
+  assign _028_ = run_rst ? 1'h0 : _005_;
+  assign _027_ = run_rst ? 1'h0 : _004_;
+  assign _026_ = run_rst ? 1'h0 : _002_;
   assign _025_ = run_rst ? 6'h00 : address;
   assign _024_ = run_rst ? 8'h00 : i__payload;
-  assign _046_ = row_ends ? _042_ : flushing;
+  assign _046_ = row_ends ? _001_ : flushing;
   assign _023_ = run_rst ? 1'h0 : _046_;
-  assign _047_ = row_ends ? _039_ : \$signal$14 ;
+  assign _047_ = row_ends ? _045_ : \$signal$14 ;
   assign _048_ = start ? 1'h1 : _047_;
   assign _022_ = run_rst ? 1'h0 : _048_;
   assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
@@ -5454,15 +5596,14 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
   assign _052_ = start ? 1'h1 : _051_;
   assign _020_ = run_rst ? 1'h0 : _052_;
-  assign _018_ = run_rst ? 1'h0 : _019_;
-  assign _053_ = row_ends ? _010_[15:0] : row;
+  assign _018_ = run_rst ? 1'h0 : _043_;
+  assign _053_ = row_ends ? _042_[15:0] : row;
   assign _017_ = start ? 16'h0001 : _053_;
-  assign _016_ = run_rst ? 1'h0 : start;
-  assign _015_ = run_rst ? 1'h0 : \$signal$5 ;
-  assign _014_ = run_rst ? 1'h0 : _000_;
+  assign _016_ = run_rst ? 1'h0 : _039_;
+  assign _015_ = run_rst ? 1'h0 : _000_;
   tiny_w4a4_main_engine_lines_credits credits (
     .\returned$5 (returned),
-    .room(room),
+    .room_next(room_next),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sent(sent)
@@ -5473,11 +5614,11 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
-    .step(\$signal$5 ),
+    .step(\$signal$6 ),
     .value(address)
   );
   tiny_w4a4_main_engine_lines_queue queue (
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$59.words[1] , \i__payload$59.words[0]  }),
+    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$57.words[1] , \i__payload$57.words[0]  }),
     .i__valid(emitted_1),
     .o__payload(o__payload),
     .o__ready(o__ready),
@@ -5499,21 +5640,21 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$61 ),
+    .word(\word$59 ),
     .write_address(write_address),
-    .write_enable(\write_enable$57 )
+    .write_enable(\write_enable$55 )
   );
 endmodule
 
-module tiny_w4a4_main_engine_lines_credits(sent, \returned$5 , run_rst, room, run_clk);
+module tiny_w4a4_main_engine_lines_credits(sent, \returned$5 , room_next, run_rst, run_clk);
   input sent;
   wire sent;
   input \returned$5 ;
   wire \returned$5 ;
+  output room_next;
+  wire room_next;
   input run_rst;
   wire run_rst;
-  output room;
-  reg room = 1'h1;
   input run_clk;
   wire run_clk;
   wire _00_;
@@ -5521,13 +5662,11 @@ module tiny_w4a4_main_engine_lines_credits(sent, \returned$5 , run_rst, room, ru
   wire [6:0] _02_;
   wire _03_;
   wire _04_;
-  wire _05_;
+  wire [4:0] _05_;
   wire [4:0] _06_;
-  wire [4:0] _07_;
   reg \$signal  = 1'h0;
   reg [4:0] left = 5'h10;
   reg returned = 1'h0;
-  wire room_next;
   assign _02_ = $signed({ 1'h0, left }) + $signed(_01_);
   assign room_next = left >= 2'h3;
   always @(posedge run_clk)
@@ -5535,14 +5674,11 @@ module tiny_w4a4_main_engine_lines_credits(sent, \returned$5 , run_rst, room, ru
   always @(posedge run_clk)
     returned <= _04_;
   always @(posedge run_clk)
-    room <= _05_;
-  always @(posedge run_clk)
-    left <= _06_;
+    left <= _05_;
   assign _00_ = \$signal  != returned;
   assign _01_ = \$signal  ? 2'h3 : 2'h1;
-  assign _07_ = _00_ ? _02_[4:0] : left;
-  assign _06_ = run_rst ? 5'h10 : _07_;
-  assign _05_ = run_rst ? 1'h1 : room_next;
+  assign _06_ = _00_ ? _02_[4:0] : left;
+  assign _05_ = run_rst ? 5'h10 : _06_;
   assign _04_ = run_rst ? 1'h0 : \returned$5 ;
   assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
@@ -5563,45 +5699,57 @@ module tiny_w4a4_main_engine_lines_position(step, run_rst, start, count, value, 
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [5:0] _01_;
-  wire [5:0] _02_;
+  wire [6:0] _01_;
+  wire [6:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [5:0] _08_;
+  wire [5:0] _06_;
+  wire [5:0] _07_;
+  wire _08_;
   wire _09_;
-  wire [5:0] _10_;
-  wire [5:0] _11_;
-  wire [5:0] _12_;
-  wire [5:0] _13_;
-  reg [5:0] ahead = 6'h02;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [6:0] _14_;
+  wire [6:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [5:0] following = 6'h01;
+  reg last_but_one = 1'h0;
+  reg [5:0] left = 6'h00;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[5:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 7'h00 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[4:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 6'h02 : _11_;
-  assign _12_ = step ? ahead : following;
-  assign _01_ = _07_ ? 6'h01 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 6'h00 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[5:0] : left;
+  assign _06_ = _12_ ? _15_[5:0] : value;
 endmodule
 
 module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
@@ -5944,8 +6092,8 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, load__valid, load__bank, lo
   assign _1_ = load__valid ? load__data : beat;
   tiny_w4a4_main_engine_scales_part_0_0 part_0_0 (
     .data(beat[41:0]),
-    .\port$2846$0 (bank),
-    .\port$2860$0 (\address$17 ),
+    .\port$2936$0 (bank),
+    .\port$2950$0 (\address$17 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(word),
@@ -5954,13 +6102,13 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, load__valid, load__bank, lo
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2846$0 , \port$2860$0 , write_address, data, write_enable, word, run_clk);
+module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2936$0 , \port$2950$0 , write_address, data, write_enable, word, run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2846$0 ;
-  wire \port$2846$0 ;
-  input \port$2860$0 ;
-  wire \port$2860$0 ;
+  input \port$2936$0 ;
+  wire \port$2936$0 ;
+  input \port$2950$0 ;
+  wire \port$2950$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -5980,7 +6128,7 @@ module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2846$0 , \port$2860$
   end
   reg [41:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2846$0 , \port$2860$0  }];
+    _1_ <= beat_0[{ \port$2936$0 , \port$2950$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
@@ -6055,8 +6203,8 @@ module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__ban
   assign _01_ = load__valid ? beat[63:29] : recent;
   tiny_w4a4_main_engine_weights_117_part_0_0 part_0_0 (
     .data(beat[35:0]),
-    .\port$2846$0 (bank),
-    .\port$3054$0 (\address$19 ),
+    .\port$2936$0 (bank),
+    .\port$3160$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$22 ),
@@ -6064,10 +6212,10 @@ module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__ban
     .write_enable(write_enable)
   );
   tiny_w4a4_main_engine_weights_117_part_1_0 part_1_0 (
-    .\port$2846$0 (bank),
-    .\port$3010$7 (recent[34:7]),
-    .\port$3012$0 (beat[43:0]),
-    .\port$3054$0 (\address$19 ),
+    .\port$2936$0 (bank),
+    .\port$3116$7 (recent[34:7]),
+    .\port$3118$0 (beat[43:0]),
+    .\port$3160$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$28 ),
@@ -6075,10 +6223,10 @@ module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__ban
     .write_enable(\write_enable$25 )
   );
   tiny_w4a4_main_engine_weights_117_part_2_0 part_2_0 (
-    .\port$2846$0 (bank),
-    .\port$3010$15 (recent[34:15]),
-    .\port$3012$0 (beat[15:0]),
-    .\port$3054$0 (\address$19 ),
+    .\port$2936$0 (bank),
+    .\port$3116$15 (recent[34:15]),
+    .\port$3118$0 (beat[15:0]),
+    .\port$3160$0 (\address$19 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$34 ),
@@ -6088,11 +6236,11 @@ module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__ban
   assign word = { \word$34 , \word$28 , \word$22  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2846$0 , write_address, data, write_enable, word, \port$3054$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2936$0 , write_address, data, write_enable, word, \port$3160$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2846$0 ;
-  wire \port$2846$0 ;
+  input \port$2936$0 ;
+  wire \port$2936$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6101,8 +6249,8 @@ module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2846$0 , write_
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3054$0 ;
-  wire [2:0] \port$3054$0 ;
+  input [2:0] \port$3160$0 ;
+  wire [2:0] \port$3160$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6114,30 +6262,30 @@ module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2846$0 , write_
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2846$0 , \port$3054$0  }];
+    _1_ <= beat_0[{ \port$2936$0 , \port$3160$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2846$0 , write_address, \port$3010$7 , \port$3012$0 , write_enable, word, \port$3054$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2936$0 , write_address, \port$3116$7 , \port$3118$0 , write_enable, word, \port$3160$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2846$0 ;
-  wire \port$2846$0 ;
+  input \port$2936$0 ;
+  wire \port$2936$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3010$7 ;
-  wire [27:0] \port$3010$7 ;
-  input [43:0] \port$3012$0 ;
-  wire [43:0] \port$3012$0 ;
+  input [27:0] \port$3116$7 ;
+  wire [27:0] \port$3116$7 ;
+  input [43:0] \port$3118$0 ;
+  wire [43:0] \port$3118$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3054$0 ;
-  wire [2:0] \port$3054$0 ;
+  input [2:0] \port$3160$0 ;
+  wire [2:0] \port$3160$0 ;
   input run_clk;
   wire run_clk;
   wire [71:0] read__data;
@@ -6145,34 +6293,34 @@ module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2846$0 , write_
   reg [71:0] beat_1 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3012$0 , \port$3010$7  };
+      beat_1[write_address] <= { \port$3118$0 , \port$3116$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_1[{ \port$2846$0 , \port$3054$0  }];
+    _1_ <= beat_1[{ \port$2936$0 , \port$3160$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2846$0 , write_address, \port$3010$15 , \port$3012$0 , write_enable, word, \port$3054$0 , run_clk);
+module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2936$0 , write_address, \port$3116$15 , \port$3118$0 , write_enable, word, \port$3160$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2846$0 ;
-  wire \port$2846$0 ;
+  input \port$2936$0 ;
+  wire \port$2936$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3010$15 ;
-  wire [19:0] \port$3010$15 ;
-  input [15:0] \port$3012$0 ;
-  wire [15:0] \port$3012$0 ;
+  input [19:0] \port$3116$15 ;
+  wire [19:0] \port$3116$15 ;
+  input [15:0] \port$3118$0 ;
+  wire [15:0] \port$3118$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3054$0 ;
-  wire [2:0] \port$3054$0 ;
+  input [2:0] \port$3160$0 ;
+  wire [2:0] \port$3160$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6180,11 +6328,11 @@ module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2846$0 , write_
   reg [35:0] beat_2 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3012$0 , \port$3010$15  };
+      beat_2[write_address] <= { \port$3118$0 , \port$3116$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_2[{ \port$2846$0 , \port$3054$0  }];
+    _1_ <= beat_2[{ \port$2936$0 , \port$3160$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
@@ -6225,27 +6373,27 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
   wire _008_;
   wire _009_;
   wire _010_;
-  wire _011_;
-  wire _012_;
+  wire [23:0] _011_;
+  wire [23:0] _012_;
   wire _013_;
   wire _014_;
   wire _015_;
   wire _016_;
   wire _017_;
-  wire [23:0] _018_;
-  wire [23:0] _019_;
-  wire [23:0] _020_;
+  wire _018_;
+  wire _019_;
+  wire _020_;
   wire _021_;
   wire _022_;
   wire _023_;
   wire _024_;
   wire _025_;
-  wire _026_;
-  wire _027_;
-  wire [23:0] _028_;
+  wire [1:0] _026_;
+  wire [23:0] _027_;
+  wire _028_;
   wire [23:0] _029_;
   wire _030_;
-  wire _031_;
+  wire [23:0] _031_;
   wire _032_;
   wire _033_;
   wire _034_;
@@ -6258,11 +6406,23 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
   wire _041_;
   wire _042_;
   wire _043_;
+  wire _044_;
+  wire _045_;
+  wire _046_;
+  wire _047_;
+  wire _048_;
+  wire _049_;
+  wire _050_;
   reg \$signal  = 1'h0;
   wire \$signal$10 ;
+  reg \$signal$35  = 1'h0;
   wire \$signal$6 ;
   reg \$signal$7  = 1'h1;
+  reg again = 1'h0;
   reg at_left = 1'h0;
+  reg beside_0 = 1'h0;
+  reg beside_1 = 1'h0;
+  reg beside_2 = 1'h0;
   reg [23:0] column_0 = 24'h000000;
   reg [23:0] column_1 = 24'h000000;
   reg [23:0] column_2 = 24'h000000;
@@ -6271,88 +6431,129 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
   reg idle = 1'h1;
   wire last;
   wire moves;
+  wire [7:0] \o__payload[0] ;
+  wire [7:0] \o__payload[1] ;
+  wire [7:0] \o__payload[2] ;
+  wire [7:0] \o__payload[3] ;
+  wire [7:0] \o__payload[4] ;
+  wire [7:0] \o__payload[5] ;
+  wire [7:0] \o__payload[6] ;
+  wire [7:0] \o__payload[7] ;
+  wire [7:0] \o__payload[8] ;
   wire [1:0] recall__addr;
   wire [47:0] recall__data;
   reg row_begins = 1'h0;
-  wire store__en;
+  reg [1:0] store__addr = 2'h0;
+  reg store__en = 1'h0;
+  wire stores;
   reg [47:0] history [3:0];
   always @(posedge run_clk) begin
     if (store__en)
-      history[recall__addr] <= { i__payload[23:0], recall__data[47:24] };
+      history[store__addr] <= { column_2, column_1 };
   end
   assign recall__data = history[recall__addr];
+  always @(posedge run_clk)
+    idle <= _021_;
+  always @(posedge run_clk)
+    \$signal$35  <= _022_;
+  always @(posedge run_clk)
+    again <= _023_;
+  always @(posedge run_clk)
+    store__en <= _024_;
+  always @(posedge run_clk)
+    store__addr <= _026_;
+  always @(posedge run_clk)
+    column_0 <= _027_;
+  always @(posedge run_clk)
+    beside_0 <= _028_;
+  always @(posedge run_clk)
+    column_1 <= _029_;
+  always @(posedge run_clk)
+    beside_1 <= _030_;
+  always @(posedge run_clk)
+    column_2 <= _031_;
+  always @(posedge run_clk)
+    beside_2 <= _032_;
   assign _000_ = \$signal  | flushing;
   assign busy = _000_ | o__valid;
-  assign _010_ = ~ o__valid;
-  assign moves = _010_ | o__ready;
+  assign _003_ = ~ o__valid;
+  assign moves = _003_ | o__ready;
   assign \$signal$6  = \$signal$7  | o__ready;
-  assign _021_ = ~ idle;
-  assign i__ready = moves & _021_;
-  assign _022_ = \$signal  & i__valid;
-  assign _023_ = flushing | _022_;
-  assign \$signal$10  = moves & _023_;
-  assign _024_ = ~ idle;
-  assign _025_ = _024_ & i__valid;
-  assign _026_ = flushing | _025_;
-  assign store__en = moves & _026_;
-  assign _027_ = ~ early;
-  assign _001_ = \$signal$10  & _027_;
-  assign _002_ = ~ early;
-  assign _003_ = \$signal$10  & _002_;
-  assign _004_ = ~ _003_;
-  assign _005_ = \$signal$10  & last;
-  assign _006_ = \$signal  & i__payload[25];
-  assign _007_ = \$signal$6  & at_left;
-  assign _008_ = \$signal$6  & row_begins;
+  assign _014_ = ~ idle;
+  assign i__ready = moves & _014_;
+  assign _025_ = \$signal  & i__valid;
+  assign _033_ = flushing | _025_;
+  assign \$signal$10  = moves & _033_;
+  assign _034_ = ~ idle;
+  assign _035_ = _034_ & i__valid;
+  assign _036_ = flushing | _035_;
+  assign stores = moves & _036_;
+  assign \o__payload[0]  = beside_0 ? 8'h00 : column_0[7:0];
+  assign \o__payload[3]  = beside_0 ? 8'h00 : column_0[15:8];
+  assign \o__payload[6]  = beside_0 ? 8'h00 : column_0[23:16];
+  assign \o__payload[1]  = beside_1 ? 8'h00 : column_1[7:0];
+  assign \o__payload[4]  = beside_1 ? 8'h00 : column_1[15:8];
+  assign \o__payload[7]  = beside_1 ? 8'h00 : column_1[23:16];
+  assign \o__payload[2]  = beside_2 ? 8'h00 : column_2[7:0];
+  assign \o__payload[5]  = beside_2 ? 8'h00 : column_2[15:8];
+  assign \o__payload[8]  = beside_2 ? 8'h00 : column_2[23:16];
+  assign _001_ = ~ early;
+  assign _002_ = \$signal$10  & _001_;
+  assign _004_ = ~ early;
+  assign _005_ = \$signal$10  & _004_;
+  assign _006_ = ~ _005_;
+  assign _007_ = \$signal$10  & last;
+  assign _008_ = \$signal  & i__payload[25];
+  assign _009_ = count == 1'h1;
+  assign _010_ = stores & \$signal$35 ;
+  assign _011_ = again ? column_1 : recall__data[23:0];
+  assign _012_ = again ? column_2 : recall__data[47:24];
   always @(posedge run_clk)
-    o__valid <= _009_;
+    o__valid <= _013_;
   always @(posedge run_clk)
-    \$signal$7  <= _011_;
+    \$signal$7  <= _015_;
   always @(posedge run_clk)
-    early <= _012_;
+    early <= _016_;
   always @(posedge run_clk)
-    row_begins <= _013_;
+    row_begins <= _017_;
   always @(posedge run_clk)
-    at_left <= _014_;
+    at_left <= _018_;
   always @(posedge run_clk)
-    flushing <= _015_;
+    flushing <= _019_;
   always @(posedge run_clk)
-    \$signal  <= _016_;
-  always @(posedge run_clk)
-    idle <= _017_;
-  always @(posedge run_clk)
-    column_0 <= _018_;
-  always @(posedge run_clk)
-    column_1 <= _019_;
-  always @(posedge run_clk)
-    column_2 <= _020_;
-  assign _028_ = \$signal$6  ? i__payload[23:0] : column_2;
-  assign _020_ = _008_ ? 24'h000000 : _028_;
-  assign _019_ = \$signal$6  ? recall__data[47:24] : column_1;
-  assign _029_ = \$signal$6  ? recall__data[23:0] : column_0;
-  assign _018_ = _007_ ? 24'h000000 : _029_;
-  assign _030_ = i__payload[25] ? 1'h1 : idle;
-  assign _031_ = _005_ ? _030_ : idle;
-  assign _032_ = start ? 1'h0 : _031_;
-  assign _017_ = run_rst ? 1'h1 : _032_;
-  assign _033_ = i__payload[25] ? 1'h0 : \$signal ;
-  assign _034_ = _005_ ? _033_ : \$signal ;
-  assign _035_ = start ? 1'h1 : _034_;
-  assign _016_ = run_rst ? 1'h0 : _035_;
-  assign _036_ = _005_ ? _006_ : flushing;
-  assign _015_ = run_rst ? 1'h0 : _036_;
-  assign _037_ = _005_ ? row_begins : at_left;
-  assign _014_ = run_rst ? 1'h0 : _037_;
-  assign _038_ = _005_ ? i__payload[24] : row_begins;
-  assign _039_ = start ? 1'h1 : _038_;
-  assign _013_ = run_rst ? 1'h0 : _039_;
-  assign _040_ = _005_ ? 1'h0 : early;
-  assign _041_ = start ? 1'h1 : _040_;
-  assign _012_ = run_rst ? 1'h0 : _041_;
-  assign _042_ = moves ? _004_ : \$signal$7 ;
-  assign _011_ = run_rst ? 1'h1 : _042_;
-  assign _043_ = moves ? _001_ : o__valid;
-  assign _009_ = run_rst ? 1'h0 : _043_;
+    \$signal  <= _020_;
+  assign _032_ = \$signal$6  ? row_begins : beside_2;
+  assign _031_ = \$signal$6  ? i__payload[23:0] : column_2;
+  assign _030_ = \$signal$6  ? 1'h0 : beside_1;
+  assign _029_ = \$signal$6  ? _012_ : column_1;
+  assign _028_ = \$signal$6  ? at_left : beside_0;
+  assign _027_ = \$signal$6  ? _011_ : column_0;
+  assign _026_ = run_rst ? 2'h0 : recall__addr;
+  assign _024_ = run_rst ? 1'h0 : stores;
+  assign _023_ = run_rst ? 1'h0 : _010_;
+  assign _022_ = run_rst ? 1'h0 : _009_;
+  assign _037_ = i__payload[25] ? 1'h1 : idle;
+  assign _038_ = _007_ ? _037_ : idle;
+  assign _039_ = start ? 1'h0 : _038_;
+  assign _021_ = run_rst ? 1'h1 : _039_;
+  assign _040_ = i__payload[25] ? 1'h0 : \$signal ;
+  assign _041_ = _007_ ? _040_ : \$signal ;
+  assign _042_ = start ? 1'h1 : _041_;
+  assign _020_ = run_rst ? 1'h0 : _042_;
+  assign _043_ = _007_ ? _008_ : flushing;
+  assign _019_ = run_rst ? 1'h0 : _043_;
+  assign _044_ = _007_ ? row_begins : at_left;
+  assign _018_ = run_rst ? 1'h0 : _044_;
+  assign _045_ = _007_ ? i__payload[24] : row_begins;
+  assign _046_ = start ? 1'h1 : _045_;
+  assign _017_ = run_rst ? 1'h0 : _046_;
+  assign _047_ = _007_ ? 1'h0 : early;
+  assign _048_ = start ? 1'h1 : _047_;
+  assign _016_ = run_rst ? 1'h0 : _048_;
+  assign _049_ = moves ? _006_ : \$signal$7 ;
+  assign _015_ = run_rst ? 1'h1 : _049_;
+  assign _050_ = moves ? _002_ : o__valid;
+  assign _013_ = run_rst ? 1'h0 : _050_;
   tiny_w4a4_main_engine_window_116_group group (
     .count(count),
     .last(last),
@@ -6362,7 +6563,7 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
     .step(\$signal$10 ),
     .value(recall__addr)
   );
-  assign o__payload = { column_2[23:16], column_1[23:16], column_0[23:16], column_2[15:8], column_1[15:8], column_0[15:8], column_2[7:0], column_1[7:0], column_0[7:0] };
+  assign o__payload = { \o__payload[8] , \o__payload[7] , \o__payload[6] , \o__payload[5] , \o__payload[4] , \o__payload[3] , \o__payload[2] , \o__payload[1] , \o__payload[0]  };
 endmodule
 
 module tiny_w4a4_main_engine_window_116_group(step, run_rst, start, count, value, last, run_clk);
@@ -6381,52 +6582,62 @@ module tiny_w4a4_main_engine_window_116_group(step, run_rst, start, count, value
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [1:0] _01_;
-  wire [2:0] _02_;
+  wire [3:0] _01_;
+  wire [3:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [2:0] _08_;
+  wire [1:0] _06_;
+  wire [2:0] _07_;
+  wire _08_;
   wire _09_;
-  wire [1:0] _10_;
-  wire [2:0] _11_;
-  wire [1:0] _12_;
-  wire [1:0] _13_;
-  reg [2:0] ahead = 3'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [2:0] _14_;
+  wire [2:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [1:0] following = 2'h1;
+  reg last_but_one = 1'h0;
+  reg [2:0] left = 3'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[2:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 3'h0 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[1:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 3'h2 : _11_;
-  assign _12_ = step ? ahead[1:0] : following;
-  assign _01_ = _07_ ? 2'h1 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 2'h0 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[2:0] : left;
+  assign _06_ = _12_ ? _15_[1:0] : value;
 endmodule
 
-module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, run_rst, enable, i__valid, i__ready, o__0__payload, waiting, run_clk);
+module tiny_w4a4_main_fork(i__payload, o__1__ready, o__0__ready, run_rst, enable, i__valid, i__ready, o__0__payload, waiting, o__2__ready, run_clk);
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input o__2__ready;
-  wire o__2__ready;
   input o__1__ready;
   wire o__1__ready;
   input o__0__ready;
@@ -6443,6 +6654,8 @@ module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, ru
   reg [7:0] o__0__payload = 8'h00;
   output [2:0] waiting;
   reg [2:0] waiting = 3'h0;
+  input o__2__ready;
+  wire o__2__ready;
   input run_clk;
   wire run_clk;
   wire _00_;
@@ -6521,7 +6734,7 @@ module tiny_w4a4_main_fork(i__payload, o__2__ready, o__1__ready, o__0__ready, ru
   assign follows = \$signal  ? _03_ : { _09_, _07_, _05_ };
 endmodule
 
-module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, groups, logits, i__payload, i__valid, o__valid, o__payload, busy, load__data, load__second, load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, groups, logits, o__valid, o__payload, busy, i__payload, i__valid, load__data, load__second, load__valid, load__beat, load__word, run_clk);
   input o__ready;
   wire o__ready;
   input start;
@@ -6538,16 +6751,16 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   wire [1:0] groups;
   input logits;
   wire logits;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
   output o__valid;
   reg o__valid = 1'h0;
   output [8:0] o__payload;
   reg [8:0] o__payload = 9'h000;
   output busy;
   reg busy = 1'h0;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
   input [63:0] load__data;
   wire [63:0] load__data;
   input load__second;
@@ -6822,6 +7035,75 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _091_ = _002_ ? load__data[13:0] : bias;
   assign _044_ = run_rst ? 14'h0000 : _091_;
   assign _041_[14:0] = summed;
+endmodule
+
+module tiny_w4a4_main_head_stage(o__0__ready, run_rst, i__payload, i__valid, i__ready, o__0__payload, o__0__valid, run_clk);
+  input o__0__ready;
+  wire o__0__ready;
+  input run_rst;
+  wire run_rst;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
+  output i__ready;
+  reg i__ready = 1'h1;
+  output [7:0] o__0__payload;
+  reg [7:0] o__0__payload = 8'h00;
+  output o__0__valid;
+  reg o__0__valid = 1'h0;
+  input run_clk;
+  wire run_clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire [7:0] _03_;
+  wire _04_;
+  wire _05_;
+  wire [7:0] _06_;
+  wire [7:0] _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire \$signal ;
+  wire follows;
+  wire opens;
+  reg [7:0] second = 8'h00;
+  reg taken = 1'h1;
+  assign _00_ = ~ o__0__valid;
+  assign \$signal  = _00_ | o__0__ready;
+  assign opens = taken | o__0__ready;
+  assign _10_ = ~ i__ready;
+  assign _11_ = i__valid | _10_;
+  assign _12_ = _11_ ? 1'h1 : 1'h0;
+  assign _13_ = ~ o__0__ready;
+  assign _14_ = o__0__valid & _13_;
+  assign _15_ = ~ i__valid;
+  assign _01_ = i__ready & _15_;
+  assign _02_ = \$signal  | _01_;
+  assign _03_ = i__ready ? i__payload : second;
+  assign _04_ = ~ follows;
+  always @(posedge run_clk)
+    i__ready <= _05_;
+  always @(posedge run_clk)
+    second <= _06_;
+  always @(posedge run_clk)
+    o__0__payload <= _07_;
+  always @(posedge run_clk)
+    o__0__valid <= _08_;
+  always @(posedge run_clk)
+    taken <= _09_;
+  assign _09_ = run_rst ? 1'h1 : _04_;
+  assign _08_ = run_rst ? 1'h0 : follows;
+  assign _07_ = opens ? _03_ : o__0__payload;
+  assign _06_ = i__ready ? i__payload : second;
+  assign _05_ = run_rst ? 1'h1 : _02_;
+  assign follows = \$signal  ? _12_ : _14_;
 endmodule
 
 module tiny_w4a4_main_pool(i__ready, o__ready, run_rst, \count$13 , \count$18 , count, start, store__data, i__valid, o__valid, o__payload, run_clk);
@@ -7127,45 +7409,57 @@ module tiny_w4a4_main_pool_group(step, run_rst, count, start, value, last, run_c
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire _01_;
-  wire [1:0] _02_;
+  wire [2:0] _01_;
+  wire [2:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
   wire _06_;
-  wire _07_;
-  wire [1:0] _08_;
+  wire [1:0] _07_;
+  wire _08_;
   wire _09_;
   wire _10_;
-  wire [1:0] _11_;
+  wire _11_;
   wire _12_;
   wire _13_;
-  reg [1:0] ahead = 2'h2;
+  wire [1:0] _14_;
+  wire [1:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg following = 1'h1;
+  reg last_but_one = 1'h0;
+  reg [1:0] left = 2'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 2'h0 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[0], following } : ahead;
-  assign _02_ = _07_ ? 2'h2 : _11_;
-  assign _12_ = step ? ahead[0] : following;
-  assign _01_ = _07_ ? 1'h1 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 1'h0 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[1:0] : left;
+  assign _06_ = _12_ ? _15_[0] : value;
 endmodule
 
 module tiny_w4a4_main_pool_row(read__en, write_enable, run_rst, data, write_address, word, run_clk);
@@ -7219,45 +7513,57 @@ module tiny_w4a4_main_pool_x(step, run_rst, count, start, value, last, run_clk);
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [3:0] _08_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [4:0] _14_;
+  wire [4:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 5'h00 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _11_;
-  assign _12_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 4'h0 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[3:0] : left;
+  assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
 module tiny_w4a4_main_pool_y(step, run_rst, count, start, value, last, run_clk);
@@ -7276,45 +7582,57 @@ module tiny_w4a4_main_pool_y(step, run_rst, count, start, value, last, run_clk);
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [3:0] _01_;
-  wire [3:0] _02_;
+  wire [4:0] _01_;
+  wire [4:0] _02_;
   wire _03_;
   wire _04_;
   wire _05_;
-  wire _06_;
-  wire _07_;
-  wire [3:0] _08_;
+  wire [3:0] _06_;
+  wire [3:0] _07_;
+  wire _08_;
   wire _09_;
-  wire [3:0] _10_;
-  wire [3:0] _11_;
-  wire [3:0] _12_;
-  wire [3:0] _13_;
-  reg [3:0] ahead = 4'h2;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire [4:0] _14_;
+  wire [4:0] _15_;
+  wire _16_;
+  reg \$signal$7  = 1'h0;
+  reg double = 1'h0;
   wire ends;
-  reg [3:0] following = 4'h1;
+  reg last_but_one = 1'h0;
+  reg [3:0] left = 4'h0;
   assign _00_ = start | last;
-  assign _04_ = count == 1'h1;
-  assign _05_ = ahead == count;
-  assign ends = _00_ ? _04_ : _05_;
-  assign _06_ = step & last;
-  assign _07_ = start | _06_;
-  assign _08_ = ahead[3:1] + ahead[0];
-  assign _09_ = start | step;
+  assign ends = _00_ ? \$signal$7  : last_but_one;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
+  assign _14_ = value + 1'h1;
+  assign _15_ = _13_ ? 5'h00 : _14_;
+  assign _16_ = start | last;
+  assign _01_ = left - 1'h1;
+  assign _02_ = _16_ ? { 1'h0, count } : _01_;
+  assign _03_ = start | last;
+  assign _04_ = left == 2'h3;
+  assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    value <= _10_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    following <= _01_;
+    double <= _11_;
   always @(posedge run_clk)
-    ahead <= _02_;
+    value <= _06_;
   always @(posedge run_clk)
-    last <= _03_;
-  assign _03_ = _09_ ? ends : last;
-  assign _11_ = step ? { _08_[2:0], following[0] } : ahead;
-  assign _02_ = _07_ ? 4'h2 : _11_;
-  assign _12_ = step ? ahead : following;
-  assign _01_ = _07_ ? 4'h1 : _12_;
-  assign _13_ = step ? following : value;
-  assign _10_ = _07_ ? 4'h0 : _13_;
+    left <= _07_;
+  always @(posedge run_clk)
+    last <= _08_;
+  always @(posedge run_clk)
+    last_but_one <= _09_;
+  assign _09_ = _12_ ? _05_ : last_but_one;
+  assign _08_ = _12_ ? ends : last;
+  assign _07_ = _12_ ? _02_[3:0] : left;
+  assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
 module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__valid, read__valid, read__data, read__address, clk);
@@ -7475,7 +7793,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _00_ = read__en ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2367$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3557$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2439$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3696$1 , targets, load__beat, load__word
 , clk);
   output port__stray;
   wire port__stray;
@@ -7495,8 +7813,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2367$27 ;
-  wire [1:0] \port$2367$27 ;
+  input [1:0] \port$2439$27 ;
+  wire [1:0] \port$2439$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7511,8 +7829,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3557$1 ;
-  wire [1:0] \port$3557$1 ;
+  output [1:0] \port$3696$1 ;
+  wire [1:0] \port$3696$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -7570,7 +7888,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2367$27 [0];
+  assign _18_ = loading | \port$2439$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -7618,8 +7936,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2367$27 (\port$2367$27 ),
-    .\port$3557$1 (\port$3557$1 ),
+    .\port$2439$27 (\port$2439$27 ),
+    .\port$3696$1 (\port$3696$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -7628,7 +7946,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign port__valid = arriving[3];
 endmodule
 
-module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_word, loaded, \port$3557$1 , targets, \beat$20 , \word$21 , clk);
+module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_word, loaded, \port$3696$1 , targets, \beat$20 , \word$21 , clk);
   output read;
   wire read;
   input rst;
@@ -7637,14 +7955,14 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2367$27 ;
-  wire [1:0] \port$2367$27 ;
+  input [1:0] \port$2439$27 ;
+  wire [1:0] \port$2439$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3557$1 ;
-  wire [1:0] \port$3557$1 ;
+  output [1:0] \port$3696$1 ;
+  wire [1:0] \port$3696$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$20 ;
@@ -7695,8 +8013,8 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2367$27 [1] ? 2'h0 : 2'h2;
-  assign _17_ = \port$2367$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2439$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = \port$2439$27 [1] ? 2'h0 : 2'h2;
   assign _18_ = beat + 1'h1;
   assign _19_ = beat == last_beat;
   assign _20_ = word + 1'h1;
@@ -7707,7 +8025,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   assign _02_ = arriving_2[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_2[0] & _03_;
-  assign _05_ = \port$2367$27 [0] & started;
+  assign _05_ = \port$2439$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -7737,7 +8055,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   assign _15_ = rst ? 8'h00 : arriving_2;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2367$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2439$27 [1], read };
   assign _24_ = _19_ ? _21_ : loaded;
   assign _25_ = read ? _24_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _25_;
@@ -7747,7 +8065,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   assign _28_ = _19_ ? 2'h0 : _18_[1:0];
   assign _29_ = read ? _28_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _29_;
-  assign _08_ = rst ? 1'h0 : \port$2367$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2439$27 [0];
   function [1:0] _77_;
     input [1:0] a;
     input [5:0] b;
@@ -7770,7 +8088,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2367$27 , last_w
   assign _07_ = rst ? 2'h0 : _30_;
   assign \word$21  = { 13'h0000, arriving_3[7:5] };
   assign \beat$20  = { 14'h0000, arriving_3[4:3] };
-  assign \port$3557$1  = arriving_3[2:1];
+  assign \port$3696$1  = arriving_3[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write, rst, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8405,7 +8723,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2490$0 (value[31:4]),
+    .\port$2562$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8414,7 +8732,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2490$0 , low, clk);
+module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2562$0 , low, clk);
   output settled;
   wire settled;
   input rst;
@@ -8425,8 +8743,8 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2490
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2490$0 ;
-  reg [27:0] \port$2490$0  = 28'h0000000;
+  output [27:0] \port$2562$0 ;
+  reg [27:0] \port$2562$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -8599,14 +8917,14 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2490
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2490$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2562$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2490$0  <= _028_;
+    \port$2562$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -8726,7 +9044,7 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2490
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2367$27 
+module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2439$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input layer_running;
   wire layer_running;
@@ -8768,8 +9086,8 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   reg preparing = 1'h0;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2367$27 ;
-  wire [1:0] \port$2367$27 ;
+  output [1:0] \port$2439$27 ;
+  wire [1:0] \port$2439$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9455,7 +9773,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2367$27 (\port$2367$27 ),
+    .\port$2439$27 (\port$2439$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -9463,7 +9781,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2367$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2439$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input stop;
   wire stop;
   input rst;
@@ -9474,8 +9792,8 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2367$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2367$27 ;
-  wire [1:0] \port$2367$27 ;
+  output [1:0] \port$2439$27 ;
+  wire [1:0] \port$2439$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10289,7 +10607,7 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2367$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2367$27  = operation[28:27];
+  assign \port$2439$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, write, registers__write, bus__arready, rst, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp

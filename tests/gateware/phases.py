@@ -72,6 +72,11 @@ class Phases:
         ends = {**sources, **sinks}
         for name, value in (setup or {}).items():
             ctx.set(member(dut, name), value)
+        watched = [member(dut, name) for name in self.seen]
+        if setup and pulse:  # what a pulse starts is set up in the cycle before
+            _, _, *values = await ctx.tick().sample(*watched)
+            for name, value in zip(self.seen, values):
+                self.seen[name] += value
         for name in pulse:
             ctx.set(member(dut, name), 1)
         cycle = left = 0
@@ -80,7 +85,6 @@ class Phases:
                 end.drive(ctx)
             ports = [end.port for end in ends.values()]
             signals = [s for port in ports for s in (port.valid, port.ready, port.payload)]
-            watched = [member(dut, name) for name in self.seen]
             _, _, *values = await ctx.tick().sample(*watched, *signals)
             for name in pulse:
                 ctx.set(member(dut, name), 0)

@@ -152,6 +152,8 @@ def simulate_stream(
     async def bench(ctx):
         for name, value in (setup or {}).items():
             ctx.set(member(dut, name), value)
+        if setup and pulse:
+            await ctx.tick()  # what a pulse starts is set up in the cycle before
         for value in (1, 0) if pulse else ():
             for name in pulse:
                 ctx.set(member(dut, name), value)

@@ -34,6 +34,7 @@ def intake_events(stream, *, drop=True, cancel_at=None, cycles=30):
         for name, value in SIZE.items():
             ctx.set(getattr(dut, name), value)
         ctx.set(dut.o.ready, 1)
+        await ctx.tick()
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)

@@ -21,6 +21,7 @@ def test_counts(max_count, count):
         await ctx.tick()
         for steps in (0, 1, count, 3 * count + 1):  # whatever the last one left behind
             ctx.set(dut.count, count)
+            await ctx.tick()
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)

@@ -19,13 +19,16 @@ pytestmark = pytest.mark.formal
 
 def begun(words, rasters):
     """Assumption: each raster is started within two cycles after all words of the one before have
-    been taken, not sooner, and no word is offered before its own is."""
+    been taken, not sooner, and no word is offered before its own is; nor in the first cycle of all,
+    as it is set up in the cycle before."""
 
     def assume(m, dut):
         left, started, late = Signal(range(words + 1)), Signal(range(rasters + 1)), Signal(2)
+        settled = Signal()
+        m.d.sync += settled.eq(1)
         due = (left == 0) & (started < rasters)
         m.d.comb += [
-            Assume(~dut.start | due),
+            Assume(~dut.start | (due & settled)),
             Assume(dut.start | ~due | (late < 2)),
             Assume(~dut.i.valid | (left != 0)),
         ]
