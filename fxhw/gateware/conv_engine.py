@@ -121,14 +121,13 @@ class ConvEngine(wiring.Component):
         window = self._connect_window(m, pairs)
         m.submodules.weights = weights = self._weights
         m.submodules.scales = scales = self._scales
-        load = self._register_load(m)
         # It settles before the layer starts, and goes to memories all over the die.
         bank = Signal()
         m.d.sync += bank.eq(self.config.bank)
         for store, second in ((weights, 0), (scales, 1)):
-            wiring.connect(m, wiring.flipped(load), store.load)
+            wiring.connect(m, wiring.flipped(self.load), store.load)
             m.d.comb += [
-                store.enable.eq(load.second == second),
+                store.enable.eq(self.load.second == second),
                 store.bank.eq(bank),
             ]
         fifo = self._connect_fifo(m, pairs)
@@ -158,13 +157,6 @@ class ConvEngine(wiring.Component):
         if pairs:
             m.d.comb += [window.width.eq(config.width), window.height.eq(config.height)]
         return window
-
-    def _register_load(self, m):
-        """The beat to be loaded, from registers: it goes to many memories."""
-        load = self._weights.load.signature.create(path=("beat",))
-        for name in load.signature.members:
-            m.d.sync += getattr(load, name).eq(getattr(self.load, name))
-        return load
 
     def _connect_fifo(self, m, pairs):
         """The queue at the end."""

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..plan.design import Design
 from .multiplier import multiply
 from .planned_sum import PlannedSum
+from .stream import StreamFork
 from .weight_store import LoadSignature
 
 __all__ = ["Head", "MaskBeat"]
@@ -26,7 +27,7 @@ class Head(wiring.Component):
     per pixel, 255 or 0; on request the logit leaves instead, sign-extended to
     ``design.logit_bytes`` bytes, the lowest first.
 
-    *Latency*: 3 cycles and ``design.head_latency``.  *Throughput*: a word per cycle (a pixel per
+    *Latency*: 4 cycles and ``design.head_latency``.  *Throughput*: a word per cycle (a pixel per
     ``design.logit_bytes`` cycles where logits are asked for).
 
     Parameters
@@ -99,7 +100,11 @@ class Head(wiring.Component):
                 unready.eq(~(valid[-1] & final[-1])),
                 logit.eq(summed),
             ]
-        last_byte = self._send(m, ready, logit)
+        # What takes the mask lies at the pins; the pipeline waits for a register beside it instead.
+        m.submodules.mask_stage = stage = StreamFork(MaskBeat, 1)
+        wiring.connect(m, stage.o[0], wiring.flipped(self.o))
+        m.d.comb += stage.enable.eq(1)
+        last_byte = self._send(m, ready, logit, stage.i)
         m.d.comb += [
             advance.eq(~ready | last_byte),
             opens.eq(unready | last_byte),
@@ -167,7 +172,7 @@ class Head(wiring.Component):
                 m.d.sync += bias[low : low + design.bus_bits].eq(self.load.data)
         return bias
 
-    def _send(self, m, ready, logit):
+    def _send(self, m, ready, logit, o):
         """Mask or logit bytes of the pixel whose logit is there, and the end of the image; returns
         whether its last byte is sent, if it is there."""
         design = self._design
@@ -183,23 +188,23 @@ class Head(wiring.Component):
             wide.eq(logit),
             last_x.eq(x == self.width),
             last_pixel.eq(last_x & (y == self.height)),
-            moves.eq(~self.o.valid | self.o.ready),
+            moves.eq(~o.valid | o.ready),
             takes.eq(ready & moves),
         ]
         with m.If(moves):
-            m.d.sync += self.o.valid.eq(ready)
+            m.d.sync += o.valid.eq(ready)
         with m.If(takes):
             m.d.sync += [
                 byte.eq(following),
                 last_byte.eq(~self.logits | (following == design.logit_bytes - 1)),
-                self.o.payload.data.eq(
+                o.payload.data.eq(
                     Mux(
                         self.logits,
                         wide.as_unsigned().word_select(byte, 8),
                         (logit >= 0).replicate(8),
                     )
                 ),
-                self.o.payload.last.eq(last_byte & last_pixel),
+                o.payload.last.eq(last_byte & last_pixel),
             ]
             with m.If(last_byte):
                 m.d.sync += x.eq(x + 1)

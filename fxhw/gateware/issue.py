@@ -92,8 +92,10 @@ class Issue(wiring.Component):
         ]
         first = Signal(reset_less=True)
         word = Signal.like(self.word, reset_less=True)
+        last_word = Signal(reset_less=True)  # of the pixel
+        m.d.sync += last_word.eq(group_in.last_next & group_out.last_next)
         m.d.comb += [self.first.eq(first), self.word.eq(word)]
-        begins = self.start | (window_ends & group_in.last)
+        begins = self.start | (self.fire & last_word)
         with m.If(begins):
             m.d.sync += word.eq(0)
         with m.Elif(self.fire):

@@ -35,7 +35,7 @@ class LineBuffer(wiring.Component):
     that cycle.  The columns go into a queue, and words are taken only while it has room (credits),
     so that nothing on the way there stalls and ``i.ready`` follows from registers.
 
-    *Latency*: a column leaves one row and four cycles after its centre word came in.
+    *Latency*: a column leaves one row and five cycles after its centre word came in.
     *Throughput*: a word per cycle; every other cycle if a row is a single word, whose memory
     address would otherwise be read while it is being written.
 
@@ -111,8 +111,13 @@ class LineBuffer(wiring.Component):
             "ends_row": position.last,
             "ends_image": flushing & position.last,
         }
-        self._connect_column(m, position.value, step, row_ends, marks, queue.i.payload)
-        m.d.comb += queue.i.valid.eq(delay(m, step & ~first, 2, "emitted"))
+        # The memories may lie far away, and there is a choice between them: a register more.
+        column = Signal.like(queue.i.payload)
+        self._connect_column(m, position.value, step, row_ends, marks, column)
+        m.d.comb += [
+            queue.i.payload.eq(delay(m, column, 1, "column", reset_less=True)),
+            queue.i.valid.eq(delay(m, step & ~first, 3, "emitted")),
+        ]
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
 

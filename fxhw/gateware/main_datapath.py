@@ -23,9 +23,9 @@ class MainDatapath(wiring.Component):
     ::
 
         source -----------+
-                          +-> engine (-> trim) -> fork -+-> repacker ---------> full
-        first convolution-+                             +-> pool -> repacker -> pooled
-                                                        +-> stage -> head -> mask
+                          +-> stage -> engine (-> trim) -> fork -+-> repacker ---------> full
+        first convolution-+                                      +-> pool -> repacker -> pooled
+                                                                 +-> stage -> head -> mask
 
     With external memory a layer may come in strips of columns; the trim drops the results of the
     columns beside them.
@@ -82,19 +82,22 @@ class MainDatapath(wiring.Component):
         # A copy beside what it steers; it is there when the step starts.
         from_front = Signal()
         m.d.sync += from_front.eq(layer.from_front)
+        # Either source lies far from the engine.
+        m.submodules.stage = stage = StreamFork(design.feature_bits, 1)
         with m.If(from_front):
-            wiring.connect(m, wiring.flipped(self.front), engine.i)
+            wiring.connect(m, wiring.flipped(self.front), stage.i)
         with m.Else():
-            wiring.connect(m, wiring.flipped(self.source), engine.i)
+            wiring.connect(m, wiring.flipped(self.source), stage.i)
+        wiring.connect(m, stage.o[0], engine.i)
         wiring.connect(m, wiring.flipped(self.load), engine.load)
         words, trimming = self._trim(m, engine)
         wiring.connect(m, words, fork.i)
         self._connect_results(m, fork)
 
         # What stands behind the mask's pins lies far from the fork, which waits for all branches.
-        m.submodules.head_stage = stage = StreamFork(design.main.out_bits, 1)
-        wiring.connect(m, fork.o[2], stage.i)
-        wiring.connect(m, stage.o[0], head.i)
+        m.submodules.head_stage = head_stage = StreamFork(design.main.out_bits, 1)
+        wiring.connect(m, fork.o[2], head_stage.i)
+        wiring.connect(m, head_stage.o[0], head.i)
         wiring.connect(m, wiring.flipped(self.load_head), head.load)
         wiring.connect(m, head.o, wiring.flipped(self.mask))
         m.d.comb += [
@@ -102,6 +105,7 @@ class MainDatapath(wiring.Component):
             engine.config.eq(layer.conv),
             fork.enable.eq(Cat(layer.store_full, layer.store_pool, layer.to_head)),
             stage.enable.eq(1),
+            head_stage.enable.eq(1),
             head.start.eq(self.start & layer.to_head),
             head.groups.eq(layer.conv.groups_out),
             head.width.eq(self._width),

@@ -52,13 +52,13 @@ class WeightStore(wiring.Component):
 
     A word lies in memories side by side, each as wide as block RAMs are, so it is read at once.
     Beats are not, so what of a beat fills no memory's word waits for the next one.  The memories
-    lie far apart, so each has a write enable of its own, from a register.
+    lie far apart, so each has a write enable of its own, from a register with no gate before it.
 
     A word may have sections, each of which is read a cycle later than the one before: what takes
     them does so one after the other, and each has the address beside it.
 
     *Latency*: a word follows its address by two cycles, each further section by one more; a beat
-    is written in the cycle after it came.  *Throughput*: a word and a beat per cycle.
+    is written two cycles after it came.  *Throughput*: a word and a beat per cycle.
 
     Parameters
     ----------
@@ -111,25 +111,33 @@ class WeightStore(wiring.Component):
         def locate(bank, word):
             return word if self._banks == 1 else Cat(word[:span], bank)
 
+        # What came, and the memory that it completes a word of.
+        parts = stored_parts(self._word_bits, self._bus_bits)
+        load = self.load.signature.create(path=("came",))
+        for name in load.signature.members:
+            m.d.sync += getattr(load, name).eq(getattr(self.load, name))
+        number = self.load.beat[: ceil_log2(len(parts))]
+        completes = Signal(len(parts), reset_less=True)
+        m.d.sync += completes.eq(
+            Cat(self.load.valid & self.enable & (number == part) for part in range(len(parts)))
+        )
         # The beat to be written, and what came before it, as far back as a memory's word can reach.
         beat = Signal(self._bus_bits, reset_less=True)
         recent = Signal(BLOCK_BITS - 1, reset_less=True)
         place = Signal(range(depth), reset_less=True)
         known = Cat(recent, beat)
-        m.d.sync += place.eq(locate(self.load.bank, self.load.word))
-        with m.If(self.load.valid):
-            m.d.sync += [recent.eq(known[self._bus_bits :]), beat.eq(self.load.data)]
+        m.d.sync += place.eq(locate(load.bank, load.word))
+        with m.If(load.valid):
+            m.d.sync += [recent.eq(known[self._bus_bits :]), beat.eq(load.data)]
         addresses = [locate(self.bank, self.address)]
         for late in range(1, -(-self._word_bits // self._section_bits)):
             addresses.append(Signal(range(depth), name=f"address_{late}", reset_less=True))
             m.d.sync += addresses[-1].eq(addresses[-2])
-        parts = stored_parts(self._word_bits, self._bus_bits)
-        number = self.load.beat[: ceil_log2(len(parts))]
         for part, (low, high) in enumerate(parts):
             if low == high:
                 continue
             writing = Signal(name=f"writing_{part}", reset_less=True)
-            m.d.sync += writing.eq(self.load.valid & self.enable & (number == part))
+            m.d.sync += writing.eq(completes[part])
             for section, address in enumerate(addresses):
                 start = max(low, section * self._section_bits)
                 end = min(high, (section + 1) * self._section_bits)

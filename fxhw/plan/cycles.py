@@ -30,9 +30,10 @@ __all__ = [
     "requantizer_latency",
 ]
 
-_PIPELINE = 9
+_PIPELINE = 11
 """Cycles from the first word of a step's input to the last result written, beside the engine's
-latency and the filling of the line buffer: line buffer 4, window 1, queue 2, fork 1, writer 1."""
+latency and the filling of the line buffer: stage 1, line buffer 5,
+window 1, queue 2, fork 1, writer 1."""
 
 _READER = 4
 """Cycles from the start of a step to the first word of its input, beside the feature memory's."""
@@ -52,13 +53,13 @@ _STORE_ROW = 32
 """Cycles from the last word of a step's result to its end beside the last burst's beats: trim 1,
 writer's stage and packer 6, burst writer 7, share 5, the memory's answer 8, the step's end 5."""
 
-_POOL, _HEAD = 6, 4
+_POOL, _HEAD = 6, 5
 """Cycles of the pool, and of the head beside its dot product."""
 
 _STORED = 1
 """Cycles after the last write until the step is known to be done, with on-chip features."""
 
-_FRONT_PIPELINE = 7
+_FRONT_PIPELINE = 8
 """Cycles from the first image code to the first result of the first convolution, likewise."""
 
 _LAUNCH = 5

@@ -256,14 +256,14 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .i__payload(\i__payload$170 ),
     .i__ready(\i__ready$173 ),
     .i__valid(\i__valid$174 ),
-    .\load__beat$96 (load__beat),
-    .\load__data$97 (load__data),
-    .\load__valid$92 (targets[1]),
-    .\load__word$95 (load__word),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(targets[1]),
+    .load__word(load__word),
     .\o__payload$44 (trace_front_data),
     .\o__ready$46 (front__ready),
     .\o__valid$48 (front__valid),
-    .\port$3696$1 ({ load__bank, load__second }),
+    .\port$3806$1 ({ load__bank, load__second }),
     .run_clk(aclk),
     .run_rst(_clear),
     .start(front_start)
@@ -301,11 +301,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .front__payload(trace_front_data),
     .front__ready(front__ready),
     .front__valid(front__valid),
-    .\i__payload$27 (trace_out_data),
-    .\i__payload$33 (full__payload),
-    .\i__payload$56 (pooled__payload),
-    .\i__valid$46 (full__valid),
-    .\i__valid$60 (pooled__valid),
+    .\i__payload$33 (trace_out_data),
+    .\i__payload$39 (full__payload),
+    .\i__payload$62 (pooled__payload),
+    .\i__valid$52 (full__valid),
+    .\i__valid$66 (pooled__valid),
     .layer(layer),
     .load__beat(load__beat),
     .load__data(load__data),
@@ -313,11 +313,11 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .logits(logits),
     .mask__payload(mask__payload),
     .mask__valid(m_axis_tvalid),
-    .o__0__ready(full__ready),
-    .\o__ready$58 (pooled__ready),
-    .\o__ready$96 (m_axis_tready),
-    .\port$3696$1 ({ load__bank, load__second }),
-    .\port$3698$2 (targets[3:2]),
+    .\o__0__ready$50 (full__ready),
+    .\o__ready$102 (m_axis_tready),
+    .\o__ready$64 (pooled__ready),
+    .\port$3806$1 ({ load__bank, load__second }),
+    .\port$3808$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .run_clk(aclk),
     .run_rst(_clear),
@@ -348,8 +348,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2439$27 ({ parameters__section, parameters__load }),
-    .\port$3696$1 ({ load__bank, load__second }),
+    .\port$2479$27 ({ parameters__section, parameters__load }),
+    .\port$3806$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -414,7 +414,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2439$27 ({ parameters__section, parameters__load }),
+    .\port$2479$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(reset),
     .running_step(trace_step),
@@ -571,7 +571,7 @@ module tiny_w4a4_features(overrun, full__ready, pooled__ready, run_rst, \start$1
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$62 ),
-    .\port$2405$282 (layer[329:282]),
+    .\port$2445$282 (layer[329:282]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$27 ),
@@ -613,7 +613,7 @@ module tiny_w4a4_features(overrun, full__ready, pooled__ready, run_rst, \start$1
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$61 ),
-    .\port$2405$81 (layer[242:81]),
+    .\port$2445$81 (layer[242:81]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
@@ -664,7 +664,7 @@ module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__val
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2405$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
+module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2445$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
@@ -675,8 +675,8 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire run_rst;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2405$282 ;
-  wire [47:0] \port$2405$282 ;
+  input [47:0] \port$2445$282 ;
+  wire [47:0] \port$2445$282 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -748,7 +748,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire step;
   wire \step$33 ;
   wire taken;
-  assign _00_ = \port$2405$282 [15:0] - words;
+  assign _00_ = \port$2445$282 [15:0] - words;
   assign _11_ = words == 1'h1;
   assign _21_ = address >= 10'h21c;
   assign _22_ = taken & _21_;
@@ -806,7 +806,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   assign _34_ = taken ? _26_ : skipped;
   assign _17_ = \$signal  ? _04_ : _34_;
   assign _35_ = taken ? _25_[11:1] : address;
-  assign _16_ = \$signal  ? \port$2405$282 [26:16] : _35_;
+  assign _16_ = \$signal  ? \port$2445$282 [26:16] : _35_;
   assign _36_ = taken ? i__payload : o__payload[18:11];
   assign _15_[18:11] = run_rst ? 8'h00 : _36_;
   assign _37_ = taken ? address : o__payload[10:0];
@@ -1395,7 +1395,7 @@ module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run
   assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
-module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
+module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
   input start;
   wire start;
   input run_rst;
@@ -1404,8 +1404,8 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , 
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2405$81 ;
-  wire [161:0] \port$2405$81 ;
+  input [161:0] \port$2445$81 ;
+  wire [161:0] \port$2445$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1609,14 +1609,14 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , 
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2405$81 [160:145] : \port$2405$81 [79:64];
+  assign _011_ = second ? \port$2445$81 [160:145] : \port$2445$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2405$81 [161] : \port$2405$81 [80];
+  assign _044_ = second ? \port$2445$81 [161] : \port$2445$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1625,10 +1625,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , 
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2405$81 [161] & _001_;
+  assign _002_ = \port$2445$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2405$81 [80] & _004_;
+  assign _005_ = \port$2445$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1638,10 +1638,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , 
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2405$81 [112:81] : \port$2405$81 [31:0];
+  assign _014_ = following[3] ? \port$2445$81 [112:81] : \port$2445$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2405$81 [160:145];
+  assign _017_ = | \port$2445$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _058_ = run_rst ? 1'h0 : _039_;
@@ -1703,7 +1703,7 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2405$81 , 
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3696$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , i__payload, i__valid, run_clk);
+module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , load__data, \port$3806$1 , load__valid, load__beat, load__word, i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [7:0] \o__payload$44 ;
@@ -1718,51 +1718,40 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   wire \o__valid$48 ;
   input \o__ready$46 ;
   wire \o__ready$46 ;
-  input [63:0] \load__data$97 ;
-  wire [63:0] \load__data$97 ;
-  input [1:0] \port$3696$1 ;
-  wire [1:0] \port$3696$1 ;
-  input \load__valid$92 ;
-  wire \load__valid$92 ;
-  input [15:0] \load__beat$96 ;
-  wire [15:0] \load__beat$96 ;
-  input [15:0] \load__word$95 ;
-  wire [15:0] \load__word$95 ;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
   input run_clk;
   wire run_clk;
-  wire _00_;
+  wire [2:0] _00_;
   wire _01_;
-  wire [2:0] _02_;
-  wire [2:0] _03_;
+  wire _02_;
+  wire _03_;
   wire [2:0] _04_;
   wire [2:0] _05_;
   wire [2:0] _06_;
-  wire _07_;
-  wire _08_;
-  wire [15:0] _09_;
-  wire [15:0] _10_;
-  wire [63:0] _11_;
-  wire _12_;
+  wire [2:0] _07_;
   wire address;
   reg \address$68  = 1'h0;
   wire bank;
-  wire beat__bank;
-  reg [15:0] beat__beat = 16'h0000;
-  reg [63:0] beat__data = 64'h0000000000000000;
-  reg beat__second = 1'h0;
-  reg beat__valid = 1'h0;
-  reg [15:0] beat__word = 16'h0000;
   wire busy;
   wire done;
   reg early_group_0 = 1'h0;
   reg early_group_1 = 1'h0;
   wire enable;
   wire fire;
-  wire \first$104 ;
+  wire \first$98 ;
   wire group;
   wire [25:0] \i__payload$13 ;
   wire [7:0] \i__payload$88 ;
@@ -1773,7 +1762,7 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
   wire next_group;
-  wire [71:0] \o__payload$99 ;
+  wire [71:0] \o__payload$93 ;
   wire \o__valid$54 ;
   wire [39:0] sums;
   reg [2:0] tag_0 = 3'h0;
@@ -1786,53 +1775,38 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
   wire [51:0] \word$83 ;
-  assign enable = ! beat__second;
+  assign enable = ! \port$3806$1 [0];
   assign taken = \o__valid$48  & \o__ready$46 ;
   always @(posedge run_clk)
-    beat__valid <= _07_;
-  always @(posedge run_clk)
-    beat__second <= _08_;
-  always @(posedge run_clk)
-    beat__word <= _09_;
-  always @(posedge run_clk)
-    beat__beat <= _10_;
-  always @(posedge run_clk)
-    beat__data <= _11_;
-  always @(posedge run_clk)
-    window_0 <= \o__payload$99 ;
+    window_0 <= \o__payload$93 ;
   always @(posedge run_clk)
     window <= window_0;
   always @(posedge run_clk)
-    early_group_0 <= _12_;
+    early_group_0 <= _01_;
   always @(posedge run_clk)
-    early_group_1 <= _00_;
+    early_group_1 <= _02_;
   always @(posedge run_clk)
-    \address$68  <= _01_;
+    \address$68  <= _03_;
   always @(posedge run_clk)
-    tag_0 <= _02_;
+    tag_0 <= _04_;
   always @(posedge run_clk)
-    tag_1 <= _03_;
+    tag_1 <= _05_;
   always @(posedge run_clk)
-    tag_2 <= _04_;
+    tag_2 <= _06_;
   always @(posedge run_clk)
-    tag_3 <= _05_;
+    tag_3 <= _07_;
   always @(posedge run_clk)
-    tag_4 <= _06_;
+    tag_4 <= _00_;
   always @(posedge run_clk)
     i_shift <= \word$83 [51:42];
-  assign _06_ = run_rst ? 3'h0 : tag_3;
-  assign _05_ = run_rst ? 3'h0 : tag_2;
-  assign _04_ = run_rst ? 3'h0 : tag_1;
-  assign _03_ = run_rst ? 3'h0 : tag_0;
-  assign _02_ = run_rst ? 3'h0 : { 1'h1, \first$104 , fire };
-  assign _01_ = run_rst ? 1'h0 : early_group_1;
-  assign _00_ = run_rst ? 1'h0 : early_group_0;
-  assign _12_ = run_rst ? 1'h0 : group;
-  assign _11_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
-  assign _10_ = run_rst ? 16'h0000 : \load__beat$96 ;
-  assign _09_ = run_rst ? 16'h0000 : \load__word$95 ;
-  assign _08_ = run_rst ? 1'h0 : \port$3696$1 [0];
-  assign _07_ = run_rst ? 1'h0 : \load__valid$92 ;
+  assign _00_ = run_rst ? 3'h0 : tag_3;
+  assign _07_ = run_rst ? 3'h0 : tag_2;
+  assign _06_ = run_rst ? 3'h0 : tag_1;
+  assign _05_ = run_rst ? 3'h0 : tag_0;
+  assign _04_ = run_rst ? 3'h0 : { 1'h1, \first$98 , fire };
+  assign _03_ = run_rst ? 1'h0 : early_group_1;
+  assign _02_ = run_rst ? 1'h0 : early_group_0;
+  assign _01_ = run_rst ? 1'h0 : group;
   tiny_w4a4_front_250_accumulators accumulators (
     .bias(\word$83 [41:0]),
     .last(tag_4[2]),
@@ -1864,7 +1838,7 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
     .\count$18 (\config [32]),
     .done(done),
     .fire(fire),
-    .first(\first$104 ),
+    .first(\first$98 ),
     .group(group),
     .returned(taken),
     .run_clk(run_clk),
@@ -1897,33 +1871,35 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   );
   tiny_w4a4_front_250_scales scales (
     .address(\address$68 ),
-    .enable(beat__second),
-    .load__beat(beat__beat),
-    .load__data(beat__data),
-    .load__valid(beat__valid),
-    .load__word(beat__word),
+    .enable(\port$3806$1 [0]),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(load__valid),
+    .load__word(load__word),
+    .\port$3806$1 (\port$3806$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$83 )
   );
-  tiny_w4a4_front_250_weights_111 \weights$111  (
+  tiny_w4a4_front_250_weights_105 \weights$105  (
     .address(address),
     .enable(enable),
-    .load__beat(beat__beat),
-    .load__data(beat__data),
-    .load__valid(beat__valid),
-    .load__word(beat__word),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(load__valid),
+    .load__word(load__word),
+    .\port$3806$1 (\port$3806$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(weights)
   );
-  tiny_w4a4_front_250_window_110 \window$110  (
+  tiny_w4a4_front_250_window_104 \window$104  (
     .busy(busy),
     .count(\config [32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
     .i__valid(\i__valid$11 ),
-    .o__payload(\o__payload$99 ),
+    .o__payload(\o__payload$93 ),
     .o__ready(done),
     .o__valid(\o__valid$54 ),
     .run_clk(run_clk),
@@ -2276,21 +2252,24 @@ module tiny_w4a4_front_250_issue(returned, fire, run_rst, start, \count$18 , cou
   wire _12_;
   wire \last$21 ;
   wire last_next;
+  reg last_word = 1'h0;
   reg room = 1'h0;
   wire room_next;
   assign fire = valid & room;
   assign _07_ = room_next & last_next;
-  assign _08_ = fire & \last$21 ;
+  assign _08_ = fire & last_word;
   assign _09_ = start | _08_;
   assign _10_ = word + 1'h1;
   assign _11_ = fire & \last$21 ;
   assign _00_ = start | _11_;
-  assign _01_ = fire & \last$21 ;
+  assign _01_ = fire & last_word;
   assign _02_ = start | _01_;
   always @(posedge run_clk)
     room <= _03_;
   always @(posedge run_clk)
     done <= _04_;
+  always @(posedge run_clk)
+    last_word <= last_next;
   always @(posedge run_clk)
     word <= _05_;
   always @(posedge run_clk)
@@ -2495,8 +2474,8 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   wire _039_;
   wire _040_;
   wire _041_;
-  wire [16:0] _042_;
-  wire _043_;
+  wire _042_;
+  wire [16:0] _043_;
   wire _044_;
   wire _045_;
   wire _046_;
@@ -2506,7 +2485,8 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   wire _050_;
   wire _051_;
   wire _052_;
-  wire [15:0] _053_;
+  wire _053_;
+  wire [15:0] _054_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
@@ -2517,16 +2497,18 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   wire [3:0] address;
   reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
+  wire [7:0] \column.words[0] ;
+  wire [7:0] \column.words[1] ;
+  reg [25:0] column_0 = 26'h0000000;
   reg [7:0] data = 8'h00;
   reg emitted_0 = 1'h0;
   reg emitted_1 = 1'h0;
+  reg emitted_2 = 1'h0;
   reg ends_image_0 = 1'h0;
   reg ends_image_1 = 1'h0;
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$57.words[0] ;
-  wire [7:0] \i__payload$57.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
@@ -2539,10 +2521,12 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$59 ;
+  wire [7:0] \word$61 ;
   reg [3:0] write_address = 4'h0;
   reg write_enable = 1'h0;
-  reg \write_enable$55  = 1'h0;
+  reg \write_enable$58  = 1'h0;
+  always @(posedge run_clk)
+    data <= _024_;
   always @(posedge run_clk)
     write_address <= _025_;
   always @(posedge run_clk)
@@ -2550,7 +2534,7 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   always @(posedge run_clk)
     write_enable <= _027_;
   always @(posedge run_clk)
-    \write_enable$55  <= _028_;
+    \write_enable$58  <= _028_;
   always @(posedge run_clk)
     below_is_border_0 <= _029_;
   always @(posedge run_clk)
@@ -2572,18 +2556,22 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   always @(posedge run_clk)
     swapped_1 <= _038_;
   always @(posedge run_clk)
+    column_0 <= { ends_image_1, ends_row_1, below, \column.words[1] , \column.words[0]  };
+  always @(posedge run_clk)
     emitted_0 <= _040_;
   always @(posedge run_clk)
     emitted_1 <= _041_;
+  always @(posedge run_clk)
+    emitted_2 <= _042_;
   assign _000_ = row_words == 1'h1;
   assign _010_ = \$signal$6  | start;
   assign _019_ = single & _010_;
   assign _030_ = ~ _019_;
   assign _039_ = room_next & _030_;
-  assign _042_ = row + 1'h1;
-  assign _043_ = row == height;
-  assign _044_ = ~ last_row;
-  assign _045_ = \$signal$14  & _044_;
+  assign _043_ = row + 1'h1;
+  assign _044_ = row == height;
+  assign _045_ = ~ last_row;
+  assign _046_ = \$signal$14  & _045_;
   assign _001_ = \$signal$14  & last_row;
   assign _002_ = turn ^ row_ends;
   assign _003_ = ! turn;
@@ -2601,9 +2589,9 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   assign _013_ = ~ \$signal$12 ;
   assign sent = \$signal$6  & _013_;
   assign returned = o__valid & o__ready;
-  assign _014_ = swapped_1 ? \word$59  : word;
-  assign \i__payload$57.words[0]  = above_is_border_1 ? 8'h00 : _014_;
-  assign \i__payload$57.words[1]  = swapped_1 ? word : \word$59 ;
+  assign _014_ = swapped_1 ? \word$61  : word;
+  assign \column.words[0]  = above_is_border_1 ? 8'h00 : _014_;
+  assign \column.words[1]  = swapped_1 ? word : \word$61 ;
   always @(posedge run_clk)
     single <= _015_;
   always @(posedge run_clk)
@@ -2620,8 +2608,7 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     \$signal$14  <= _022_;
   always @(posedge run_clk)
     flushing <= _023_;
-  always @(posedge run_clk)
-    data <= _024_;
+  assign _042_ = run_rst ? 1'h0 : emitted_1;
   assign _041_ = run_rst ? 1'h0 : emitted_0;
   assign _040_ = run_rst ? 1'h0 : _009_;
   assign _038_ = run_rst ? 1'h0 : swapped_0;
@@ -2638,20 +2625,20 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
   assign _026_ = run_rst ? 1'h0 : _002_;
   assign _025_ = run_rst ? 4'h0 : address;
   assign _024_ = run_rst ? 8'h00 : i__payload;
-  assign _046_ = row_ends ? _001_ : flushing;
-  assign _023_ = run_rst ? 1'h0 : _046_;
-  assign _047_ = row_ends ? _045_ : \$signal$14 ;
-  assign _048_ = start ? 1'h1 : _047_;
-  assign _022_ = run_rst ? 1'h0 : _048_;
-  assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _050_ = start ? 1'h0 : _049_;
-  assign _021_ = run_rst ? 1'h0 : _050_;
-  assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _052_ = start ? 1'h1 : _051_;
-  assign _020_ = run_rst ? 1'h0 : _052_;
-  assign _018_ = run_rst ? 1'h0 : _043_;
-  assign _053_ = row_ends ? _042_[15:0] : row;
-  assign _017_ = start ? 16'h0001 : _053_;
+  assign _047_ = row_ends ? _001_ : flushing;
+  assign _023_ = run_rst ? 1'h0 : _047_;
+  assign _048_ = row_ends ? _046_ : \$signal$14 ;
+  assign _049_ = start ? 1'h1 : _048_;
+  assign _022_ = run_rst ? 1'h0 : _049_;
+  assign _050_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _051_ = start ? 1'h0 : _050_;
+  assign _021_ = run_rst ? 1'h0 : _051_;
+  assign _052_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _053_ = start ? 1'h1 : _052_;
+  assign _020_ = run_rst ? 1'h0 : _053_;
+  assign _018_ = run_rst ? 1'h0 : _044_;
+  assign _054_ = row_ends ? _043_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _054_;
   assign _016_ = run_rst ? 1'h0 : _039_;
   assign _015_ = run_rst ? 1'h0 : _000_;
   tiny_w4a4_front_250_lines_credits credits (
@@ -2671,8 +2658,8 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     .value(address)
   );
   tiny_w4a4_front_250_lines_queue queue (
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$57.words[1] , \i__payload$57.words[0]  }),
-    .i__valid(emitted_1),
+    .i__payload(column_0),
+    .i__valid(emitted_2),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
@@ -2693,9 +2680,9 @@ module tiny_w4a4_front_250_lines(i__ready, o__payload, o__ready, run_rst, start,
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$59 ),
+    .word(\word$61 ),
     .write_address(write_address),
-    .write_enable(\write_enable$55 )
+    .write_enable(\write_enable$58 )
   );
 endmodule
 
@@ -2805,17 +2792,17 @@ module tiny_w4a4_front_250_lines_position(step, run_rst, start, count, value, la
   assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
-module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
+module tiny_w4a4_front_250_lines_queue(o__payload, o__ready, run_rst, i__payload, i__valid, o__valid, run_clk);
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
   input run_rst;
   wire run_rst;
-  input i__valid;
-  wire i__valid;
   input [25:0] i__payload;
   wire [25:0] i__payload;
+  input i__valid;
+  wire i__valid;
   output o__valid;
   reg o__valid = 1'h0;
   input run_clk;
@@ -3110,14 +3097,14 @@ module tiny_w4a4_front_250_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid
   assign _029_ = _027_ & _028_;
   assign _030_ = overflow_1 | _029_;
   assign _032_ = ~ fine_1[0];
+  assign _049_ = _034_ ? 4'hf : _035_[3:0];
+  assign _048_ = i_acc[43] ? 1'h0 : _026_;
+  assign _047_ = i_acc[43] ? 7'h00 : _014_[6:0];
   assign _046_ = _012_ ? 4'hf : _013_[3:0];
   assign _045_ = i_acc[21] ? 1'h0 : _004_;
   assign _044_ = i_acc[21] ? 7'h00 : _000_[6:0];
   assign _043_ = run_rst ? 1'h0 : valid_0;
   assign _042_ = run_rst ? 1'h0 : i_valid;
-  assign _049_ = _034_ ? 4'hf : _035_[3:0];
-  assign _048_ = i_acc[43] ? 1'h0 : _026_;
-  assign _047_ = i_acc[43] ? 7'h00 : _014_[6:0];
   assign _039_[18:0] = whole_1_3;
   assign _038_[4:0] = whole_fine_0_0;
   assign _037_[10:0] = whole_0_2;
@@ -3127,38 +3114,58 @@ module tiny_w4a4_front_250_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid
   assign _040_[10:0] = whole_1_2;
 endmodule
 
-module tiny_w4a4_front_250_scales(enable, run_rst, load__valid, load__word, load__beat, load__data, address, word, run_clk);
+module tiny_w4a4_front_250_scales(enable, run_rst, address, word, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input load__valid;
-  wire load__valid;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input address;
   wire address;
   output [51:0] word;
   wire [51:0] word;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input run_clk;
   wire run_clk;
-  wire _0_;
-  wire [63:0] _1_;
+  wire _00_;
+  wire [63:0] _01_;
+  wire _02_;
+  wire [15:0] _03_;
+  wire [63:0] _04_;
   reg [63:0] beat = 64'h0000000000000000;
+  reg [63:0] came__data = 64'h0000000000000000;
+  reg came__valid = 1'h0;
+  reg [15:0] came__word = 16'h0000;
+  reg completes = 1'h0;
   reg place = 1'h0;
   reg write_enable = 1'h0;
+  assign _00_ = load__valid & enable;
   always @(posedge run_clk)
-    beat <= _1_;
+    came__valid <= _02_;
   always @(posedge run_clk)
-    write_enable <= _0_;
-  assign _0_ = load__valid & enable;
+    came__word <= _03_;
   always @(posedge run_clk)
-    place <= load__word[0];
-  assign _1_ = load__valid ? load__data : beat;
+    came__data <= _04_;
+  always @(posedge run_clk)
+    completes <= _00_;
+  always @(posedge run_clk)
+    place <= came__word[0];
+  always @(posedge run_clk)
+    beat <= _01_;
+  always @(posedge run_clk)
+    write_enable <= completes;
+  assign _01_ = came__valid ? came__data : beat;
+  assign _04_ = run_rst ? 64'h0000000000000000 : load__data;
+  assign _03_ = run_rst ? 16'h0000 : load__word;
+  assign _02_ = run_rst ? 1'h0 : load__valid;
   tiny_w4a4_front_250_scales_part_0_0 part_0_0 (
     .data(beat[51:0]),
     .read__addr(address),
@@ -3201,101 +3208,121 @@ module tiny_w4a4_front_250_scales_part_0_0(run_rst, read__addr, write_address, d
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_111(enable, run_rst, load__valid, load__word, load__beat, load__data, word, address, run_clk);
+module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input load__valid;
-  wire load__valid;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   output [143:0] word;
   wire [143:0] word;
   input address;
   wire address;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [34:0] _01_;
-  wire [63:0] _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
+  wire _01_;
+  wire [15:0] _02_;
+  wire [63:0] _03_;
+  wire [34:0] _04_;
+  wire [63:0] _05_;
   wire _06_;
   wire _07_;
   wire _08_;
   wire _09_;
   wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
   reg [63:0] beat = 64'h0000000000000000;
+  reg [63:0] came__data = 64'h0000000000000000;
+  reg came__valid = 1'h0;
+  reg [15:0] came__word = 16'h0000;
+  reg [2:0] completes = 3'h0;
   reg place = 1'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$20 ;
-  wire [71:0] \word$26 ;
-  wire [35:0] \word$32 ;
+  wire [35:0] \word$29 ;
+  wire [71:0] \word$35 ;
+  wire [35:0] \word$41 ;
   reg write_enable = 1'h0;
-  reg \write_enable$23  = 1'h0;
-  reg \write_enable$29  = 1'h0;
+  reg \write_enable$32  = 1'h0;
+  reg \write_enable$38  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _03_ = ! load__beat[1:0];
-  assign _04_ = _00_ & _03_;
-  assign _05_ = load__valid & enable;
-  assign _06_ = load__beat[1:0] == 1'h1;
-  assign _07_ = _05_ & _06_;
+  assign _06_ = ! load__beat[1:0];
+  assign _07_ = _00_ & _06_;
   assign _08_ = load__valid & enable;
-  assign _09_ = load__beat[1:0] == 2'h2;
+  assign _09_ = load__beat[1:0] == 1'h1;
   assign _10_ = _08_ & _09_;
+  assign _11_ = load__valid & enable;
+  assign _12_ = load__beat[1:0] == 2'h2;
+  assign _13_ = _11_ & _12_;
   always @(posedge run_clk)
-    place <= load__word[0];
+    came__valid <= _01_;
   always @(posedge run_clk)
-    recent <= _01_;
+    came__word <= _02_;
   always @(posedge run_clk)
-    beat <= _02_;
+    came__data <= _03_;
   always @(posedge run_clk)
-    write_enable <= _04_;
+    completes <= { _13_, _10_, _07_ };
   always @(posedge run_clk)
-    \write_enable$23  <= _07_;
+    place <= came__word[0];
   always @(posedge run_clk)
-    \write_enable$29  <= _10_;
-  assign _02_ = load__valid ? load__data : beat;
-  assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_front_250_weights_111_part_0_0 part_0_0 (
+    recent <= _04_;
+  always @(posedge run_clk)
+    beat <= _05_;
+  always @(posedge run_clk)
+    write_enable <= completes[0];
+  always @(posedge run_clk)
+    \write_enable$32  <= completes[1];
+  always @(posedge run_clk)
+    \write_enable$38  <= completes[2];
+  assign _05_ = came__valid ? came__data : beat;
+  assign _04_ = came__valid ? beat[63:29] : recent;
+  assign _03_ = run_rst ? 64'h0000000000000000 : load__data;
+  assign _02_ = run_rst ? 16'h0000 : load__word;
+  assign _01_ = run_rst ? 1'h0 : load__valid;
+  tiny_w4a4_front_250_weights_105_part_0_0 part_0_0 (
     .data(beat[35:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$20 ),
+    .word(\word$29 ),
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_front_250_weights_111_part_1_0 part_1_0 (
-    .\port$2788$7 (recent[34:7]),
-    .\port$2790$0 (beat[43:0]),
+  tiny_w4a4_front_250_weights_105_part_1_0 part_1_0 (
+    .\port$2834$7 (recent[34:7]),
+    .\port$2836$0 (beat[43:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$26 ),
+    .word(\word$35 ),
     .write_address(place),
-    .write_enable(\write_enable$23 )
+    .write_enable(\write_enable$32 )
   );
-  tiny_w4a4_front_250_weights_111_part_2_0 part_2_0 (
-    .\port$2788$15 (recent[34:15]),
-    .\port$2790$0 (beat[15:0]),
+  tiny_w4a4_front_250_weights_105_part_2_0 part_2_0 (
+    .\port$2834$15 (recent[34:15]),
+    .\port$2836$0 (beat[15:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$32 ),
+    .word(\word$41 ),
     .write_address(place),
-    .write_enable(\write_enable$29 )
+    .write_enable(\write_enable$38 )
   );
-  assign word = { \word$32 , \word$26 , \word$20  };
+  assign word = { \word$41 , \word$35 , \word$29  };
 endmodule
 
-module tiny_w4a4_front_250_weights_111_part_0_0(run_rst, write_address, data, write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_105_part_0_0(run_rst, write_address, data, write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
@@ -3326,15 +3353,15 @@ module tiny_w4a4_front_250_weights_111_part_0_0(run_rst, write_address, data, wr
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$2788$7 , \port$2790$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_105_part_1_0(run_rst, write_address, \port$2834$7 , \port$2836$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [27:0] \port$2788$7 ;
-  wire [27:0] \port$2788$7 ;
-  input [43:0] \port$2790$0 ;
-  wire [43:0] \port$2790$0 ;
+  input [27:0] \port$2834$7 ;
+  wire [27:0] \port$2834$7 ;
+  input [43:0] \port$2836$0 ;
+  wire [43:0] \port$2836$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3348,7 +3375,7 @@ module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$27
   reg [71:0] beat_1 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2790$0 , \port$2788$7  };
+      beat_1[write_address] <= { \port$2836$0 , \port$2834$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
@@ -3359,15 +3386,15 @@ module tiny_w4a4_front_250_weights_111_part_1_0(run_rst, write_address, \port$27
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$2788$15 , \port$2790$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_105_part_2_0(run_rst, write_address, \port$2834$15 , \port$2836$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [19:0] \port$2788$15 ;
-  wire [19:0] \port$2788$15 ;
-  input [15:0] \port$2790$0 ;
-  wire [15:0] \port$2790$0 ;
+  input [19:0] \port$2834$15 ;
+  wire [19:0] \port$2834$15 ;
+  input [15:0] \port$2836$0 ;
+  wire [15:0] \port$2836$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3381,7 +3408,7 @@ module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$27
   reg [35:0] beat_2 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2790$0 , \port$2788$15  };
+      beat_2[write_address] <= { \port$2836$0 , \port$2834$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
@@ -3392,7 +3419,7 @@ module tiny_w4a4_front_250_weights_111_part_2_0(run_rst, write_address, \port$27
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_window_110(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
+module tiny_w4a4_front_250_window_104(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
@@ -3935,10 +3962,10 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
   assign _07_ = opens ? _03_ : o__0__payload;
 endmodule
 
-module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_valid, blocked, \i__payload$27 , fire, o__0__ready, \o__ready$58 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$33 , \i__valid$46 , mask__valid, mask__payload
-, \i__valid$60 , \i__payload$56 , source__valid, source__payload, load__data, \port$3696$1 , \port$3698$2 , load__beat, load__word, run_clk);
-  input \o__ready$96 ;
-  wire \o__ready$96 ;
+module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_valid, blocked, \i__payload$33 , fire, \o__0__ready$50 , \o__ready$64 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$39 , \i__valid$52 , mask__payload, mask__valid
+, \i__valid$66 , \i__payload$62 , source__valid, source__payload, load__data, \port$3806$1 , \port$3808$2 , load__beat, load__word, run_clk);
+  input \o__ready$102 ;
+  wire \o__ready$102 ;
   input [7:0] front__payload;
   wire [7:0] front__payload;
   output running;
@@ -3949,14 +3976,14 @@ module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_va
   wire result_valid;
   output blocked;
   wire blocked;
-  output [7:0] \i__payload$27 ;
-  wire [7:0] \i__payload$27 ;
+  output [7:0] \i__payload$33 ;
+  wire [7:0] \i__payload$33 ;
   output fire;
   wire fire;
-  input o__0__ready;
-  wire o__0__ready;
-  input \o__ready$58 ;
-  wire \o__ready$58 ;
+  input \o__0__ready$50 ;
+  wire \o__0__ready$50 ;
+  input \o__ready$64 ;
+  wire \o__ready$64 ;
   input run_rst;
   wire run_rst;
   input \start$5 ;
@@ -3971,28 +3998,28 @@ module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_va
   wire front__ready;
   output source__ready;
   wire source__ready;
-  output [7:0] \i__payload$33 ;
-  wire [7:0] \i__payload$33 ;
-  output \i__valid$46 ;
-  wire \i__valid$46 ;
-  output mask__valid;
-  wire mask__valid;
+  output [7:0] \i__payload$39 ;
+  wire [7:0] \i__payload$39 ;
+  output \i__valid$52 ;
+  wire \i__valid$52 ;
   output [8:0] mask__payload;
   wire [8:0] mask__payload;
-  output \i__valid$60 ;
-  wire \i__valid$60 ;
-  output [7:0] \i__payload$56 ;
-  wire [7:0] \i__payload$56 ;
+  output mask__valid;
+  wire mask__valid;
+  output \i__valid$66 ;
+  wire \i__valid$66 ;
+  output [7:0] \i__payload$62 ;
+  wire [7:0] \i__payload$62 ;
   input source__valid;
   wire source__valid;
   input [7:0] source__payload;
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3696$1 ;
-  wire [1:0] \port$3696$1 ;
-  input [1:0] \port$3698$2 ;
-  wire [1:0] \port$3698$2 ;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$2 ;
+  wire [1:0] \port$3808$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -4006,34 +4033,37 @@ module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_va
   wire _04_;
   wire _05_;
   wire busy;
-  wire \busy$112 ;
+  wire \busy$119 ;
   reg from_front = 1'h0;
   wire [7:0] i__payload;
-  wire [7:0] \i__payload$76 ;
+  wire [7:0] \i__payload$15 ;
+  wire [7:0] \i__payload$82 ;
   wire i__ready;
-  wire \i__ready$30 ;
+  wire \i__ready$18 ;
   wire \i__ready$36 ;
-  wire \i__ready$73 ;
+  wire \i__ready$42 ;
   wire \i__ready$79 ;
+  wire \i__ready$85 ;
   wire i__valid;
-  wire \i__valid$31 ;
+  wire \i__valid$19 ;
   wire \i__valid$37 ;
-  wire \i__valid$74 ;
+  wire \i__valid$43 ;
   wire \i__valid$80 ;
+  wire \i__valid$86 ;
   reg start = 1'h0;
-  wire \start$104 ;
+  wire \start$111 ;
   assign _00_ = \start$5  | busy;
-  assign running = _00_ | \busy$112 ;
+  assign running = _00_ | \busy$119 ;
   assign _01_ = ~ fire;
   assign _02_ = busy & _01_;
   assign _03_ = ~ blocked;
   assign waiting = _02_ & _03_;
-  assign result_valid = \i__valid$31  & \i__ready$30 ;
+  assign result_valid = \i__valid$37  & \i__ready$36 ;
   always @(posedge run_clk)
     from_front <= _04_;
   always @(posedge run_clk)
     start <= _05_;
-  assign \start$104  = \start$5  & layer[246];
+  assign \start$111  = \start$5  & layer[246];
   assign source__ready = from_front ? 1'h0 : i__ready;
   assign i__valid = from_front ? front__valid : source__valid;
   assign front__ready = from_front ? i__ready : 1'h0;
@@ -4045,62 +4075,62 @@ module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_va
     .busy(busy),
     .\config (layer[80:0]),
     .fire(fire),
-    .i__payload(i__payload),
-    .i__ready(i__ready),
-    .i__valid(i__valid),
-    .\load__beat$96 (load__beat),
-    .\load__data$97 (load__data),
-    .\load__valid$92 (\port$3698$2 [1]),
-    .\load__word$95 (load__word),
-    .\o__payload$44 (\i__payload$27 ),
-    .\o__ready$46 (\i__ready$30 ),
-    .\o__valid$48 (\i__valid$31 ),
-    .\port$3696$1 (\port$3696$1 ),
+    .i__payload(\i__payload$15 ),
+    .i__ready(\i__ready$18 ),
+    .i__valid(\i__valid$19 ),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(\port$3808$2 [1]),
+    .load__word(load__word),
+    .\o__payload$44 (\i__payload$33 ),
+    .\o__ready$46 (\i__ready$36 ),
+    .\o__valid$48 (\i__valid$37 ),
+    .\port$3806$1 (\port$3806$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$5 )
   );
   tiny_w4a4_main_fork \fork  (
     .enable(layer[246:244]),
-    .i__payload(\i__payload$27 ),
-    .i__ready(\i__ready$30 ),
-    .i__valid(\i__valid$31 ),
-    .o__0__payload(\i__payload$33 ),
-    .o__0__ready(o__0__ready),
-    .o__1__ready(\i__ready$36 ),
-    .o__2__ready(\i__ready$73 ),
+    .i__payload(\i__payload$33 ),
+    .i__ready(\i__ready$36 ),
+    .i__valid(\i__valid$37 ),
+    .o__0__payload(\i__payload$39 ),
+    .o__0__ready(\o__0__ready$50 ),
+    .o__1__ready(\i__ready$42 ),
+    .o__2__ready(\i__ready$79 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .waiting({ \i__valid$74 , \i__valid$37 , \i__valid$46  })
+    .waiting({ \i__valid$80 , \i__valid$43 , \i__valid$52  })
   );
   tiny_w4a4_main_head head (
-    .busy(\busy$112 ),
+    .busy(\busy$119 ),
     .groups(layer[49:48]),
     .height(layer[19:16]),
-    .i__payload(\i__payload$76 ),
-    .i__ready(\i__ready$79 ),
-    .i__valid(\i__valid$80 ),
+    .i__payload(\i__payload$82 ),
+    .i__ready(\i__ready$85 ),
+    .\i__valid$45 (\i__valid$86 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3696$1 [0]),
-    .load__valid(\port$3698$2 [0]),
+    .load__second(\port$3806$1 [0]),
+    .load__valid(\port$3808$2 [0]),
     .load__word(load__word),
     .logits(logits),
+    .o__0__ready(\o__ready$102 ),
     .o__payload(mask__payload),
-    .o__ready(\o__ready$96 ),
     .o__valid(mask__valid),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .start(\start$104 ),
+    .start(\start$111 ),
     .width(layer[3:0])
   );
   tiny_w4a4_main_head_stage head_stage (
-    .i__payload(\i__payload$33 ),
-    .i__ready(\i__ready$73 ),
-    .i__valid(\i__valid$74 ),
-    .o__0__payload(\i__payload$76 ),
-    .o__0__ready(\i__ready$79 ),
-    .o__0__valid(\i__valid$80 ),
+    .i__payload(\i__payload$39 ),
+    .i__ready(\i__ready$79 ),
+    .i__valid(\i__valid$80 ),
+    .o__0__payload(\i__payload$82 ),
+    .o__0__ready(\i__ready$85 ),
+    .o__0__valid(\i__valid$86 ),
     .run_clk(run_clk),
     .run_rst(run_rst)
   );
@@ -4108,19 +4138,29 @@ module tiny_w4a4_main(\o__ready$96 , front__payload, running, waiting, result_va
     .count(layer[49:48]),
     .\count$13 (layer[3:0]),
     .\count$18 (layer[19:16]),
-    .i__ready(\i__ready$36 ),
-    .i__valid(\i__valid$37 ),
-    .o__payload(\i__payload$56 ),
-    .o__ready(\o__ready$58 ),
-    .o__valid(\i__valid$60 ),
+    .i__ready(\i__ready$42 ),
+    .i__valid(\i__valid$43 ),
+    .o__payload(\i__payload$62 ),
+    .o__ready(\o__ready$64 ),
+    .o__valid(\i__valid$66 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
-    .store__data(\i__payload$33 )
+    .store__data(\i__payload$39 )
+  );
+  tiny_w4a4_main_stage stage (
+    .i__payload(i__payload),
+    .i__ready(i__ready),
+    .i__valid(i__valid),
+    .o__0__payload(\i__payload$15 ),
+    .o__0__ready(\i__ready$18 ),
+    .o__0__valid(\i__valid$19 ),
+    .run_clk(run_clk),
+    .run_rst(run_rst)
   );
 endmodule
 
-module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , i__payload, i__valid, \o__valid$48 , \o__ready$46 , \load__data$97 , \port$3696$1 , \load__valid$92 , \load__beat$96 , \load__word$95 , run_clk);
+module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , \o__valid$48 , \o__ready$46 , i__payload, i__valid, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
   output blocked;
   wire blocked;
   output i__ready;
@@ -4137,63 +4177,51 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   wire start;
   input [80:0] \config ;
   wire [80:0] \config ;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
   output \o__valid$48 ;
   wire \o__valid$48 ;
   input \o__ready$46 ;
   wire \o__ready$46 ;
-  input [63:0] \load__data$97 ;
-  wire [63:0] \load__data$97 ;
-  input [1:0] \port$3696$1 ;
-  wire [1:0] \port$3696$1 ;
-  input \load__valid$92 ;
-  wire \load__valid$92 ;
-  input [15:0] \load__beat$96 ;
-  wire [15:0] \load__beat$96 ;
-  input [15:0] \load__word$95 ;
-  wire [15:0] \load__word$95 ;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire _01_;
-  wire _02_;
-  wire _03_;
-  wire _04_;
+  wire [2:0] _01_;
+  wire [2:0] _02_;
+  wire [2:0] _03_;
+  wire [2:0] _04_;
   wire [2:0] _05_;
-  wire [2:0] _06_;
-  wire [2:0] _07_;
-  wire [2:0] _08_;
-  wire [2:0] _09_;
-  wire [2:0] _10_;
+  wire _06_;
+  wire _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
   wire _11_;
-  wire [2:0] _12_;
-  wire _13_;
-  wire _14_;
-  wire _15_;
-  wire [15:0] _16_;
-  wire [15:0] _17_;
-  wire [63:0] _18_;
-  wire _19_;
-  wire _20_;
+  wire _12_;
+  wire [2:0] _13_;
+  wire [2:0] _14_;
   wire [2:0] address;
   reg \address$68  = 1'h0;
   reg bank = 1'h0;
-  reg beat__bank = 1'h0;
-  reg [15:0] beat__beat = 16'h0000;
-  reg [63:0] beat__data = 64'h0000000000000000;
-  reg beat__second = 1'h0;
-  reg beat__valid = 1'h0;
-  reg [15:0] beat__word = 16'h0000;
   wire done;
   reg early_group_0 = 1'h0;
   reg early_group_1 = 1'h0;
   reg early_group_2 = 1'h0;
   reg early_group_3 = 1'h0;
   wire enable;
-  wire \first$108 ;
+  wire \first$102 ;
   wire group;
   reg group_0 = 1'h0;
   wire [25:0] \i__payload$13 ;
@@ -4204,8 +4232,8 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   wire [33:0] i_acc;
   reg [9:0] i_shift = 10'h000;
   wire i_valid;
-  wire \last$109 ;
-  wire [71:0] \o__payload$99 ;
+  wire \last$103 ;
+  wire [71:0] \o__payload$93 ;
   wire \o__valid$54 ;
   wire [25:0] sums;
   reg [2:0] tag_0 = 3'h0;
@@ -4220,88 +4248,70 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
   reg [71:0] window_1 = 72'h000000000000000000;
-  wire [143:0] \word$101 ;
   wire [41:0] \word$83 ;
-  assign enable = ! beat__second;
+  wire [143:0] \word$95 ;
+  assign enable = ! \port$3806$1 [0];
   assign taken = \o__valid$48  & \o__ready$46 ;
   assign _00_ = ~ fire;
   assign blocked = \o__valid$54  & _00_;
   always @(posedge run_clk)
-    beat__valid <= _11_;
+    bank <= _07_;
   always @(posedge run_clk)
-    beat__second <= _14_;
-  always @(posedge run_clk)
-    beat__bank <= _15_;
-  always @(posedge run_clk)
-    beat__word <= _16_;
-  always @(posedge run_clk)
-    beat__beat <= _17_;
-  always @(posedge run_clk)
-    beat__data <= _18_;
-  always @(posedge run_clk)
-    bank <= _19_;
-  always @(posedge run_clk)
-    window_0 <= \o__payload$99 ;
+    window_0 <= \o__payload$93 ;
   always @(posedge run_clk)
     window_1 <= window_0;
   always @(posedge run_clk)
     window <= window_1;
   always @(posedge run_clk)
-    weights <= \word$101 ;
+    weights <= \word$95 ;
   always @(posedge run_clk)
-    early_group_0 <= _20_;
+    early_group_0 <= _08_;
   always @(posedge run_clk)
-    early_group_1 <= _01_;
+    early_group_1 <= _09_;
   always @(posedge run_clk)
-    early_group_2 <= _02_;
+    early_group_2 <= _10_;
   always @(posedge run_clk)
-    early_group_3 <= _03_;
+    early_group_3 <= _11_;
   always @(posedge run_clk)
-    \address$68  <= _04_;
+    \address$68  <= _12_;
   always @(posedge run_clk)
-    tag_0 <= _05_;
+    tag_0 <= _13_;
   always @(posedge run_clk)
-    tag_1 <= _06_;
+    tag_1 <= _14_;
   always @(posedge run_clk)
-    tag_2 <= _07_;
+    tag_2 <= _01_;
   always @(posedge run_clk)
-    tag_3 <= _08_;
+    tag_3 <= _02_;
   always @(posedge run_clk)
-    tag_4 <= _09_;
+    tag_4 <= _03_;
   always @(posedge run_clk)
-    tag_5 <= _10_;
+    tag_5 <= _04_;
   always @(posedge run_clk)
-    tag_6 <= _12_;
+    tag_6 <= _05_;
   always @(posedge run_clk)
-    group_0 <= _13_;
+    group_0 <= _06_;
   always @(posedge run_clk)
     i_shift <= \word$83 [41:32];
-  assign _13_ = run_rst ? 1'h0 : \address$68 ;
-  assign _12_ = run_rst ? 3'h0 : tag_5;
-  assign _10_ = run_rst ? 3'h0 : tag_4;
-  assign _09_ = run_rst ? 3'h0 : tag_3;
-  assign _08_ = run_rst ? 3'h0 : tag_2;
-  assign _07_ = run_rst ? 3'h0 : tag_1;
-  assign _06_ = run_rst ? 3'h0 : tag_0;
-  assign _05_ = run_rst ? 3'h0 : { \last$109 , \first$108 , fire };
-  assign _04_ = run_rst ? 1'h0 : early_group_3;
-  assign _03_ = run_rst ? 1'h0 : early_group_2;
-  assign _02_ = run_rst ? 1'h0 : early_group_1;
-  assign _01_ = run_rst ? 1'h0 : early_group_0;
-  assign _20_ = run_rst ? 1'h0 : group;
-  assign _19_ = run_rst ? 1'h0 : \config [80];
-  assign _18_ = run_rst ? 64'h0000000000000000 : \load__data$97 ;
-  assign _17_ = run_rst ? 16'h0000 : \load__beat$96 ;
-  assign _16_ = run_rst ? 16'h0000 : \load__word$95 ;
-  assign _15_ = run_rst ? 1'h0 : \port$3696$1 [1];
-  assign _14_ = run_rst ? 1'h0 : \port$3696$1 [0];
-  assign _11_ = run_rst ? 1'h0 : \load__valid$92 ;
+  assign _01_ = run_rst ? 3'h0 : tag_1;
+  assign _14_ = run_rst ? 3'h0 : tag_0;
+  assign _13_ = run_rst ? 3'h0 : { \last$103 , \first$102 , fire };
+  assign _12_ = run_rst ? 1'h0 : early_group_3;
+  assign _11_ = run_rst ? 1'h0 : early_group_2;
+  assign _10_ = run_rst ? 1'h0 : early_group_1;
+  assign _09_ = run_rst ? 1'h0 : early_group_0;
+  assign _08_ = run_rst ? 1'h0 : group;
+  assign _07_ = run_rst ? 1'h0 : \config [80];
+  assign _06_ = run_rst ? 1'h0 : \address$68 ;
+  assign _05_ = run_rst ? 3'h0 : tag_5;
+  assign _04_ = run_rst ? 3'h0 : tag_4;
+  assign _03_ = run_rst ? 3'h0 : tag_3;
+  assign _02_ = run_rst ? 3'h0 : tag_2;
   tiny_w4a4_main_engine_accumulators accumulators (
     .bias(\word$83 [31:0]),
     .next_group(group_0),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$2964$0 (tag_6),
+    .\port$3014$0 (tag_6),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sums(sums)
@@ -4327,9 +4337,9 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
     .\count$18 (\config [34:32]),
     .done(done),
     .fire(fire),
-    .first(\first$108 ),
+    .first(\first$102 ),
     .group(group),
-    .last(\last$109 ),
+    .last(\last$103 ),
     .returned(taken),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -4360,38 +4370,38 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
     .run_rst(run_rst)
   );
   tiny_w4a4_main_engine_scales scales (
-    .\address$17 (\address$68 ),
+    .\address$25 (\address$68 ),
     .bank(bank),
-    .enable(beat__second),
-    .load__bank(beat__bank),
-    .load__beat(beat__beat),
-    .load__data(beat__data),
-    .load__valid(beat__valid),
-    .load__word(beat__word),
+    .enable(\port$3806$1 [0]),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(load__valid),
+    .load__word(load__word),
+    .\port$3806$1 (\port$3806$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$83 )
   );
-  tiny_w4a4_main_engine_weights_117 \weights$117  (
-    .\address$19 (address),
+  tiny_w4a4_main_engine_weights_111 \weights$111  (
+    .\address$27 (address),
     .bank(bank),
     .enable(enable),
-    .load__bank(beat__bank),
-    .load__beat(beat__beat),
-    .load__data(beat__data),
-    .load__valid(beat__valid),
-    .load__word(beat__word),
+    .load__beat(load__beat),
+    .load__data(load__data),
+    .load__valid(load__valid),
+    .load__word(load__word),
+    .\port$3806$1 (\port$3806$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$101 )
+    .word(\word$95 )
   );
-  tiny_w4a4_main_engine_window_116 \window$116  (
+  tiny_w4a4_main_engine_window_110 \window$110  (
     .busy(busy),
     .count(\config [34:32]),
     .i__payload(\i__payload$13 ),
     .i__ready(\i__ready$16 ),
     .i__valid(\i__valid$11 ),
-    .o__payload(\o__payload$99 ),
+    .o__payload(\o__payload$93 ),
     .o__ready(done),
     .o__valid(\o__valid$54 ),
     .run_clk(run_clk),
@@ -4400,11 +4410,11 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(run_rst, \port$2964$0 , next_group, bias, sums, o_valid, o, run_clk);
+module tiny_w4a4_main_engine_accumulators(run_rst, \port$3014$0 , next_group, bias, sums, o_valid, o, run_clk);
   input run_rst;
   wire run_rst;
-  input [2:0] \port$2964$0 ;
-  wire [2:0] \port$2964$0 ;
+  input [2:0] \port$3014$0 ;
+  wire [2:0] \port$3014$0 ;
   input next_group;
   wire next_group;
   input [31:0] bias;
@@ -4526,111 +4536,111 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2964$0 , next_group, bi
   wire [33:0] \before ;
   wire [16:0] lane_0_0;
   wire [16:0] lane_1_0;
-  assign _000_ = \port$2964$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$2964$0 [1];
+  assign _000_ = \port$3014$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$3014$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$2964$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$2964$0 [1];
+  assign _040_ = \port$3014$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$3014$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$2964$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$2964$0 [1];
+  assign _073_ = \port$3014$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$3014$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$2964$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$2964$0 [1];
+  assign _001_ = \port$3014$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$3014$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$2964$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$2964$0 [1];
+  assign _011_ = \port$3014$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$3014$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$2964$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$2964$0 [1];
+  assign _014_ = \port$3014$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$3014$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$2964$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$2964$0 [1];
+  assign _017_ = \port$3014$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$3014$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$2964$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$2964$0 [1];
+  assign _021_ = \port$3014$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$3014$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$2964$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$2964$0 [1];
+  assign _024_ = \port$3014$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$3014$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$2964$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$2964$0 [1];
+  assign _027_ = \port$3014$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$3014$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$2964$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$2964$0 [1];
+  assign _031_ = \port$3014$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$3014$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$2964$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$2964$0 [1];
+  assign _034_ = \port$3014$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$3014$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$2964$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$2964$0 [1];
+  assign _037_ = \port$3014$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$3014$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$2964$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$2964$0 [1];
+  assign _041_ = \port$3014$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$3014$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$2964$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$2964$0 [1];
+  assign _044_ = \port$3014$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$3014$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$2964$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$2964$0 [1];
+  assign _047_ = \port$3014$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$3014$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$2964$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$2964$0 [1];
+  assign _050_ = \port$3014$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$3014$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$2964$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$2964$0 [1];
+  assign _055_ = \port$3014$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$3014$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$2964$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$2964$0 [1];
+  assign _058_ = \port$3014$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$3014$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$2964$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$2964$0 [1];
+  assign _061_ = \port$3014$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$3014$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$2964$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$2964$0 [1];
+  assign _065_ = \port$3014$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$3014$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$2964$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$2964$0 [1];
+  assign _068_ = \port$3014$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$3014$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$2964$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$2964$0 [1];
+  assign _071_ = \port$3014$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$3014$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$2964$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$2964$0 [1];
+  assign _075_ = \port$3014$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$3014$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$2964$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$2964$0 [1];
+  assign _078_ = \port$3014$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$3014$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$2964$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$2964$0 [1];
+  assign _081_ = \port$3014$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$3014$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$2964$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$2964$0 [1];
+  assign _085_ = \port$3014$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$3014$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$2964$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$2964$0 [1];
+  assign _088_ = \port$3014$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$3014$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$2964$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$2964$0 [1];
+  assign _091_ = \port$3014$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$3014$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$2964$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$2964$0 [1];
+  assign _094_ = \port$3014$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$3014$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$2964$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$2964$0 [1];
+  assign _098_ = \port$3014$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$3014$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$2964$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$2964$0 [1];
+  assign _101_ = \port$3014$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$3014$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$2964$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$2964$0 [1];
+  assign _104_ = \port$3014$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$3014$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$2964$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$2964$0 [1];
+  assign _003_ = \port$3014$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$3014$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$2964$0 [0] & \port$2964$0 [2];
+  assign _007_ = \port$3014$0 [0] & \port$3014$0 [2];
   always @(posedge run_clk)
     o_valid <= _008_;
   always @(posedge run_clk)
@@ -4641,7 +4651,7 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$2964$0 , next_group, bi
     .run_clk(run_clk),
     .run_rst(run_rst),
     .store__data({ lane_1_0, lane_0_0 }),
-    .store__en(\port$2964$0 [0]),
+    .store__en(\port$3014$0 [0]),
     .word(\before )
   );
   assign _054_[16:0] = lane_0_0;
@@ -5139,18 +5149,19 @@ module tiny_w4a4_main_engine_issue(returned, fire, run_rst, start, \count$18 , c
   wire _02_;
   wire _03_;
   wire _04_;
-  wire _05_;
-  wire [2:0] _06_;
+  wire [2:0] _05_;
+  wire _06_;
   wire _07_;
   wire _08_;
   wire _09_;
   wire _10_;
-  wire _11_;
-  wire [3:0] _12_;
-  wire _13_;
-  wire [2:0] _14_;
+  wire [3:0] _11_;
+  wire _12_;
+  wire [2:0] _13_;
   wire \last$21 ;
   wire last_next;
+  wire \last_next$32 ;
+  reg last_word = 1'h0;
   reg room = 1'h0;
   wire room_next;
   wire sent;
@@ -5158,29 +5169,30 @@ module tiny_w4a4_main_engine_issue(returned, fire, run_rst, start, \count$18 , c
   assign sent = fire & last;
   assign fire = valid & room;
   assign \step$20  = fire & \last$21 ;
-  assign _08_ = room_next & last_next;
-  assign _09_ = fire & \last$21 ;
-  assign _10_ = _09_ & last;
-  assign _11_ = start | _10_;
-  assign _12_ = word + 1'h1;
-  assign _13_ = fire & \last$21 ;
-  assign _00_ = start | _13_;
-  assign _01_ = fire & \last$21 ;
-  assign _02_ = _01_ & last;
-  assign _03_ = start | _02_;
+  assign _07_ = room_next & last_next;
+  assign _08_ = \last_next$32  & last_next;
+  assign _09_ = fire & last_word;
+  assign _10_ = start | _09_;
+  assign _11_ = word + 1'h1;
+  assign _12_ = fire & \last$21 ;
+  assign _00_ = start | _12_;
+  assign _01_ = fire & last_word;
+  assign _02_ = start | _01_;
   always @(posedge run_clk)
-    room <= _04_;
+    room <= _03_;
   always @(posedge run_clk)
-    done <= _05_;
+    done <= _04_;
   always @(posedge run_clk)
-    word <= _06_;
+    last_word <= _08_;
   always @(posedge run_clk)
-    first <= _07_;
-  assign _07_ = _00_ ? _03_ : first;
-  assign _14_ = fire ? _12_[2:0] : word;
-  assign _06_ = _11_ ? 3'h0 : _14_;
-  assign _05_ = run_rst ? 1'h0 : _08_;
-  assign _04_ = run_rst ? 1'h0 : room_next;
+    word <= _05_;
+  always @(posedge run_clk)
+    first <= _06_;
+  assign _06_ = _00_ ? _02_ : first;
+  assign _13_ = fire ? _11_[2:0] : word;
+  assign _05_ = _10_ ? 3'h0 : _13_;
+  assign _04_ = run_rst ? 1'h0 : _07_;
+  assign _03_ = run_rst ? 1'h0 : room_next;
   tiny_w4a4_main_engine_issue_credits_0 credits_0 (
     .\returned$5 (returned),
     .room_next(room_next),
@@ -5191,6 +5203,7 @@ module tiny_w4a4_main_engine_issue(returned, fire, run_rst, start, \count$18 , c
   tiny_w4a4_main_engine_issue_group_in group_in (
     .count(\count$18 ),
     .last(last),
+    .last_next(\last_next$32 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
@@ -5245,9 +5258,11 @@ module tiny_w4a4_main_engine_issue_credits_0(\returned$5 , sent, room_next, run_
   assign _03_ = run_rst ? 1'h0 : sent;
 endmodule
 
-module tiny_w4a4_main_engine_issue_group_in(step, run_rst, start, count, last, run_clk);
+module tiny_w4a4_main_engine_issue_group_in(step, last_next, run_rst, start, count, last, run_clk);
   input step;
   wire step;
+  output last_next;
+  wire last_next;
   input run_rst;
   wire run_rst;
   input start;
@@ -5271,6 +5286,7 @@ module tiny_w4a4_main_engine_issue_group_in(step, run_rst, start, count, last, r
   wire _10_;
   wire _11_;
   wire _12_;
+  wire _13_;
   reg \$signal$7  = 1'h0;
   reg double = 1'h0;
   wire ends;
@@ -5279,28 +5295,30 @@ module tiny_w4a4_main_engine_issue_group_in(step, run_rst, start, count, last, r
   wire [1:0] value;
   assign _00_ = start | last;
   assign ends = _00_ ? \$signal$7  : last_but_one;
-  assign _09_ = count == 1'h1;
-  assign _10_ = count == 2'h2;
-  assign _11_ = start | step;
-  assign _12_ = start | last;
+  assign _09_ = start | step;
+  assign last_next = _09_ ? ends : last;
+  assign _10_ = count == 1'h1;
+  assign _11_ = count == 2'h2;
+  assign _12_ = start | step;
+  assign _13_ = start | last;
   assign _01_ = left - 1'h1;
-  assign _02_ = _12_ ? { 1'h0, count } : _01_;
+  assign _02_ = _13_ ? { 1'h0, count } : _01_;
   assign _03_ = start | last;
   assign _04_ = left == 2'h3;
   assign _05_ = _03_ ? double : _04_;
   always @(posedge run_clk)
-    \$signal$7  <= _09_;
+    \$signal$7  <= _10_;
   always @(posedge run_clk)
-    double <= _10_;
+    double <= _11_;
   always @(posedge run_clk)
     left <= _06_;
   always @(posedge run_clk)
     last <= _07_;
   always @(posedge run_clk)
     last_but_one <= _08_;
-  assign _08_ = _11_ ? _05_ : last_but_one;
-  assign _07_ = _11_ ? ends : last;
-  assign _06_ = _11_ ? _02_[2:0] : left;
+  assign _08_ = _12_ ? _05_ : last_but_one;
+  assign _07_ = _12_ ? ends : last;
+  assign _06_ = _12_ ? _02_[2:0] : left;
 endmodule
 
 module tiny_w4a4_main_engine_issue_group_out(step, last_next, run_rst, start, count, value, last, run_clk);
@@ -5377,7 +5395,7 @@ module tiny_w4a4_main_engine_issue_group_out(step, last_next, run_rst, start, co
   assign _06_ = _13_ ? _16_[0] : value;
 endmodule
 
-module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, i__payload, i__valid, o__valid, run_clk);
+module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, start, height, row_words, o__valid, i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [25:0] o__payload;
@@ -5392,12 +5410,12 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire [15:0] height;
   input [5:0] row_words;
   wire [5:0] row_words;
+  output o__valid;
+  wire o__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
-  output o__valid;
-  wire o__valid;
   input run_clk;
   wire run_clk;
   wire _000_;
@@ -5442,8 +5460,8 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire _039_;
   wire _040_;
   wire _041_;
-  wire [16:0] _042_;
-  wire _043_;
+  wire _042_;
+  wire [16:0] _043_;
   wire _044_;
   wire _045_;
   wire _046_;
@@ -5453,7 +5471,8 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire _050_;
   wire _051_;
   wire _052_;
-  wire [15:0] _053_;
+  wire _053_;
+  wire [15:0] _054_;
   reg \$signal  = 1'h0;
   reg \$signal$12  = 1'h0;
   reg \$signal$13  = 1'h0;
@@ -5464,16 +5483,18 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   wire [5:0] address;
   reg [7:0] below = 8'h00;
   reg below_is_border_0 = 1'h0;
+  wire [7:0] \column.words[0] ;
+  wire [7:0] \column.words[1] ;
+  reg [25:0] column_0 = 26'h0000000;
   reg [7:0] data = 8'h00;
   reg emitted_0 = 1'h0;
   reg emitted_1 = 1'h0;
+  reg emitted_2 = 1'h0;
   reg ends_image_0 = 1'h0;
   reg ends_image_1 = 1'h0;
   reg ends_row_0 = 1'h0;
   reg ends_row_1 = 1'h0;
   reg flushing = 1'h0;
-  wire [7:0] \i__payload$57.words[0] ;
-  wire [7:0] \i__payload$57.words[1] ;
   wire last;
   reg last_row = 1'h0;
   wire returned;
@@ -5486,10 +5507,12 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   reg swapped_1 = 1'h0;
   reg turn = 1'h0;
   wire [7:0] word;
-  wire [7:0] \word$59 ;
+  wire [7:0] \word$61 ;
   reg [5:0] write_address = 6'h00;
   reg write_enable = 1'h0;
-  reg \write_enable$55  = 1'h0;
+  reg \write_enable$58  = 1'h0;
+  always @(posedge run_clk)
+    data <= _024_;
   always @(posedge run_clk)
     write_address <= _025_;
   always @(posedge run_clk)
@@ -5497,7 +5520,7 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   always @(posedge run_clk)
     write_enable <= _027_;
   always @(posedge run_clk)
-    \write_enable$55  <= _028_;
+    \write_enable$58  <= _028_;
   always @(posedge run_clk)
     below_is_border_0 <= _029_;
   always @(posedge run_clk)
@@ -5519,18 +5542,22 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   always @(posedge run_clk)
     swapped_1 <= _038_;
   always @(posedge run_clk)
+    column_0 <= { ends_image_1, ends_row_1, below, \column.words[1] , \column.words[0]  };
+  always @(posedge run_clk)
     emitted_0 <= _040_;
   always @(posedge run_clk)
     emitted_1 <= _041_;
+  always @(posedge run_clk)
+    emitted_2 <= _042_;
   assign _000_ = row_words == 1'h1;
   assign _010_ = \$signal$6  | start;
   assign _019_ = single & _010_;
   assign _030_ = ~ _019_;
   assign _039_ = room_next & _030_;
-  assign _042_ = row + 1'h1;
-  assign _043_ = row == height;
-  assign _044_ = ~ last_row;
-  assign _045_ = \$signal$14  & _044_;
+  assign _043_ = row + 1'h1;
+  assign _044_ = row == height;
+  assign _045_ = ~ last_row;
+  assign _046_ = \$signal$14  & _045_;
   assign _001_ = \$signal$14  & last_row;
   assign _002_ = turn ^ row_ends;
   assign _003_ = ! turn;
@@ -5548,9 +5575,9 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   assign _013_ = ~ \$signal$12 ;
   assign sent = \$signal$6  & _013_;
   assign returned = o__valid & o__ready;
-  assign _014_ = swapped_1 ? \word$59  : word;
-  assign \i__payload$57.words[0]  = above_is_border_1 ? 8'h00 : _014_;
-  assign \i__payload$57.words[1]  = swapped_1 ? word : \word$59 ;
+  assign _014_ = swapped_1 ? \word$61  : word;
+  assign \column.words[0]  = above_is_border_1 ? 8'h00 : _014_;
+  assign \column.words[1]  = swapped_1 ? word : \word$61 ;
   always @(posedge run_clk)
     single <= _015_;
   always @(posedge run_clk)
@@ -5567,8 +5594,7 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     \$signal$14  <= _022_;
   always @(posedge run_clk)
     flushing <= _023_;
-  always @(posedge run_clk)
-    data <= _024_;
+  assign _042_ = run_rst ? 1'h0 : emitted_1;
   assign _041_ = run_rst ? 1'h0 : emitted_0;
   assign _040_ = run_rst ? 1'h0 : _009_;
   assign _038_ = run_rst ? 1'h0 : swapped_0;
@@ -5585,20 +5611,20 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
   assign _026_ = run_rst ? 1'h0 : _002_;
   assign _025_ = run_rst ? 6'h00 : address;
   assign _024_ = run_rst ? 8'h00 : i__payload;
-  assign _046_ = row_ends ? _001_ : flushing;
-  assign _023_ = run_rst ? 1'h0 : _046_;
-  assign _047_ = row_ends ? _045_ : \$signal$14 ;
-  assign _048_ = start ? 1'h1 : _047_;
-  assign _022_ = run_rst ? 1'h0 : _048_;
-  assign _049_ = row_ends ? \$signal$12  : \$signal$13 ;
-  assign _050_ = start ? 1'h0 : _049_;
-  assign _021_ = run_rst ? 1'h0 : _050_;
-  assign _051_ = row_ends ? 1'h0 : \$signal$12 ;
-  assign _052_ = start ? 1'h1 : _051_;
-  assign _020_ = run_rst ? 1'h0 : _052_;
-  assign _018_ = run_rst ? 1'h0 : _043_;
-  assign _053_ = row_ends ? _042_[15:0] : row;
-  assign _017_ = start ? 16'h0001 : _053_;
+  assign _047_ = row_ends ? _001_ : flushing;
+  assign _023_ = run_rst ? 1'h0 : _047_;
+  assign _048_ = row_ends ? _046_ : \$signal$14 ;
+  assign _049_ = start ? 1'h1 : _048_;
+  assign _022_ = run_rst ? 1'h0 : _049_;
+  assign _050_ = row_ends ? \$signal$12  : \$signal$13 ;
+  assign _051_ = start ? 1'h0 : _050_;
+  assign _021_ = run_rst ? 1'h0 : _051_;
+  assign _052_ = row_ends ? 1'h0 : \$signal$12 ;
+  assign _053_ = start ? 1'h1 : _052_;
+  assign _020_ = run_rst ? 1'h0 : _053_;
+  assign _018_ = run_rst ? 1'h0 : _044_;
+  assign _054_ = row_ends ? _043_[15:0] : row;
+  assign _017_ = start ? 16'h0001 : _054_;
   assign _016_ = run_rst ? 1'h0 : _039_;
   assign _015_ = run_rst ? 1'h0 : _000_;
   tiny_w4a4_main_engine_lines_credits credits (
@@ -5618,8 +5644,8 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     .value(address)
   );
   tiny_w4a4_main_engine_lines_queue queue (
-    .i__payload({ ends_image_1, ends_row_1, below, \i__payload$57.words[1] , \i__payload$57.words[0]  }),
-    .i__valid(emitted_1),
+    .i__payload(column_0),
+    .i__valid(emitted_2),
     .o__payload(o__payload),
     .o__ready(o__ready),
     .o__valid(o__valid),
@@ -5640,9 +5666,9 @@ module tiny_w4a4_main_engine_lines(i__ready, o__payload, o__ready, run_rst, star
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$59 ),
+    .word(\word$61 ),
     .write_address(write_address),
-    .write_enable(\write_enable$55 )
+    .write_enable(\write_enable$58 )
   );
 endmodule
 
@@ -5752,17 +5778,17 @@ module tiny_w4a4_main_engine_lines_position(step, run_rst, start, count, value, 
   assign _06_ = _12_ ? _15_[5:0] : value;
 endmodule
 
-module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__valid, i__payload, o__valid, run_clk);
+module tiny_w4a4_main_engine_lines_queue(o__payload, o__ready, run_rst, i__payload, i__valid, o__valid, run_clk);
   output [25:0] o__payload;
   wire [25:0] o__payload;
   input o__ready;
   wire o__ready;
   input run_rst;
   wire run_rst;
-  input i__valid;
-  wire i__valid;
   input [25:0] i__payload;
   wire [25:0] i__payload;
+  input i__valid;
+  wire i__valid;
   output o__valid;
   reg o__valid = 1'h0;
   input run_clk;
@@ -6054,46 +6080,69 @@ module tiny_w4a4_main_engine_requantizer(run_rst, i_shift, i_valid, i_acc, o_val
   assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_main_engine_scales(enable, run_rst, load__valid, load__bank, load__word, load__beat, load__data, bank, \address$17 , word, run_clk);
+module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input load__valid;
-  wire load__valid;
-  input load__bank;
-  wire load__bank;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input bank;
   wire bank;
-  input \address$17 ;
-  wire \address$17 ;
+  input \address$25 ;
+  wire \address$25 ;
   output [41:0] word;
   wire [41:0] word;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input run_clk;
   wire run_clk;
-  wire _0_;
-  wire [63:0] _1_;
+  wire _00_;
+  wire [63:0] _01_;
+  wire _02_;
+  wire _03_;
+  wire [15:0] _04_;
+  wire [63:0] _05_;
   reg [63:0] beat = 64'h0000000000000000;
+  reg came__bank = 1'h0;
+  reg [63:0] came__data = 64'h0000000000000000;
+  reg came__valid = 1'h0;
+  reg [15:0] came__word = 16'h0000;
+  reg completes = 1'h0;
   reg [1:0] place = 2'h0;
   reg write_enable = 1'h0;
+  assign _00_ = load__valid & enable;
   always @(posedge run_clk)
-    beat <= _1_;
+    came__valid <= _02_;
   always @(posedge run_clk)
-    write_enable <= _0_;
-  assign _0_ = load__valid & enable;
+    came__bank <= _03_;
   always @(posedge run_clk)
-    place <= { load__bank, load__word[0] };
-  assign _1_ = load__valid ? load__data : beat;
+    came__word <= _04_;
+  always @(posedge run_clk)
+    came__data <= _05_;
+  always @(posedge run_clk)
+    completes <= _00_;
+  always @(posedge run_clk)
+    place <= { came__bank, came__word[0] };
+  always @(posedge run_clk)
+    beat <= _01_;
+  always @(posedge run_clk)
+    write_enable <= completes;
+  assign _01_ = came__valid ? came__data : beat;
+  assign _05_ = run_rst ? 64'h0000000000000000 : load__data;
+  assign _04_ = run_rst ? 16'h0000 : load__word;
+  assign _03_ = run_rst ? 1'h0 : \port$3806$1 [1];
+  assign _02_ = run_rst ? 1'h0 : load__valid;
   tiny_w4a4_main_engine_scales_part_0_0 part_0_0 (
     .data(beat[41:0]),
-    .\port$2936$0 (bank),
-    .\port$2950$0 (\address$17 ),
+    .\port$2986$0 (bank),
+    .\port$3000$0 (\address$25 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(word),
@@ -6102,13 +6151,13 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, load__valid, load__bank, lo
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2936$0 , \port$2950$0 , write_address, data, write_enable, word, run_clk);
+module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2986$0 , \port$3000$0 , write_address, data, write_enable, word, run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2936$0 ;
-  wire \port$2936$0 ;
-  input \port$2950$0 ;
-  wire \port$2950$0 ;
+  input \port$2986$0 ;
+  wire \port$2986$0 ;
+  input \port$3000$0 ;
+  wire \port$3000$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -6128,119 +6177,142 @@ module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2936$0 , \port$2950$
   end
   reg [41:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2936$0 , \port$2950$0  }];
+    _1_ <= beat_0[{ \port$2986$0 , \port$3000$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_117(enable, run_rst, load__valid, load__bank, load__word, load__beat, load__data, bank, word, \address$19 , run_clk);
+module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$27 , load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
   wire run_rst;
-  input load__valid;
-  wire load__valid;
-  input load__bank;
-  wire load__bank;
-  input [15:0] load__word;
-  wire [15:0] load__word;
-  input [15:0] load__beat;
-  wire [15:0] load__beat;
-  input [63:0] load__data;
-  wire [63:0] load__data;
   input bank;
   wire bank;
   output [143:0] word;
   wire [143:0] word;
-  input [2:0] \address$19 ;
-  wire [2:0] \address$19 ;
+  input [2:0] \address$27 ;
+  wire [2:0] \address$27 ;
+  input [63:0] load__data;
+  wire [63:0] load__data;
+  input [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
+  input load__valid;
+  wire load__valid;
+  input [15:0] load__beat;
+  wire [15:0] load__beat;
+  input [15:0] load__word;
+  wire [15:0] load__word;
   input run_clk;
   wire run_clk;
   wire _00_;
-  wire [34:0] _01_;
-  wire [63:0] _02_;
-  wire _03_;
-  wire _04_;
-  wire _05_;
-  wire _06_;
+  wire _01_;
+  wire _02_;
+  wire [15:0] _03_;
+  wire [63:0] _04_;
+  wire [34:0] _05_;
+  wire [63:0] _06_;
   wire _07_;
   wire _08_;
   wire _09_;
   wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
   reg [63:0] beat = 64'h0000000000000000;
+  reg came__bank = 1'h0;
+  reg [63:0] came__data = 64'h0000000000000000;
+  reg came__valid = 1'h0;
+  reg [15:0] came__word = 16'h0000;
+  reg [2:0] completes = 3'h0;
   reg [3:0] place = 4'h0;
   reg [34:0] recent = 35'h000000000;
-  wire [35:0] \word$22 ;
-  wire [71:0] \word$28 ;
-  wire [35:0] \word$34 ;
+  wire [35:0] \word$30 ;
+  wire [71:0] \word$36 ;
+  wire [35:0] \word$42 ;
   reg write_enable = 1'h0;
-  reg \write_enable$25  = 1'h0;
-  reg \write_enable$31  = 1'h0;
+  reg \write_enable$33  = 1'h0;
+  reg \write_enable$39  = 1'h0;
   assign _00_ = load__valid & enable;
-  assign _03_ = ! load__beat[1:0];
-  assign _04_ = _00_ & _03_;
-  assign _05_ = load__valid & enable;
-  assign _06_ = load__beat[1:0] == 1'h1;
-  assign _07_ = _05_ & _06_;
-  assign _08_ = load__valid & enable;
-  assign _09_ = load__beat[1:0] == 2'h2;
-  assign _10_ = _08_ & _09_;
+  assign _07_ = ! load__beat[1:0];
+  assign _08_ = _00_ & _07_;
+  assign _09_ = load__valid & enable;
+  assign _10_ = load__beat[1:0] == 1'h1;
+  assign _11_ = _09_ & _10_;
+  assign _12_ = load__valid & enable;
+  assign _13_ = load__beat[1:0] == 2'h2;
+  assign _14_ = _12_ & _13_;
   always @(posedge run_clk)
-    place <= { load__bank, load__word[2:0] };
+    came__valid <= _01_;
   always @(posedge run_clk)
-    recent <= _01_;
+    came__bank <= _02_;
   always @(posedge run_clk)
-    beat <= _02_;
+    came__word <= _03_;
   always @(posedge run_clk)
-    write_enable <= _04_;
+    came__data <= _04_;
   always @(posedge run_clk)
-    \write_enable$25  <= _07_;
+    completes <= { _14_, _11_, _08_ };
   always @(posedge run_clk)
-    \write_enable$31  <= _10_;
-  assign _02_ = load__valid ? load__data : beat;
-  assign _01_ = load__valid ? beat[63:29] : recent;
-  tiny_w4a4_main_engine_weights_117_part_0_0 part_0_0 (
+    place <= { came__bank, came__word[2:0] };
+  always @(posedge run_clk)
+    recent <= _05_;
+  always @(posedge run_clk)
+    beat <= _06_;
+  always @(posedge run_clk)
+    write_enable <= completes[0];
+  always @(posedge run_clk)
+    \write_enable$33  <= completes[1];
+  always @(posedge run_clk)
+    \write_enable$39  <= completes[2];
+  assign _06_ = came__valid ? came__data : beat;
+  assign _05_ = came__valid ? beat[63:29] : recent;
+  assign _04_ = run_rst ? 64'h0000000000000000 : load__data;
+  assign _03_ = run_rst ? 16'h0000 : load__word;
+  assign _02_ = run_rst ? 1'h0 : \port$3806$1 [1];
+  assign _01_ = run_rst ? 1'h0 : load__valid;
+  tiny_w4a4_main_engine_weights_111_part_0_0 part_0_0 (
     .data(beat[35:0]),
-    .\port$2936$0 (bank),
-    .\port$3160$0 (\address$19 ),
+    .\port$2986$0 (bank),
+    .\port$3244$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$22 ),
+    .word(\word$30 ),
     .write_address(place),
     .write_enable(write_enable)
   );
-  tiny_w4a4_main_engine_weights_117_part_1_0 part_1_0 (
-    .\port$2936$0 (bank),
-    .\port$3116$7 (recent[34:7]),
-    .\port$3118$0 (beat[43:0]),
-    .\port$3160$0 (\address$19 ),
+  tiny_w4a4_main_engine_weights_111_part_1_0 part_1_0 (
+    .\port$2986$0 (bank),
+    .\port$3184$7 (recent[34:7]),
+    .\port$3186$0 (beat[43:0]),
+    .\port$3244$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$28 ),
+    .word(\word$36 ),
     .write_address(place),
-    .write_enable(\write_enable$25 )
+    .write_enable(\write_enable$33 )
   );
-  tiny_w4a4_main_engine_weights_117_part_2_0 part_2_0 (
-    .\port$2936$0 (bank),
-    .\port$3116$15 (recent[34:15]),
-    .\port$3118$0 (beat[15:0]),
-    .\port$3160$0 (\address$19 ),
+  tiny_w4a4_main_engine_weights_111_part_2_0 part_2_0 (
+    .\port$2986$0 (bank),
+    .\port$3184$15 (recent[34:15]),
+    .\port$3186$0 (beat[15:0]),
+    .\port$3244$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
-    .word(\word$34 ),
+    .word(\word$42 ),
     .write_address(place),
-    .write_enable(\write_enable$31 )
+    .write_enable(\write_enable$39 )
   );
-  assign word = { \word$34 , \word$28 , \word$22  };
+  assign word = { \word$42 , \word$36 , \word$30  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2936$0 , write_address, data, write_enable, word, \port$3160$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_0_0(run_rst, \port$2986$0 , write_address, data, write_enable, word, \port$3244$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2936$0 ;
-  wire \port$2936$0 ;
+  input \port$2986$0 ;
+  wire \port$2986$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6249,8 +6321,8 @@ module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2936$0 , write_
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3160$0 ;
-  wire [2:0] \port$3160$0 ;
+  input [2:0] \port$3244$0 ;
+  wire [2:0] \port$3244$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6262,30 +6334,30 @@ module tiny_w4a4_main_engine_weights_117_part_0_0(run_rst, \port$2936$0 , write_
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2936$0 , \port$3160$0  }];
+    _1_ <= beat_0[{ \port$2986$0 , \port$3244$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2936$0 , write_address, \port$3116$7 , \port$3118$0 , write_enable, word, \port$3160$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_1_0(run_rst, \port$2986$0 , write_address, \port$3184$7 , \port$3186$0 , write_enable, word, \port$3244$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2936$0 ;
-  wire \port$2936$0 ;
+  input \port$2986$0 ;
+  wire \port$2986$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3116$7 ;
-  wire [27:0] \port$3116$7 ;
-  input [43:0] \port$3118$0 ;
-  wire [43:0] \port$3118$0 ;
+  input [27:0] \port$3184$7 ;
+  wire [27:0] \port$3184$7 ;
+  input [43:0] \port$3186$0 ;
+  wire [43:0] \port$3186$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3160$0 ;
-  wire [2:0] \port$3160$0 ;
+  input [2:0] \port$3244$0 ;
+  wire [2:0] \port$3244$0 ;
   input run_clk;
   wire run_clk;
   wire [71:0] read__data;
@@ -6293,34 +6365,34 @@ module tiny_w4a4_main_engine_weights_117_part_1_0(run_rst, \port$2936$0 , write_
   reg [71:0] beat_1 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3118$0 , \port$3116$7  };
+      beat_1[write_address] <= { \port$3186$0 , \port$3184$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_1[{ \port$2936$0 , \port$3160$0  }];
+    _1_ <= beat_1[{ \port$2986$0 , \port$3244$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2936$0 , write_address, \port$3116$15 , \port$3118$0 , write_enable, word, \port$3160$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_2_0(run_rst, \port$2986$0 , write_address, \port$3184$15 , \port$3186$0 , write_enable, word, \port$3244$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2936$0 ;
-  wire \port$2936$0 ;
+  input \port$2986$0 ;
+  wire \port$2986$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3116$15 ;
-  wire [19:0] \port$3116$15 ;
-  input [15:0] \port$3118$0 ;
-  wire [15:0] \port$3118$0 ;
+  input [19:0] \port$3184$15 ;
+  wire [19:0] \port$3184$15 ;
+  input [15:0] \port$3186$0 ;
+  wire [15:0] \port$3186$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3160$0 ;
-  wire [2:0] \port$3160$0 ;
+  input [2:0] \port$3244$0 ;
+  wire [2:0] \port$3244$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6328,18 +6400,18 @@ module tiny_w4a4_main_engine_weights_117_part_2_0(run_rst, \port$2936$0 , write_
   reg [35:0] beat_2 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3118$0 , \port$3116$15  };
+      beat_2[write_address] <= { \port$3186$0 , \port$3184$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_2[{ \port$2936$0 , \port$3160$0  }];
+    _1_ <= beat_2[{ \port$2986$0 , \port$3244$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
+module tiny_w4a4_main_engine_window_110(i__payload, busy, i__ready, run_rst, start, count, i__valid, o__payload, o__valid, o__ready, run_clk);
   input [25:0] i__payload;
   wire [25:0] i__payload;
   output busy;
@@ -6554,7 +6626,7 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
   assign _015_ = run_rst ? 1'h1 : _049_;
   assign _050_ = moves ? _002_ : o__valid;
   assign _013_ = run_rst ? 1'h0 : _050_;
-  tiny_w4a4_main_engine_window_116_group group (
+  tiny_w4a4_main_engine_window_110_group group (
     .count(count),
     .last(last),
     .run_clk(run_clk),
@@ -6566,7 +6638,7 @@ module tiny_w4a4_main_engine_window_116(i__payload, busy, i__ready, run_rst, sta
   assign o__payload = { \o__payload[8] , \o__payload[7] , \o__payload[6] , \o__payload[5] , \o__payload[4] , \o__payload[3] , \o__payload[2] , \o__payload[1] , \o__payload[0]  };
 endmodule
 
-module tiny_w4a4_main_engine_window_116_group(step, run_rst, start, count, value, last, run_clk);
+module tiny_w4a4_main_engine_window_110_group(step, run_rst, start, count, value, last, run_clk);
   input step;
   wire step;
   input run_rst;
@@ -6734,9 +6806,9 @@ module tiny_w4a4_main_fork(i__payload, o__1__ready, o__0__ready, run_rst, enable
   assign follows = \$signal  ? _03_ : { _09_, _07_, _05_ };
 endmodule
 
-module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, groups, logits, o__valid, o__payload, busy, i__payload, i__valid, load__data, load__second, load__valid, load__beat, load__word, run_clk);
-  input o__ready;
-  wire o__ready;
+module tiny_w4a4_main_head(o__0__ready, start, i__ready, run_rst, width, height, groups, logits, busy, o__payload, o__valid, i__payload, \i__valid$45 , load__data, load__second, load__valid, load__beat, load__word, run_clk);
+  input o__0__ready;
+  wire o__0__ready;
   input start;
   wire start;
   output i__ready;
@@ -6751,16 +6823,16 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   wire [1:0] groups;
   input logits;
   wire logits;
-  output o__valid;
-  reg o__valid = 1'h0;
-  output [8:0] o__payload;
-  reg [8:0] o__payload = 9'h000;
   output busy;
   reg busy = 1'h0;
+  output [8:0] o__payload;
+  wire [8:0] o__payload;
+  output o__valid;
+  wire o__valid;
   input [7:0] i__payload;
   wire [7:0] i__payload;
-  input i__valid;
-  wire i__valid;
+  input \i__valid$45 ;
+  wire \i__valid$45 ;
   input [63:0] load__data;
   wire [63:0] load__data;
   input load__second;
@@ -6866,10 +6938,10 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   wire _090_;
   wire [13:0] _091_;
   wire \$signal ;
-  wire \$signal$21 ;
-  wire \$signal$27 ;
-  reg \$signal$31  = 1'h0;
-  reg [1:0] \$signal$42  = 2'h0;
+  wire \$signal$28 ;
+  wire \$signal$34 ;
+  reg \$signal$38  = 1'h0;
+  reg [1:0] \$signal$49  = 2'h0;
   reg \$signature__addr  = 1'h0;
   wire [15:0] \$signature__data ;
   reg signed [13:0] bias = 14'h0000;
@@ -6877,6 +6949,9 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   reg [7:0] codes = 8'h00;
   reg signed [13:0] dot = 14'h0000;
   reg [1:0] \final  = 2'h0;
+  reg [8:0] \i__payload$55  = 9'h000;
+  wire \i__ready$36 ;
+  reg i__valid = 1'h0;
   wire last;
   reg last_byte = 1'h0;
   wire last_pixel;
@@ -6896,13 +6971,13 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
       weights[load__word[0]] <= load__data[15:0];
   end
   assign \$signature__data  = weights[\$signature__addr ];
-  assign _011_ = opens & \$signal$42 [1];
+  assign _011_ = opens & \$signal$49 [1];
   assign _012_ = start | _011_;
   assign _013_ = start | \final [1];
   assign _014_ = _013_ ? { bias[13], bias } : summed;
-  assign _015_ = i__valid & i__ready;
-  assign _016_ = \$signal$42 [1] & \final [1];
-  assign _017_ = \$signal$42 [1] & \final [1];
+  assign _015_ = \i__valid$45  & i__ready;
+  assign _016_ = \$signal$49 [1] & \final [1];
+  assign _017_ = \$signal$49 [1] & \final [1];
   assign _018_ = ~ _017_;
   assign _019_ = \byte  + 1'h1;
   assign _020_ = last_byte ? 2'h0 : _019_;
@@ -6925,7 +7000,7 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _037_ = last_byte & last_pixel;
   assign _038_ = x + 1'h1;
   assign _039_ = y + 1'h1;
-  assign _040_ = o__valid & o__ready;
+  assign _040_ = o__valid & o__0__ready;
   assign _042_ = _040_ & o__payload[8];
   assign _043_ = ~ logits;
   always @(posedge run_clk)
@@ -6937,7 +7012,7 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   always @(posedge run_clk)
     total <= _047_;
   always @(posedge run_clk)
-    \$signal$42  <= _048_;
+    \$signal$49  <= _048_;
   always @(posedge run_clk)
     \final  <= _049_;
   always @(posedge run_clk)
@@ -6945,19 +7020,19 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   always @(posedge run_clk)
     row <= _052_;
   always @(posedge run_clk)
-    \$signal$31  <= _053_;
+    \$signal$38  <= _053_;
   always @(posedge run_clk)
     unready <= _054_;
   always @(posedge run_clk)
     logit <= _055_;
   always @(posedge run_clk)
-    o__valid <= _056_;
+    i__valid <= _056_;
   always @(posedge run_clk)
     \byte  <= _057_;
   always @(posedge run_clk)
     last_byte <= _058_;
   always @(posedge run_clk)
-    o__payload <= _059_;
+    \i__payload$55  <= _059_;
   always @(posedge run_clk)
     x <= _060_;
   always @(posedge run_clk)
@@ -6970,19 +7045,19 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _030_ = \$signature__addr  + 1'h1;
   assign last = _030_ == groups;
   assign { _041_[15], summed } = $signed(total) + $signed(dot);
-  assign \$signal$21  = x == width;
+  assign \$signal$28  = x == width;
   assign _051_ = y == height;
-  assign last_pixel = \$signal$21  & _051_;
-  assign _062_ = ~ o__valid;
-  assign \$signal$27  = _062_ | o__ready;
-  assign takes = \$signal$31  & \$signal$27 ;
-  assign _064_ = ~ \$signal$31 ;
-  assign _065_ = \$signal$27  & last_byte;
+  assign last_pixel = \$signal$28  & _051_;
+  assign _062_ = ~ i__valid;
+  assign \$signal$34  = _062_ | \i__ready$36 ;
+  assign takes = \$signal$38  & \$signal$34 ;
+  assign _064_ = ~ \$signal$38 ;
+  assign _065_ = \$signal$34  & last_byte;
   assign \$signal  = _064_ | _065_;
-  assign _001_ = \$signal$27  & last_byte;
+  assign _001_ = \$signal$34  & last_byte;
   assign opens = unready | _001_;
   assign _002_ = load__valid & load__second;
-  assign _004_ = i__valid & i__ready;
+  assign _004_ = \i__valid$45  & i__ready;
   assign _005_ = \$signature__addr  + 1'h1;
   assign _006_ = last ? 2'h0 : _005_;
   assign _007_ = $signed({ 1'h0, codes[3:0] }) * $signed(row[7:0]);
@@ -6992,17 +7067,17 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _066_ = _042_ ? 1'h0 : busy;
   assign _067_ = start ? 1'h1 : _066_;
   assign _063_ = run_rst ? 1'h0 : _067_;
-  assign _068_ = \$signal$21  ? _039_[3:0] : y;
+  assign _068_ = \$signal$28  ? _039_[3:0] : y;
   assign _069_ = last_byte ? _068_ : y;
   assign _070_ = takes ? _069_ : y;
   assign _061_ = start ? 4'h1 : _070_;
-  assign _071_ = \$signal$21  ? 4'h1 : _038_[3:0];
+  assign _071_ = \$signal$28  ? 4'h1 : _038_[3:0];
   assign _072_ = last_byte ? _071_ : x;
   assign _073_ = takes ? _072_ : x;
   assign _060_ = start ? 4'h1 : _073_;
-  assign _074_ = takes ? _037_ : o__payload[8];
+  assign _074_ = takes ? _037_ : \i__payload$55 [8];
   assign _059_[8] = run_rst ? 1'h0 : _074_;
-  assign _075_ = takes ? _036_ : o__payload[7:0];
+  assign _075_ = takes ? _036_ : \i__payload$55 [7:0];
   assign _059_[7:0] = run_rst ? 8'h00 : _075_;
   assign _076_ = takes ? _025_ : last_byte;
   assign _077_ = start ? _043_ : _076_;
@@ -7010,13 +7085,13 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _078_ = takes ? _020_[0] : \byte ;
   assign _079_ = start ? 1'h0 : _078_;
   assign _057_ = run_rst ? 1'h0 : _079_;
-  assign _080_ = \$signal$27  ? \$signal$31  : o__valid;
+  assign _080_ = \$signal$34  ? \$signal$38  : i__valid;
   assign _056_ = run_rst ? 1'h0 : _080_;
   assign _081_ = opens ? summed : logit;
   assign _055_ = run_rst ? 15'h0000 : _081_;
   assign _082_ = opens ? _018_ : unready;
   assign _054_ = run_rst ? 1'h1 : _082_;
-  assign _083_ = opens ? _016_ : \$signal$31 ;
+  assign _083_ = opens ? _016_ : \$signal$38 ;
   assign _053_ = run_rst ? 1'h0 : _083_;
   assign _084_ = opens ? \$signature__data  : row;
   assign _052_ = run_rst ? 16'h0000 : _084_;
@@ -7024,7 +7099,7 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _050_ = run_rst ? 8'h00 : _085_;
   assign _086_ = opens ? { \final [0], last } : \final ;
   assign _049_ = run_rst ? 2'h0 : _086_;
-  assign _087_ = opens ? { \$signal$42 [0], _015_ } : \$signal$42 ;
+  assign _087_ = opens ? { \$signal$49 [0], _015_ } : \$signal$49 ;
   assign _048_ = run_rst ? 2'h0 : _087_;
   assign _088_ = _012_ ? _014_ : total;
   assign _047_ = run_rst ? 15'h0000 : _088_;
@@ -7034,7 +7109,86 @@ module tiny_w4a4_main_head(o__ready, start, i__ready, run_rst, width, height, gr
   assign _045_ = run_rst ? 1'h0 : _090_;
   assign _091_ = _002_ ? load__data[13:0] : bias;
   assign _044_ = run_rst ? 14'h0000 : _091_;
+  tiny_w4a4_main_head_mask_stage mask_stage (
+    .i__payload(\i__payload$55 ),
+    .i__ready(\i__ready$36 ),
+    .i__valid(i__valid),
+    .o__0__payload(o__payload),
+    .o__0__ready(o__0__ready),
+    .o__0__valid(o__valid),
+    .run_clk(run_clk),
+    .run_rst(run_rst)
+  );
   assign _041_[14:0] = summed;
+endmodule
+
+module tiny_w4a4_main_head_mask_stage(o__0__ready, run_rst, i__valid, i__payload, i__ready, o__0__payload, o__0__valid, run_clk);
+  input o__0__ready;
+  wire o__0__ready;
+  input run_rst;
+  wire run_rst;
+  input i__valid;
+  wire i__valid;
+  input [8:0] i__payload;
+  wire [8:0] i__payload;
+  output i__ready;
+  reg i__ready = 1'h1;
+  output [8:0] o__0__payload;
+  reg [8:0] o__0__payload = 9'h000;
+  output o__0__valid;
+  reg o__0__valid = 1'h0;
+  input run_clk;
+  wire run_clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire [8:0] _03_;
+  wire _04_;
+  wire _05_;
+  wire [8:0] _06_;
+  wire [8:0] _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire \$signal ;
+  wire follows;
+  wire opens;
+  reg [8:0] second = 9'h000;
+  reg taken = 1'h1;
+  assign _00_ = ~ o__0__valid;
+  assign \$signal  = _00_ | o__0__ready;
+  assign opens = taken | o__0__ready;
+  assign _10_ = ~ i__ready;
+  assign _11_ = i__valid | _10_;
+  assign _12_ = _11_ ? 1'h1 : 1'h0;
+  assign _13_ = ~ o__0__ready;
+  assign _14_ = o__0__valid & _13_;
+  assign _15_ = ~ i__valid;
+  assign _01_ = i__ready & _15_;
+  assign _02_ = \$signal  | _01_;
+  assign _03_ = i__ready ? i__payload : second;
+  assign _04_ = ~ follows;
+  always @(posedge run_clk)
+    i__ready <= _05_;
+  always @(posedge run_clk)
+    second <= _06_;
+  always @(posedge run_clk)
+    o__0__payload <= _07_;
+  always @(posedge run_clk)
+    o__0__valid <= _08_;
+  always @(posedge run_clk)
+    taken <= _09_;
+  assign _09_ = run_rst ? 1'h1 : _04_;
+  assign _08_ = run_rst ? 1'h0 : follows;
+  assign _07_ = opens ? _03_ : o__0__payload;
+  assign _06_ = i__ready ? i__payload : second;
+  assign _05_ = run_rst ? 1'h1 : _02_;
+  assign follows = \$signal  ? _12_ : _14_;
 endmodule
 
 module tiny_w4a4_main_head_stage(o__0__ready, run_rst, i__payload, i__valid, i__ready, o__0__payload, o__0__valid, run_clk);
@@ -7635,6 +7789,75 @@ module tiny_w4a4_main_pool_y(step, run_rst, count, start, value, last, run_clk);
   assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
+module tiny_w4a4_main_stage(o__0__ready, run_rst, i__payload, i__valid, i__ready, o__0__payload, o__0__valid, run_clk);
+  input o__0__ready;
+  wire o__0__ready;
+  input run_rst;
+  wire run_rst;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
+  input i__valid;
+  wire i__valid;
+  output i__ready;
+  reg i__ready = 1'h1;
+  output [7:0] o__0__payload;
+  reg [7:0] o__0__payload = 8'h00;
+  output o__0__valid;
+  reg o__0__valid = 1'h0;
+  input run_clk;
+  wire run_clk;
+  wire _00_;
+  wire _01_;
+  wire _02_;
+  wire [7:0] _03_;
+  wire _04_;
+  wire _05_;
+  wire [7:0] _06_;
+  wire [7:0] _07_;
+  wire _08_;
+  wire _09_;
+  wire _10_;
+  wire _11_;
+  wire _12_;
+  wire _13_;
+  wire _14_;
+  wire _15_;
+  wire \$signal ;
+  wire follows;
+  wire opens;
+  reg [7:0] second = 8'h00;
+  reg taken = 1'h1;
+  assign _00_ = ~ o__0__valid;
+  assign \$signal  = _00_ | o__0__ready;
+  assign opens = taken | o__0__ready;
+  assign _10_ = ~ i__ready;
+  assign _11_ = i__valid | _10_;
+  assign _12_ = _11_ ? 1'h1 : 1'h0;
+  assign _13_ = ~ o__0__ready;
+  assign _14_ = o__0__valid & _13_;
+  assign _15_ = ~ i__valid;
+  assign _01_ = i__ready & _15_;
+  assign _02_ = \$signal  | _01_;
+  assign _03_ = i__ready ? i__payload : second;
+  assign _04_ = ~ follows;
+  always @(posedge run_clk)
+    i__ready <= _05_;
+  always @(posedge run_clk)
+    second <= _06_;
+  always @(posedge run_clk)
+    o__0__payload <= _07_;
+  always @(posedge run_clk)
+    o__0__valid <= _08_;
+  always @(posedge run_clk)
+    taken <= _09_;
+  assign _09_ = run_rst ? 1'h1 : _04_;
+  assign _08_ = run_rst ? 1'h0 : follows;
+  assign _07_ = opens ? _03_ : o__0__payload;
+  assign _06_ = i__ready ? i__payload : second;
+  assign _05_ = run_rst ? 1'h1 : _02_;
+  assign follows = \$signal  ? _12_ : _14_;
+endmodule
+
 module tiny_w4a4_parameter_memory(read__enable, rst, write__payload, write__valid, read__valid, read__data, read__address, clk);
   input read__enable;
   wire read__enable;
@@ -7793,7 +8016,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _00_ = read__en ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2439$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3696$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2479$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3806$1 , targets, load__beat, load__word
 , clk);
   output port__stray;
   wire port__stray;
@@ -7813,8 +8036,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2439$27 ;
-  wire [1:0] \port$2439$27 ;
+  input [1:0] \port$2479$27 ;
+  wire [1:0] \port$2479$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -7829,8 +8052,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3696$1 ;
-  wire [1:0] \port$3696$1 ;
+  output [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -7888,7 +8111,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2439$27 [0];
+  assign _18_ = loading | \port$2479$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -7936,8 +8159,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2439$27 (\port$2439$27 ),
-    .\port$3696$1 (\port$3696$1 ),
+    .\port$2479$27 (\port$2479$27 ),
+    .\port$3806$1 (\port$3806$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -7946,7 +8169,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign port__valid = arriving[3];
 endmodule
 
-module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_word, loaded, \port$3696$1 , targets, \beat$20 , \word$21 , clk);
+module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_word, loaded, \port$3806$1 , targets, \beat$20 , \word$21 , clk);
   output read;
   wire read;
   input rst;
@@ -7955,14 +8178,14 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2439$27 ;
-  wire [1:0] \port$2439$27 ;
+  input [1:0] \port$2479$27 ;
+  wire [1:0] \port$2479$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3696$1 ;
-  wire [1:0] \port$3696$1 ;
+  output [1:0] \port$3806$1 ;
+  wire [1:0] \port$3806$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$20 ;
@@ -8013,8 +8236,8 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2439$27 [1] ? 2'h0 : 2'h2;
-  assign _17_ = \port$2439$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2479$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = \port$2479$27 [1] ? 2'h0 : 2'h2;
   assign _18_ = beat + 1'h1;
   assign _19_ = beat == last_beat;
   assign _20_ = word + 1'h1;
@@ -8025,7 +8248,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   assign _02_ = arriving_2[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_2[0] & _03_;
-  assign _05_ = \port$2439$27 [0] & started;
+  assign _05_ = \port$2479$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -8055,7 +8278,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   assign _15_ = rst ? 8'h00 : arriving_2;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2439$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2479$27 [1], read };
   assign _24_ = _19_ ? _21_ : loaded;
   assign _25_ = read ? _24_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _25_;
@@ -8065,7 +8288,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   assign _28_ = _19_ ? 2'h0 : _18_[1:0];
   assign _29_ = read ? _28_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _29_;
-  assign _08_ = rst ? 1'h0 : \port$2439$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2479$27 [0];
   function [1:0] _77_;
     input [1:0] a;
     input [5:0] b;
@@ -8088,7 +8311,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2439$27 , last_w
   assign _07_ = rst ? 2'h0 : _30_;
   assign \word$21  = { 13'h0000, arriving_3[7:5] };
   assign \beat$20  = { 14'h0000, arriving_3[4:3] };
-  assign \port$3696$1  = arriving_3[2:1];
+  assign \port$3806$1  = arriving_3[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write, rst, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8723,7 +8946,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2562$0 (value[31:4]),
+    .\port$2602$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8732,7 +8955,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2562$0 , low, clk);
+module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2602$0 , low, clk);
   output settled;
   wire settled;
   input rst;
@@ -8743,8 +8966,8 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2562
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2562$0 ;
-  reg [27:0] \port$2562$0  = 28'h0000000;
+  output [27:0] \port$2602$0 ;
+  reg [27:0] \port$2602$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -8917,14 +9140,14 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2562
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2562$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2602$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2562$0  <= _028_;
+    \port$2602$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -9044,7 +9267,7 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2562
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2439$27 
+module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2479$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input layer_running;
   wire layer_running;
@@ -9086,8 +9309,8 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   reg preparing = 1'h0;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2439$27 ;
-  wire [1:0] \port$2439$27 ;
+  output [1:0] \port$2479$27 ;
+  wire [1:0] \port$2479$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9773,7 +9996,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2439$27 (\port$2439$27 ),
+    .\port$2479$27 (\port$2479$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -9781,7 +10004,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2439$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2479$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input stop;
   wire stop;
   input rst;
@@ -9792,8 +10015,8 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2439$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2439$27 ;
-  wire [1:0] \port$2439$27 ;
+  output [1:0] \port$2479$27 ;
+  wire [1:0] \port$2479$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10607,7 +10830,7 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2439$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2439$27  = operation[28:27];
+  assign \port$2479$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, write, registers__write, bus__arready, rst, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp

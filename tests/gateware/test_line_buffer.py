@@ -57,7 +57,7 @@ def test_throughput():
     )
     given = run.given["o"]
     assert given[-1] - given[0] == 41, "a column every cycle"
-    assert given[0] == run.taken["i"][7] + 4, "a row and four cycles behind"
+    assert given[0] == run.taken["i"][7] + 5, "a row and five cycles behind"
 
 
 def test_takes_nothing_past_the_image():

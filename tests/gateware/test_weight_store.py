@@ -32,6 +32,7 @@ def test_words(word_bits, depth, banks, bus_bits):
                     ctx.set(dut.load.data, data if enable else data ^ mask)
                     await ctx.tick()
         ctx.set(dut.load.valid, 0)
+        await ctx.tick()  # the last beat is on its way
         for (bank, word), value in words.items():
             ctx.set(dut.bank, bank)
             ctx.set(dut.address, word)

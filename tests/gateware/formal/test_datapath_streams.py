@@ -173,8 +173,8 @@ class TestLineBuffer:
             lambda words: per_image(words, images, columns(height, row_words)),
             config={"row_words": row_words, "height": height},
             assumptions=started(words, images),
-            depth=images * ((height + 1) * per_row + 7) + 2,
-            progress=9,  # up to 3 before a start, 1 between single words, 4 on the way
+            depth=images * ((height + 1) * per_row + 8) + 2,
+            progress=10,  # up to 3 before a start, 1 between single words, 5 on the way
         )
 
     @pytest.mark.parametrize("size", [(1, 1, 2), (3, 1, 1), (1, 2, 2), (2, 2, 1), (3, 2, 1)])
