@@ -85,7 +85,7 @@ class MainDatapath(wiring.Component):
         # Either source lies far from the engine.
         m.submodules.stage = stage = StreamFork(design.feature_bits, 1)
         with m.If(from_front):
-            wiring.connect(m, wiring.flipped(self.front), stage.i)
+            self._take_front(m, engine, stage.i)
         with m.Else():
             wiring.connect(m, wiring.flipped(self.source), stage.i)
         wiring.connect(m, stage.o[0], engine.i)
@@ -121,6 +121,18 @@ class MainDatapath(wiring.Component):
             self.result.eq(words.payload),
         ]
         return m
+
+    def _take_front(self, m, engine, words):
+        """Words of the first convolution; those of a further strip wait for their own step."""
+        taking = C(1)
+        if self._design.external:
+            taking = Signal()
+            m.d.sync += taking.eq(self.start | engine.busy)
+        m.d.comb += [
+            words.valid.eq(self.front.valid & taking),
+            words.payload.eq(self.front.payload),
+            self.front.ready.eq(words.ready & taking),
+        ]
 
     @property
     def _width(self):

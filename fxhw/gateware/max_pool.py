@@ -30,8 +30,8 @@ class MaxPool(wiring.Component):
     each arrow may be a register.
 
     ``width``, ``height`` and ``groups`` are held from the cycle before ``start`` to the last word,
-    with ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered, and
-    none has been in the cycle before.  A following map of the same size needs no ``start``.
+    with ``ceil(width / 2) * groups <= max_row_words``.  ``start`` comes while no word is offered,
+    and none has been in the cycle before.  A following map of the same size needs no ``start``.
 
     Latency: 6 cycles from a window's last word to its maximum.
     Throughput: 1 input word per cycle, without gaps.

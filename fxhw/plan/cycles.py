@@ -32,8 +32,8 @@ __all__ = [
 
 _PIPELINE = 11
 """Cycles from the first word of a step's input to the last result written, beside the engine's
-latency and the filling of the line buffer: stage 1, line buffer 5,
-window 1, queue 2, fork 1, writer 1."""
+latency and the filling of the line buffer: stage 1, line buffer 5, window 1, queue 2, fork 1,
+writer 1."""
 
 _READER = 4
 """Cycles from the start of a step to the first word of its input, beside the feature memory's."""

@@ -263,7 +263,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__payload$44 (trace_front_data),
     .\o__ready$46 (front__ready),
     .\o__valid$48 (front__valid),
-    .\port$3806$1 ({ load__bank, load__second }),
+    .\port$3808$1 ({ load__bank, load__second }),
     .run_clk(aclk),
     .run_rst(_clear),
     .start(front_start)
@@ -316,8 +316,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .\o__0__ready$50 (full__ready),
     .\o__ready$102 (m_axis_tready),
     .\o__ready$64 (pooled__ready),
-    .\port$3806$1 ({ load__bank, load__second }),
-    .\port$3808$2 (targets[3:2]),
+    .\port$3808$1 ({ load__bank, load__second }),
+    .\port$3810$2 (targets[3:2]),
     .result_valid(trace_out_valid),
     .run_clk(aclk),
     .run_rst(_clear),
@@ -348,8 +348,8 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .load__word(load__word),
     .memory__address(memory__address),
     .memory__enable(memory__enable),
-    .\port$2479$27 ({ parameters__section, parameters__load }),
-    .\port$3806$1 ({ load__bank, load__second }),
+    .\port$2481$27 ({ parameters__section, parameters__load }),
+    .\port$3808$1 ({ load__bank, load__second }),
     .port__active(parameters__active),
     .port__address(parameters__address),
     .port__data(load__data),
@@ -414,7 +414,7 @@ module tiny_w4a4(aresetn, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_wdata
     .parameters__program(parameters__program),
     .parameters__rewind(parameters__rewind),
     .parameters__stray(parameters__stray),
-    .\port$2479$27 ({ parameters__section, parameters__load }),
+    .\port$2481$27 ({ parameters__section, parameters__load }),
     .preparing(parameters__active),
     .rst(reset),
     .running_step(trace_step),
@@ -571,7 +571,7 @@ module tiny_w4a4_features(overrun, full__ready, pooled__ready, run_rst, \start$1
     .o__ready(i__1__ready),
     .o__valid(i__1__valid),
     .overrun(\overrun$62 ),
-    .\port$2445$282 (layer[329:282]),
+    .\port$2447$282 (layer[329:282]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$27 ),
@@ -613,7 +613,7 @@ module tiny_w4a4_features(overrun, full__ready, pooled__ready, run_rst, \start$1
     .o__ready(o__ready),
     .o__valid(source__valid),
     .overrun(\overrun$61 ),
-    .\port$2445$81 (layer[242:81]),
+    .\port$2447$81 (layer[242:81]),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(start),
@@ -664,7 +664,7 @@ module tiny_w4a4_features_arbiter(run_rst, i__1__valid, i__1__payload, i__0__val
   assign o__payload = choice ? i__1__payload : i__0__payload;
 endmodule
 
-module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2445$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
+module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \port$2447$282 , i__payload, i__valid, count, \count$31 , overrun, o__valid, o__payload, o__ready, run_clk);
   input start;
   wire start;
   output busy;
@@ -675,8 +675,8 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire run_rst;
   input [1:0] words;
   wire [1:0] words;
-  input [47:0] \port$2445$282 ;
-  wire [47:0] \port$2445$282 ;
+  input [47:0] \port$2447$282 ;
+  wire [47:0] \port$2447$282 ;
   input [7:0] i__payload;
   wire [7:0] i__payload;
   input i__valid;
@@ -748,7 +748,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   wire step;
   wire \step$33 ;
   wire taken;
-  assign _00_ = \port$2445$282 [15:0] - words;
+  assign _00_ = \port$2447$282 [15:0] - words;
   assign _11_ = words == 1'h1;
   assign _21_ = address >= 10'h21c;
   assign _22_ = taken & _21_;
@@ -806,7 +806,7 @@ module tiny_w4a4_features_full_writer(start, busy, i__ready, run_rst, words, \po
   assign _34_ = taken ? _26_ : skipped;
   assign _17_ = \$signal  ? _04_ : _34_;
   assign _35_ = taken ? _25_[11:1] : address;
-  assign _16_ = \$signal  ? \port$2445$282 [26:16] : _35_;
+  assign _16_ = \$signal  ? \port$2447$282 [26:16] : _35_;
   assign _36_ = taken ? i__payload : o__payload[18:11];
   assign _15_[18:11] = run_rst ? 8'h00 : _36_;
   assign _37_ = taken ? address : o__payload[10:0];
@@ -1395,7 +1395,7 @@ module tiny_w4a4_features_pooled_writer_y(step, run_rst, count, start, last, run
   assign _06_ = _11_ ? _02_[3:0] : left;
 endmodule
 
-module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
+module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2447$81 , o__ready, write__en, write__data, overrun, address, memory__enable, o__valid, o__payload, run_clk);
   input start;
   wire start;
   input run_rst;
@@ -1404,8 +1404,8 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , 
   wire [3:0] width;
   input [3:0] height;
   wire [3:0] height;
-  input [161:0] \port$2445$81 ;
-  wire [161:0] \port$2445$81 ;
+  input [161:0] \port$2447$81 ;
+  wire [161:0] \port$2447$81 ;
   input o__ready;
   wire o__ready;
   input write__en;
@@ -1609,14 +1609,14 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , 
     room <= _058_;
   assign { _000_[11], behind } = address + 1'h1;
   assign step = \$signal  & room;
-  assign _011_ = second ? \port$2445$81 [160:145] : \port$2445$81 [79:64];
+  assign _011_ = second ? \port$2447$81 [160:145] : \port$2447$81 [79:64];
   assign \$signal$12  = group == _011_[2:0];
   assign \$signal$17  = x == width;
   assign \$signal$20  = y == height;
   assign _022_ = ~ two;
   assign _033_ = second | _022_;
   assign \$signal$23  = \$signal$12  & _033_;
-  assign _044_ = second ? \port$2445$81 [161] : \port$2445$81 [80];
+  assign _044_ = second ? \port$2447$81 [161] : \port$2447$81 [80];
   assign _055_ = \$signal$17  ? y[0] : x[0];
   assign \$signal$25  = _044_ & _055_;
   assign _059_ = ~ second;
@@ -1625,10 +1625,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , 
   assign \$signal$27  = \$signal$12  & _060_;
   assign _061_ = x == 1'h1;
   assign _001_ = x == 2'h2;
-  assign _002_ = \port$2445$81 [161] & _001_;
+  assign _002_ = \port$2447$81 [161] & _001_;
   assign _003_ = _061_ | _002_;
   assign _004_ = x == 1'h1;
-  assign _005_ = \port$2445$81 [80] & _004_;
+  assign _005_ = \port$2447$81 [80] & _004_;
   assign _006_ = \$signal$17  | _005_;
   assign \$signal$28  = \$signal$26  ? _003_ : _006_;
   assign _007_ = \$like  != \end ;
@@ -1638,10 +1638,10 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , 
   assign _010_ = address >= 10'h21c;
   assign _012_ = following[0] & _010_;
   assign _013_ = following[0] | following[1];
-  assign _014_ = following[3] ? \port$2445$81 [112:81] : \port$2445$81 [31:0];
+  assign _014_ = following[3] ? \port$2447$81 [112:81] : \port$2447$81 [31:0];
   assign _015_ = following[2] ? \$signature__data  : behind;
   assign _016_ = following[1] ? _014_ : { 21'h000000, _015_ };
-  assign _017_ = | \port$2445$81 [160:145];
+  assign _017_ = | \port$2447$81 [160:145];
   assign _018_ = step & \$signal$27 ;
   assign _019_ = _018_ & \$signal$28 ;
   assign _058_ = run_rst ? 1'h0 : _039_;
@@ -1703,7 +1703,7 @@ module tiny_w4a4_features_reader(start, run_rst, width, height, \port$2445$81 , 
   assign memory__enable = following[0];
 endmodule
 
-module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , load__data, \port$3806$1 , load__valid, load__beat, load__word, i__payload, i__valid, run_clk);
+module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , \o__valid$48 , \o__ready$46 , load__data, \port$3808$1 , load__valid, load__beat, load__word, i__payload, i__valid, run_clk);
   output i__ready;
   wire i__ready;
   output [7:0] \o__payload$44 ;
@@ -1720,8 +1720,8 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   wire \o__ready$46 ;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -1775,7 +1775,7 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   reg [71:0] window = 72'h000000000000000000;
   reg [71:0] window_0 = 72'h000000000000000000;
   wire [51:0] \word$83 ;
-  assign enable = ! \port$3806$1 [0];
+  assign enable = ! \port$3808$1 [0];
   assign taken = \o__valid$48  & \o__ready$46 ;
   always @(posedge run_clk)
     window_0 <= \o__payload$93 ;
@@ -1871,12 +1871,12 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
   );
   tiny_w4a4_front_250_scales scales (
     .address(\address$68 ),
-    .enable(\port$3806$1 [0]),
+    .enable(\port$3808$1 [0]),
     .load__beat(load__beat),
     .load__data(load__data),
     .load__valid(load__valid),
     .load__word(load__word),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$3808$1 (\port$3808$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$83 )
@@ -1888,7 +1888,7 @@ module tiny_w4a4_front_250(i__ready, \o__payload$44 , run_rst, start, \config , 
     .load__data(load__data),
     .load__valid(load__valid),
     .load__word(load__word),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$3808$1 (\port$3808$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(weights)
@@ -3114,7 +3114,7 @@ module tiny_w4a4_front_250_requantizer(run_rst, i_shift, i_valid, i_acc, o_valid
   assign _040_[10:0] = whole_1_2;
 endmodule
 
-module tiny_w4a4_front_250_scales(enable, run_rst, address, word, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_front_250_scales(enable, run_rst, address, word, load__data, \port$3808$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
@@ -3125,8 +3125,8 @@ module tiny_w4a4_front_250_scales(enable, run_rst, address, word, load__data, \p
   wire [51:0] word;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -3208,7 +3208,7 @@ module tiny_w4a4_front_250_scales_part_0_0(run_rst, read__addr, write_address, d
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__data, \port$3808$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
@@ -3219,8 +3219,8 @@ module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__dat
   wire address;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -3300,8 +3300,8 @@ module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__dat
     .write_enable(write_enable)
   );
   tiny_w4a4_front_250_weights_105_part_1_0 part_1_0 (
-    .\port$2834$7 (recent[34:7]),
-    .\port$2836$0 (beat[43:0]),
+    .\port$2836$7 (recent[34:7]),
+    .\port$2838$0 (beat[43:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3310,8 +3310,8 @@ module tiny_w4a4_front_250_weights_105(enable, run_rst, word, address, load__dat
     .write_enable(\write_enable$32 )
   );
   tiny_w4a4_front_250_weights_105_part_2_0 part_2_0 (
-    .\port$2834$15 (recent[34:15]),
-    .\port$2836$0 (beat[15:0]),
+    .\port$2836$15 (recent[34:15]),
+    .\port$2838$0 (beat[15:0]),
     .read__addr(address),
     .run_clk(run_clk),
     .run_rst(run_rst),
@@ -3353,15 +3353,15 @@ module tiny_w4a4_front_250_weights_105_part_0_0(run_rst, write_address, data, wr
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_105_part_1_0(run_rst, write_address, \port$2834$7 , \port$2836$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_105_part_1_0(run_rst, write_address, \port$2836$7 , \port$2838$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [27:0] \port$2834$7 ;
-  wire [27:0] \port$2834$7 ;
-  input [43:0] \port$2836$0 ;
-  wire [43:0] \port$2836$0 ;
+  input [27:0] \port$2836$7 ;
+  wire [27:0] \port$2836$7 ;
+  input [43:0] \port$2838$0 ;
+  wire [43:0] \port$2838$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
@@ -3375,7 +3375,7 @@ module tiny_w4a4_front_250_weights_105_part_1_0(run_rst, write_address, \port$28
   reg [71:0] beat_1 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$2836$0 , \port$2834$7  };
+      beat_1[write_address] <= { \port$2838$0 , \port$2836$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
@@ -3386,15 +3386,15 @@ module tiny_w4a4_front_250_weights_105_part_1_0(run_rst, write_address, \port$28
     word <= read__data;
 endmodule
 
-module tiny_w4a4_front_250_weights_105_part_2_0(run_rst, write_address, \port$2834$15 , \port$2836$0 , write_enable, word, read__addr, run_clk);
+module tiny_w4a4_front_250_weights_105_part_2_0(run_rst, write_address, \port$2836$15 , \port$2838$0 , write_enable, word, read__addr, run_clk);
   input run_rst;
   wire run_rst;
   input write_address;
   wire write_address;
-  input [19:0] \port$2834$15 ;
-  wire [19:0] \port$2834$15 ;
-  input [15:0] \port$2836$0 ;
-  wire [15:0] \port$2836$0 ;
+  input [19:0] \port$2836$15 ;
+  wire [19:0] \port$2836$15 ;
+  input [15:0] \port$2838$0 ;
+  wire [15:0] \port$2838$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
@@ -3408,7 +3408,7 @@ module tiny_w4a4_front_250_weights_105_part_2_0(run_rst, write_address, \port$28
   reg [35:0] beat_2 [1:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$2836$0 , \port$2834$15  };
+      beat_2[write_address] <= { \port$2838$0 , \port$2836$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
@@ -3963,7 +3963,7 @@ module tiny_w4a4_intake_stage(i__valid, o__0__ready, run_rst, i__payload, i__rea
 endmodule
 
 module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_valid, blocked, \i__payload$33 , fire, \o__0__ready$50 , \o__ready$64 , run_rst, \start$5 , layer, logits, front__valid, front__ready, source__ready, \i__payload$39 , \i__valid$52 , mask__payload, mask__valid
-, \i__valid$66 , \i__payload$62 , source__valid, source__payload, load__data, \port$3806$1 , \port$3808$2 , load__beat, load__word, run_clk);
+, \i__valid$66 , \i__payload$62 , source__valid, source__payload, load__data, \port$3808$1 , \port$3810$2 , load__beat, load__word, run_clk);
   input \o__ready$102 ;
   wire \o__ready$102 ;
   input [7:0] front__payload;
@@ -4016,10 +4016,10 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
   wire [7:0] source__payload;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
-  input [1:0] \port$3808$2 ;
-  wire [1:0] \port$3808$2 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
+  input [1:0] \port$3810$2 ;
+  wire [1:0] \port$3810$2 ;
   input [15:0] load__beat;
   wire [15:0] load__beat;
   input [15:0] load__word;
@@ -4052,6 +4052,7 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
   wire \i__valid$86 ;
   reg start = 1'h0;
   wire \start$111 ;
+  assign \start$111  = \start$5  & layer[246];
   assign _00_ = \start$5  | busy;
   assign running = _00_ | \busy$119 ;
   assign _01_ = ~ fire;
@@ -4063,11 +4064,10 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
     from_front <= _04_;
   always @(posedge run_clk)
     start <= _05_;
-  assign \start$111  = \start$5  & layer[246];
   assign source__ready = from_front ? 1'h0 : i__ready;
-  assign i__valid = from_front ? front__valid : source__valid;
   assign front__ready = from_front ? i__ready : 1'h0;
   assign i__payload = from_front ? front__payload : source__payload;
+  assign i__valid = from_front ? front__valid : source__valid;
   assign _05_ = run_rst ? 1'h0 : \start$5 ;
   assign _04_ = run_rst ? 1'h0 : layer[243];
   tiny_w4a4_main_engine engine (
@@ -4080,12 +4080,12 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
     .i__valid(\i__valid$19 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__valid(\port$3808$2 [1]),
+    .load__valid(\port$3810$2 [1]),
     .load__word(load__word),
     .\o__payload$44 (\i__payload$33 ),
     .\o__ready$46 (\i__ready$36 ),
     .\o__valid$48 (\i__valid$37 ),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$3808$1 (\port$3808$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .start(\start$5 )
@@ -4112,8 +4112,8 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
     .\i__valid$45 (\i__valid$86 ),
     .load__beat(load__beat),
     .load__data(load__data),
-    .load__second(\port$3806$1 [0]),
-    .load__valid(\port$3808$2 [0]),
+    .load__second(\port$3808$1 [0]),
+    .load__valid(\port$3810$2 [0]),
     .load__word(load__word),
     .logits(logits),
     .o__0__ready(\o__ready$102 ),
@@ -4160,7 +4160,7 @@ module tiny_w4a4_main(\o__ready$102 , front__payload, running, waiting, result_v
   );
 endmodule
 
-module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , \o__valid$48 , \o__ready$46 , i__payload, i__valid, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run_rst, start, \config , \o__valid$48 , \o__ready$46 , i__payload, i__valid, load__data, \port$3808$1 , load__valid, load__beat, load__word, run_clk);
   output blocked;
   wire blocked;
   output i__ready;
@@ -4187,8 +4187,8 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   wire i__valid;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -4250,7 +4250,7 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   reg [71:0] window_1 = 72'h000000000000000000;
   wire [41:0] \word$83 ;
   wire [143:0] \word$95 ;
-  assign enable = ! \port$3806$1 [0];
+  assign enable = ! \port$3808$1 [0];
   assign taken = \o__valid$48  & \o__ready$46 ;
   assign _00_ = ~ fire;
   assign blocked = \o__valid$54  & _00_;
@@ -4311,7 +4311,7 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
     .next_group(group_0),
     .o(i_acc),
     .o_valid(i_valid),
-    .\port$3014$0 (tag_6),
+    .\port$3016$0 (tag_6),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .sums(sums)
@@ -4372,12 +4372,12 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   tiny_w4a4_main_engine_scales scales (
     .\address$25 (\address$68 ),
     .bank(bank),
-    .enable(\port$3806$1 [0]),
+    .enable(\port$3808$1 [0]),
     .load__beat(load__beat),
     .load__data(load__data),
     .load__valid(load__valid),
     .load__word(load__word),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$3808$1 (\port$3808$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$83 )
@@ -4390,7 +4390,7 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
     .load__data(load__data),
     .load__valid(load__valid),
     .load__word(load__word),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$3808$1 (\port$3808$1 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$95 )
@@ -4410,11 +4410,11 @@ module tiny_w4a4_main_engine(blocked, i__ready, busy, \o__payload$44 , fire, run
   );
 endmodule
 
-module tiny_w4a4_main_engine_accumulators(run_rst, \port$3014$0 , next_group, bias, sums, o_valid, o, run_clk);
+module tiny_w4a4_main_engine_accumulators(run_rst, \port$3016$0 , next_group, bias, sums, o_valid, o, run_clk);
   input run_rst;
   wire run_rst;
-  input [2:0] \port$3014$0 ;
-  wire [2:0] \port$3014$0 ;
+  input [2:0] \port$3016$0 ;
+  wire [2:0] \port$3016$0 ;
   input next_group;
   wire next_group;
   input [31:0] bias;
@@ -4536,111 +4536,111 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$3014$0 , next_group, bi
   wire [33:0] \before ;
   wire [16:0] lane_0_0;
   wire [16:0] lane_1_0;
-  assign _000_ = \port$3014$0 [1] ? bias[0] : 1'h1;
-  assign _018_ = bias[0] & \port$3014$0 [1];
+  assign _000_ = \port$3016$0 [1] ? bias[0] : 1'h1;
+  assign _018_ = bias[0] & \port$3016$0 [1];
   assign _029_ = \before [0] ? _000_ : _018_;
-  assign _040_ = \port$3014$0 [1] ? bias[1] : 1'h1;
-  assign _051_ = bias[1] & \port$3014$0 [1];
+  assign _040_ = \port$3016$0 [1] ? bias[1] : 1'h1;
+  assign _051_ = bias[1] & \port$3016$0 [1];
   assign _062_ = \before [1] ? _040_ : _051_;
-  assign _073_ = \port$3014$0 [1] ? bias[2] : 1'h1;
-  assign _084_ = bias[2] & \port$3014$0 [1];
+  assign _073_ = \port$3016$0 [1] ? bias[2] : 1'h1;
+  assign _084_ = bias[2] & \port$3016$0 [1];
   assign _095_ = \before [2] ? _073_ : _084_;
-  assign _001_ = \port$3014$0 [1] ? bias[3] : 1'h1;
-  assign _009_ = bias[3] & \port$3014$0 [1];
+  assign _001_ = \port$3016$0 [1] ? bias[3] : 1'h1;
+  assign _009_ = bias[3] & \port$3016$0 [1];
   assign _010_ = \before [3] ? _001_ : _009_;
-  assign _011_ = \port$3014$0 [1] ? bias[4] : 1'h1;
-  assign _012_ = bias[4] & \port$3014$0 [1];
+  assign _011_ = \port$3016$0 [1] ? bias[4] : 1'h1;
+  assign _012_ = bias[4] & \port$3016$0 [1];
   assign _013_ = \before [4] ? _011_ : _012_;
-  assign _014_ = \port$3014$0 [1] ? bias[5] : 1'h1;
-  assign _015_ = bias[5] & \port$3014$0 [1];
+  assign _014_ = \port$3016$0 [1] ? bias[5] : 1'h1;
+  assign _015_ = bias[5] & \port$3016$0 [1];
   assign _016_ = \before [5] ? _014_ : _015_;
-  assign _017_ = \port$3014$0 [1] ? bias[6] : 1'h1;
-  assign _019_ = bias[6] & \port$3014$0 [1];
+  assign _017_ = \port$3016$0 [1] ? bias[6] : 1'h1;
+  assign _019_ = bias[6] & \port$3016$0 [1];
   assign _020_ = \before [6] ? _017_ : _019_;
-  assign _021_ = \port$3014$0 [1] ? bias[7] : 1'h1;
-  assign _022_ = bias[7] & \port$3014$0 [1];
+  assign _021_ = \port$3016$0 [1] ? bias[7] : 1'h1;
+  assign _022_ = bias[7] & \port$3016$0 [1];
   assign _023_ = \before [7] ? _021_ : _022_;
-  assign _024_ = \port$3014$0 [1] ? bias[8] : 1'h1;
-  assign _025_ = bias[8] & \port$3014$0 [1];
+  assign _024_ = \port$3016$0 [1] ? bias[8] : 1'h1;
+  assign _025_ = bias[8] & \port$3016$0 [1];
   assign _026_ = \before [8] ? _024_ : _025_;
-  assign _027_ = \port$3014$0 [1] ? bias[9] : 1'h1;
-  assign _028_ = bias[9] & \port$3014$0 [1];
+  assign _027_ = \port$3016$0 [1] ? bias[9] : 1'h1;
+  assign _028_ = bias[9] & \port$3016$0 [1];
   assign _030_ = \before [9] ? _027_ : _028_;
-  assign _031_ = \port$3014$0 [1] ? bias[10] : 1'h1;
-  assign _032_ = bias[10] & \port$3014$0 [1];
+  assign _031_ = \port$3016$0 [1] ? bias[10] : 1'h1;
+  assign _032_ = bias[10] & \port$3016$0 [1];
   assign _033_ = \before [10] ? _031_ : _032_;
-  assign _034_ = \port$3014$0 [1] ? bias[11] : 1'h1;
-  assign _035_ = bias[11] & \port$3014$0 [1];
+  assign _034_ = \port$3016$0 [1] ? bias[11] : 1'h1;
+  assign _035_ = bias[11] & \port$3016$0 [1];
   assign _036_ = \before [11] ? _034_ : _035_;
-  assign _037_ = \port$3014$0 [1] ? bias[12] : 1'h1;
-  assign _038_ = bias[12] & \port$3014$0 [1];
+  assign _037_ = \port$3016$0 [1] ? bias[12] : 1'h1;
+  assign _038_ = bias[12] & \port$3016$0 [1];
   assign _039_ = \before [12] ? _037_ : _038_;
-  assign _041_ = \port$3014$0 [1] ? bias[13] : 1'h1;
-  assign _042_ = bias[13] & \port$3014$0 [1];
+  assign _041_ = \port$3016$0 [1] ? bias[13] : 1'h1;
+  assign _042_ = bias[13] & \port$3016$0 [1];
   assign _043_ = \before [13] ? _041_ : _042_;
-  assign _044_ = \port$3014$0 [1] ? bias[14] : 1'h1;
-  assign _045_ = bias[14] & \port$3014$0 [1];
+  assign _044_ = \port$3016$0 [1] ? bias[14] : 1'h1;
+  assign _045_ = bias[14] & \port$3016$0 [1];
   assign _046_ = \before [14] ? _044_ : _045_;
-  assign _047_ = \port$3014$0 [1] ? bias[15] : 1'h1;
-  assign _048_ = bias[15] & \port$3014$0 [1];
+  assign _047_ = \port$3016$0 [1] ? bias[15] : 1'h1;
+  assign _048_ = bias[15] & \port$3016$0 [1];
   assign _049_ = \before [15] ? _047_ : _048_;
-  assign _050_ = \port$3014$0 [1] ? bias[15] : 1'h1;
-  assign _052_ = bias[15] & \port$3014$0 [1];
+  assign _050_ = \port$3016$0 [1] ? bias[15] : 1'h1;
+  assign _052_ = bias[15] & \port$3016$0 [1];
   assign _053_ = \before [16] ? _050_ : _052_;
   assign { _054_[17], lane_0_0 } = { sums[12], sums[12], sums[12], sums[12], sums[12:0] } + { _053_, _049_, _046_, _043_, _039_, _036_, _033_, _030_, _026_, _023_, _020_, _016_, _013_, _010_, _095_, _062_, _029_ };
-  assign _055_ = \port$3014$0 [1] ? bias[16] : 1'h1;
-  assign _056_ = bias[16] & \port$3014$0 [1];
+  assign _055_ = \port$3016$0 [1] ? bias[16] : 1'h1;
+  assign _056_ = bias[16] & \port$3016$0 [1];
   assign _057_ = \before [17] ? _055_ : _056_;
-  assign _058_ = \port$3014$0 [1] ? bias[17] : 1'h1;
-  assign _059_ = bias[17] & \port$3014$0 [1];
+  assign _058_ = \port$3016$0 [1] ? bias[17] : 1'h1;
+  assign _059_ = bias[17] & \port$3016$0 [1];
   assign _060_ = \before [18] ? _058_ : _059_;
-  assign _061_ = \port$3014$0 [1] ? bias[18] : 1'h1;
-  assign _063_ = bias[18] & \port$3014$0 [1];
+  assign _061_ = \port$3016$0 [1] ? bias[18] : 1'h1;
+  assign _063_ = bias[18] & \port$3016$0 [1];
   assign _064_ = \before [19] ? _061_ : _063_;
-  assign _065_ = \port$3014$0 [1] ? bias[19] : 1'h1;
-  assign _066_ = bias[19] & \port$3014$0 [1];
+  assign _065_ = \port$3016$0 [1] ? bias[19] : 1'h1;
+  assign _066_ = bias[19] & \port$3016$0 [1];
   assign _067_ = \before [20] ? _065_ : _066_;
-  assign _068_ = \port$3014$0 [1] ? bias[20] : 1'h1;
-  assign _069_ = bias[20] & \port$3014$0 [1];
+  assign _068_ = \port$3016$0 [1] ? bias[20] : 1'h1;
+  assign _069_ = bias[20] & \port$3016$0 [1];
   assign _070_ = \before [21] ? _068_ : _069_;
-  assign _071_ = \port$3014$0 [1] ? bias[21] : 1'h1;
-  assign _072_ = bias[21] & \port$3014$0 [1];
+  assign _071_ = \port$3016$0 [1] ? bias[21] : 1'h1;
+  assign _072_ = bias[21] & \port$3016$0 [1];
   assign _074_ = \before [22] ? _071_ : _072_;
-  assign _075_ = \port$3014$0 [1] ? bias[22] : 1'h1;
-  assign _076_ = bias[22] & \port$3014$0 [1];
+  assign _075_ = \port$3016$0 [1] ? bias[22] : 1'h1;
+  assign _076_ = bias[22] & \port$3016$0 [1];
   assign _077_ = \before [23] ? _075_ : _076_;
-  assign _078_ = \port$3014$0 [1] ? bias[23] : 1'h1;
-  assign _079_ = bias[23] & \port$3014$0 [1];
+  assign _078_ = \port$3016$0 [1] ? bias[23] : 1'h1;
+  assign _079_ = bias[23] & \port$3016$0 [1];
   assign _080_ = \before [24] ? _078_ : _079_;
-  assign _081_ = \port$3014$0 [1] ? bias[24] : 1'h1;
-  assign _082_ = bias[24] & \port$3014$0 [1];
+  assign _081_ = \port$3016$0 [1] ? bias[24] : 1'h1;
+  assign _082_ = bias[24] & \port$3016$0 [1];
   assign _083_ = \before [25] ? _081_ : _082_;
-  assign _085_ = \port$3014$0 [1] ? bias[25] : 1'h1;
-  assign _086_ = bias[25] & \port$3014$0 [1];
+  assign _085_ = \port$3016$0 [1] ? bias[25] : 1'h1;
+  assign _086_ = bias[25] & \port$3016$0 [1];
   assign _087_ = \before [26] ? _085_ : _086_;
-  assign _088_ = \port$3014$0 [1] ? bias[26] : 1'h1;
-  assign _089_ = bias[26] & \port$3014$0 [1];
+  assign _088_ = \port$3016$0 [1] ? bias[26] : 1'h1;
+  assign _089_ = bias[26] & \port$3016$0 [1];
   assign _090_ = \before [27] ? _088_ : _089_;
-  assign _091_ = \port$3014$0 [1] ? bias[27] : 1'h1;
-  assign _092_ = bias[27] & \port$3014$0 [1];
+  assign _091_ = \port$3016$0 [1] ? bias[27] : 1'h1;
+  assign _092_ = bias[27] & \port$3016$0 [1];
   assign _093_ = \before [28] ? _091_ : _092_;
-  assign _094_ = \port$3014$0 [1] ? bias[28] : 1'h1;
-  assign _096_ = bias[28] & \port$3014$0 [1];
+  assign _094_ = \port$3016$0 [1] ? bias[28] : 1'h1;
+  assign _096_ = bias[28] & \port$3016$0 [1];
   assign _097_ = \before [29] ? _094_ : _096_;
-  assign _098_ = \port$3014$0 [1] ? bias[29] : 1'h1;
-  assign _099_ = bias[29] & \port$3014$0 [1];
+  assign _098_ = \port$3016$0 [1] ? bias[29] : 1'h1;
+  assign _099_ = bias[29] & \port$3016$0 [1];
   assign _100_ = \before [30] ? _098_ : _099_;
-  assign _101_ = \port$3014$0 [1] ? bias[30] : 1'h1;
-  assign _102_ = bias[30] & \port$3014$0 [1];
+  assign _101_ = \port$3016$0 [1] ? bias[30] : 1'h1;
+  assign _102_ = bias[30] & \port$3016$0 [1];
   assign _103_ = \before [31] ? _101_ : _102_;
-  assign _104_ = \port$3014$0 [1] ? bias[31] : 1'h1;
-  assign _105_ = bias[31] & \port$3014$0 [1];
+  assign _104_ = \port$3016$0 [1] ? bias[31] : 1'h1;
+  assign _105_ = bias[31] & \port$3016$0 [1];
   assign _002_ = \before [32] ? _104_ : _105_;
-  assign _003_ = \port$3014$0 [1] ? bias[31] : 1'h1;
-  assign _004_ = bias[31] & \port$3014$0 [1];
+  assign _003_ = \port$3016$0 [1] ? bias[31] : 1'h1;
+  assign _004_ = bias[31] & \port$3016$0 [1];
   assign _005_ = \before [33] ? _003_ : _004_;
   assign { _006_[17], lane_1_0 } = { sums[25], sums[25], sums[25], sums[25], sums[25:13] } + { _005_, _002_, _103_, _100_, _097_, _093_, _090_, _087_, _083_, _080_, _077_, _074_, _070_, _067_, _064_, _060_, _057_ };
-  assign _007_ = \port$3014$0 [0] & \port$3014$0 [2];
+  assign _007_ = \port$3016$0 [0] & \port$3016$0 [2];
   always @(posedge run_clk)
     o_valid <= _008_;
   always @(posedge run_clk)
@@ -4651,7 +4651,7 @@ module tiny_w4a4_main_engine_accumulators(run_rst, \port$3014$0 , next_group, bi
     .run_clk(run_clk),
     .run_rst(run_rst),
     .store__data({ lane_1_0, lane_0_0 }),
-    .store__en(\port$3014$0 [0]),
+    .store__en(\port$3016$0 [0]),
     .word(\before )
   );
   assign _054_[16:0] = lane_0_0;
@@ -6080,7 +6080,7 @@ module tiny_w4a4_main_engine_requantizer(run_rst, i_shift, i_valid, i_acc, o_val
   assign o = { clamped_1, clamped_0 };
 endmodule
 
-module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, load__data, \port$3808$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
@@ -6093,8 +6093,8 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, l
   wire [41:0] word;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -6137,12 +6137,12 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, l
   assign _01_ = came__valid ? came__data : beat;
   assign _05_ = run_rst ? 64'h0000000000000000 : load__data;
   assign _04_ = run_rst ? 16'h0000 : load__word;
-  assign _03_ = run_rst ? 1'h0 : \port$3806$1 [1];
+  assign _03_ = run_rst ? 1'h0 : \port$3808$1 [1];
   assign _02_ = run_rst ? 1'h0 : load__valid;
   tiny_w4a4_main_engine_scales_part_0_0 part_0_0 (
     .data(beat[41:0]),
-    .\port$2986$0 (bank),
-    .\port$3000$0 (\address$25 ),
+    .\port$2988$0 (bank),
+    .\port$3002$0 (\address$25 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(word),
@@ -6151,13 +6151,13 @@ module tiny_w4a4_main_engine_scales(enable, run_rst, bank, \address$25 , word, l
   );
 endmodule
 
-module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2986$0 , \port$3000$0 , write_address, data, write_enable, word, run_clk);
+module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2988$0 , \port$3002$0 , write_address, data, write_enable, word, run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2986$0 ;
-  wire \port$2986$0 ;
-  input \port$3000$0 ;
-  wire \port$3000$0 ;
+  input \port$2988$0 ;
+  wire \port$2988$0 ;
+  input \port$3002$0 ;
+  wire \port$3002$0 ;
   input [1:0] write_address;
   wire [1:0] write_address;
   input [41:0] data;
@@ -6177,14 +6177,14 @@ module tiny_w4a4_main_engine_scales_part_0_0(run_rst, \port$2986$0 , \port$3000$
   end
   reg [41:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2986$0 , \port$3000$0  }];
+    _1_ <= beat_0[{ \port$2988$0 , \port$3002$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$27 , load__data, \port$3806$1 , load__valid, load__beat, load__word, run_clk);
+module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$27 , load__data, \port$3808$1 , load__valid, load__beat, load__word, run_clk);
   input enable;
   wire enable;
   input run_rst;
@@ -6197,8 +6197,8 @@ module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$2
   wire [2:0] \address$27 ;
   input [63:0] load__data;
   wire [63:0] load__data;
-  input [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  input [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   input load__valid;
   wire load__valid;
   input [15:0] load__beat;
@@ -6271,12 +6271,12 @@ module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$2
   assign _05_ = came__valid ? beat[63:29] : recent;
   assign _04_ = run_rst ? 64'h0000000000000000 : load__data;
   assign _03_ = run_rst ? 16'h0000 : load__word;
-  assign _02_ = run_rst ? 1'h0 : \port$3806$1 [1];
+  assign _02_ = run_rst ? 1'h0 : \port$3808$1 [1];
   assign _01_ = run_rst ? 1'h0 : load__valid;
   tiny_w4a4_main_engine_weights_111_part_0_0 part_0_0 (
     .data(beat[35:0]),
-    .\port$2986$0 (bank),
-    .\port$3244$0 (\address$27 ),
+    .\port$2988$0 (bank),
+    .\port$3246$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$30 ),
@@ -6284,10 +6284,10 @@ module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$2
     .write_enable(write_enable)
   );
   tiny_w4a4_main_engine_weights_111_part_1_0 part_1_0 (
-    .\port$2986$0 (bank),
-    .\port$3184$7 (recent[34:7]),
-    .\port$3186$0 (beat[43:0]),
-    .\port$3244$0 (\address$27 ),
+    .\port$2988$0 (bank),
+    .\port$3186$7 (recent[34:7]),
+    .\port$3188$0 (beat[43:0]),
+    .\port$3246$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$36 ),
@@ -6295,10 +6295,10 @@ module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$2
     .write_enable(\write_enable$33 )
   );
   tiny_w4a4_main_engine_weights_111_part_2_0 part_2_0 (
-    .\port$2986$0 (bank),
-    .\port$3184$15 (recent[34:15]),
-    .\port$3186$0 (beat[15:0]),
-    .\port$3244$0 (\address$27 ),
+    .\port$2988$0 (bank),
+    .\port$3186$15 (recent[34:15]),
+    .\port$3188$0 (beat[15:0]),
+    .\port$3246$0 (\address$27 ),
     .run_clk(run_clk),
     .run_rst(run_rst),
     .word(\word$42 ),
@@ -6308,11 +6308,11 @@ module tiny_w4a4_main_engine_weights_111(enable, run_rst, bank, word, \address$2
   assign word = { \word$42 , \word$36 , \word$30  };
 endmodule
 
-module tiny_w4a4_main_engine_weights_111_part_0_0(run_rst, \port$2986$0 , write_address, data, write_enable, word, \port$3244$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_0_0(run_rst, \port$2988$0 , write_address, data, write_enable, word, \port$3246$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2986$0 ;
-  wire \port$2986$0 ;
+  input \port$2988$0 ;
+  wire \port$2988$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
   input [35:0] data;
@@ -6321,8 +6321,8 @@ module tiny_w4a4_main_engine_weights_111_part_0_0(run_rst, \port$2986$0 , write_
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3244$0 ;
-  wire [2:0] \port$3244$0 ;
+  input [2:0] \port$3246$0 ;
+  wire [2:0] \port$3246$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6334,30 +6334,30 @@ module tiny_w4a4_main_engine_weights_111_part_0_0(run_rst, \port$2986$0 , write_
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_0[{ \port$2986$0 , \port$3244$0  }];
+    _1_ <= beat_0[{ \port$2988$0 , \port$3246$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_111_part_1_0(run_rst, \port$2986$0 , write_address, \port$3184$7 , \port$3186$0 , write_enable, word, \port$3244$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_1_0(run_rst, \port$2988$0 , write_address, \port$3186$7 , \port$3188$0 , write_enable, word, \port$3246$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2986$0 ;
-  wire \port$2986$0 ;
+  input \port$2988$0 ;
+  wire \port$2988$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [27:0] \port$3184$7 ;
-  wire [27:0] \port$3184$7 ;
-  input [43:0] \port$3186$0 ;
-  wire [43:0] \port$3186$0 ;
+  input [27:0] \port$3186$7 ;
+  wire [27:0] \port$3186$7 ;
+  input [43:0] \port$3188$0 ;
+  wire [43:0] \port$3188$0 ;
   input write_enable;
   wire write_enable;
   output [71:0] word;
   reg [71:0] word = 72'h000000000000000000;
-  input [2:0] \port$3244$0 ;
-  wire [2:0] \port$3244$0 ;
+  input [2:0] \port$3246$0 ;
+  wire [2:0] \port$3246$0 ;
   input run_clk;
   wire run_clk;
   wire [71:0] read__data;
@@ -6365,34 +6365,34 @@ module tiny_w4a4_main_engine_weights_111_part_1_0(run_rst, \port$2986$0 , write_
   reg [71:0] beat_1 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_1[write_address] <= { \port$3186$0 , \port$3184$7  };
+      beat_1[write_address] <= { \port$3188$0 , \port$3186$7  };
   end
   reg [71:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_1[{ \port$2986$0 , \port$3244$0  }];
+    _1_ <= beat_1[{ \port$2988$0 , \port$3246$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
     word <= read__data;
 endmodule
 
-module tiny_w4a4_main_engine_weights_111_part_2_0(run_rst, \port$2986$0 , write_address, \port$3184$15 , \port$3186$0 , write_enable, word, \port$3244$0 , run_clk);
+module tiny_w4a4_main_engine_weights_111_part_2_0(run_rst, \port$2988$0 , write_address, \port$3186$15 , \port$3188$0 , write_enable, word, \port$3246$0 , run_clk);
   input run_rst;
   wire run_rst;
-  input \port$2986$0 ;
-  wire \port$2986$0 ;
+  input \port$2988$0 ;
+  wire \port$2988$0 ;
   input [3:0] write_address;
   wire [3:0] write_address;
-  input [19:0] \port$3184$15 ;
-  wire [19:0] \port$3184$15 ;
-  input [15:0] \port$3186$0 ;
-  wire [15:0] \port$3186$0 ;
+  input [19:0] \port$3186$15 ;
+  wire [19:0] \port$3186$15 ;
+  input [15:0] \port$3188$0 ;
+  wire [15:0] \port$3188$0 ;
   input write_enable;
   wire write_enable;
   output [35:0] word;
   reg [35:0] word = 36'h000000000;
-  input [2:0] \port$3244$0 ;
-  wire [2:0] \port$3244$0 ;
+  input [2:0] \port$3246$0 ;
+  wire [2:0] \port$3246$0 ;
   input run_clk;
   wire run_clk;
   wire [35:0] read__data;
@@ -6400,11 +6400,11 @@ module tiny_w4a4_main_engine_weights_111_part_2_0(run_rst, \port$2986$0 , write_
   reg [35:0] beat_2 [15:0];
   always @(posedge run_clk) begin
     if (write_enable)
-      beat_2[write_address] <= { \port$3186$0 , \port$3184$15  };
+      beat_2[write_address] <= { \port$3188$0 , \port$3186$15  };
   end
   reg [35:0] _1_;
   always @(posedge run_clk) begin
-    _1_ <= beat_2[{ \port$2986$0 , \port$3244$0  }];
+    _1_ <= beat_2[{ \port$2988$0 , \port$3246$0  }];
   end
   assign read__data = _1_;
   always @(posedge run_clk)
@@ -7789,15 +7789,15 @@ module tiny_w4a4_main_pool_y(step, run_rst, count, start, value, last, run_clk);
   assign _06_ = _12_ ? _15_[3:0] : value;
 endmodule
 
-module tiny_w4a4_main_stage(o__0__ready, run_rst, i__payload, i__valid, i__ready, o__0__payload, o__0__valid, run_clk);
+module tiny_w4a4_main_stage(o__0__ready, run_rst, i__valid, i__payload, i__ready, o__0__payload, o__0__valid, run_clk);
   input o__0__ready;
   wire o__0__ready;
   input run_rst;
   wire run_rst;
-  input [7:0] i__payload;
-  wire [7:0] i__payload;
   input i__valid;
   wire i__valid;
+  input [7:0] i__payload;
+  wire [7:0] i__payload;
   output i__ready;
   reg i__ready = 1'h1;
   output [7:0] o__0__payload;
@@ -8016,7 +8016,7 @@ module tiny_w4a4_parameter_memory_bank_0(rst, data, write_enable, write_address,
   assign _00_ = read__en ? read__data : word;
 endmodule
 
-module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2479$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3806$1 , targets, load__beat, load__word
+module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port__rewind, port__fetch, bank, port__active, kind, \port$2481$27 , last_word, port__address, port__program, port__data, memory__address, port__valid, port__loaded, \port$3808$1 , targets, load__beat, load__word
 , clk);
   output port__stray;
   wire port__stray;
@@ -8036,8 +8036,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__active;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2479$27 ;
-  wire [1:0] \port$2479$27 ;
+  input [1:0] \port$2481$27 ;
+  wire [1:0] \port$2481$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   input [7:0] port__address;
@@ -8052,8 +8052,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   wire port__valid;
   output port__loaded;
   wire port__loaded;
-  output [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  output [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   output [3:0] targets;
   wire [3:0] targets;
   output [15:0] load__beat;
@@ -8111,7 +8111,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign _15_ = ~ \$signal ;
   assign _16_ = \$signal$40  & _15_;
   assign _17_ = | port__program[31:9];
-  assign _18_ = loading | \port$2479$27 [0];
+  assign _18_ = loading | \port$2481$27 [0];
   assign _01_ = memory__address + 1'h1;
   assign _02_ = memory__address >= 8'h95;
   assign _03_ = astray | _02_;
@@ -8159,8 +8159,8 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
     .kind(kind),
     .last_word(last_word),
     .loaded(port__loaded),
-    .\port$2479$27 (\port$2479$27 ),
-    .\port$3806$1 (\port$3806$1 ),
+    .\port$2481$27 (\port$2481$27 ),
+    .\port$3808$1 (\port$3808$1 ),
     .read(read),
     .rst(rst),
     .targets(targets),
@@ -8169,7 +8169,7 @@ module tiny_w4a4_parameters(port__stray, memory__enable, load__valid, rst, port_
   assign port__valid = arriving[3];
 endmodule
 
-module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_word, loaded, \port$3806$1 , targets, \beat$20 , \word$21 , clk);
+module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2481$27 , last_word, loaded, \port$3808$1 , targets, \beat$20 , \word$21 , clk);
   output read;
   wire read;
   input rst;
@@ -8178,14 +8178,14 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   wire bank;
   input [1:0] kind;
   wire [1:0] kind;
-  input [1:0] \port$2479$27 ;
-  wire [1:0] \port$2479$27 ;
+  input [1:0] \port$2481$27 ;
+  wire [1:0] \port$2481$27 ;
   input [2:0] last_word;
   wire [2:0] last_word;
   output loaded;
   reg loaded = 1'h0;
-  output [1:0] \port$3806$1 ;
-  wire [1:0] \port$3806$1 ;
+  output [1:0] \port$3808$1 ;
+  wire [1:0] \port$3808$1 ;
   output [3:0] targets;
   reg [3:0] targets = 4'h0;
   output [15:0] \beat$20 ;
@@ -8236,8 +8236,8 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   reg [1:0] last_beat = 2'h0;
   reg started = 1'h0;
   reg [2:0] word = 3'h0;
-  assign _00_ = \port$2479$27 [1] ? 2'h0 : 2'h2;
-  assign _17_ = \port$2479$27 [1] ? 2'h0 : 2'h2;
+  assign _00_ = \port$2481$27 [1] ? 2'h0 : 2'h2;
+  assign _17_ = \port$2481$27 [1] ? 2'h0 : 2'h2;
   assign _18_ = beat + 1'h1;
   assign _19_ = beat == last_beat;
   assign _20_ = word + 1'h1;
@@ -8248,7 +8248,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   assign _02_ = arriving_2[0] & _01_;
   assign _03_ = kind == 2'h3;
   assign _04_ = arriving_2[0] & _03_;
-  assign _05_ = \port$2479$27 [0] & started;
+  assign _05_ = \port$2481$27 [0] & started;
   assign _06_ = ~ loaded;
   assign read = _05_ & _06_;
   always @(posedge clk)
@@ -8278,7 +8278,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   assign _15_ = rst ? 8'h00 : arriving_2;
   assign _14_ = rst ? 8'h00 : arriving_1;
   assign _13_ = rst ? 8'h00 : arriving_0;
-  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2479$27 [1], read };
+  assign _12_ = rst ? 8'h00 : { word, beat, bank, \port$2481$27 [1], read };
   assign _24_ = _19_ ? _21_ : loaded;
   assign _25_ = read ? _24_ : 1'h0;
   assign _11_ = rst ? 1'h0 : _25_;
@@ -8288,7 +8288,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   assign _28_ = _19_ ? 2'h0 : _18_[1:0];
   assign _29_ = read ? _28_ : 2'h0;
   assign _09_ = rst ? 2'h0 : _29_;
-  assign _08_ = rst ? 1'h0 : \port$2479$27 [0];
+  assign _08_ = rst ? 1'h0 : \port$2481$27 [0];
   function [1:0] _77_;
     input [1:0] a;
     input [5:0] b;
@@ -8311,7 +8311,7 @@ module tiny_w4a4_parameters_loader(read, rst, bank, kind, \port$2479$27 , last_w
   assign _07_ = rst ? 2'h0 : _30_;
   assign \word$21  = { 13'h0000, arriving_3[7:5] };
   assign \beat$20  = { 14'h0000, arriving_3[4:3] };
-  assign \port$3806$1  = arriving_3[2:1];
+  assign \port$3808$1  = arriving_3[2:1];
 endmodule
 
 module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write, rst, \cause$40 , done, error, error_step, error_code, \busy$37 , running_step, word, start, abort, logits, \program , load_address_at, lower, port__read_done, port__read_data
@@ -8946,7 +8946,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
     .clk(clk),
     .count({ \$signal$38 , 1'h0, count[5:0] }),
     .low(value[3:0]),
-    .\port$2602$0 (value[31:4]),
+    .\port$2604$0 (value[31:4]),
     .rst(rst),
     .settled(settled),
     .slot(slot)
@@ -8955,7 +8955,7 @@ module tiny_w4a4_registers(port__write_index, port__write_data, irq, port__write
   assign count[7:6] = { \$signal$38 , 1'h0 };
 endmodule
 
-module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2602$0 , low, clk);
+module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2604$0 , low, clk);
   output settled;
   wire settled;
   input rst;
@@ -8966,8 +8966,8 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2602
   wire [7:0] count;
   output [2:0] slot;
   reg [2:0] slot = 3'h0;
-  output [27:0] \port$2602$0 ;
-  reg [27:0] \port$2602$0  = 28'h0000000;
+  output [27:0] \port$2604$0 ;
+  reg [27:0] \port$2604$0  = 28'h0000000;
   output [3:0] low;
   reg [3:0] low = 4'h0;
   input clk;
@@ -9140,14 +9140,14 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2602
   assign _021_ = & low_7;
   assign _023_ = | clearing;
   assign _024_ = clearing - 1'h1;
-  assign { _025_[28], \$signature__data  } = \port$2602$0  + carry;
+  assign { _025_[28], \$signature__data  } = \port$2604$0  + carry;
   assign settled = ~ carry;
   always @(posedge clk)
     slot <= _026_;
   always @(posedge clk)
     \$signature__addr  <= _027_;
   always @(posedge clk)
-    \port$2602$0  <= _028_;
+    \port$2604$0  <= _028_;
   always @(posedge clk)
     carry <= _029_;
   always @(posedge clk)
@@ -9267,7 +9267,7 @@ module tiny_w4a4_registers_counters(settled, rst, clear, count, slot, \port$2602
   assign _025_[27:0] = \$signature__data ;
 endmodule
 
-module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2479$27 
+module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parameters__rewind, clear, done, error, error_step, error_code, front_start, layer_start, parameters__fetch, front, layer, parameters__bank, busy, running_step, preparing, parameters__kind, \port$2481$27 
 , parameters__last_word, parameters__address, start, abort, parameters__program, data, valid, loaded, clk);
   input layer_running;
   wire layer_running;
@@ -9309,8 +9309,8 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   reg preparing = 1'h0;
   output [1:0] parameters__kind;
   wire [1:0] parameters__kind;
-  output [1:0] \port$2479$27 ;
-  wire [1:0] \port$2479$27 ;
+  output [1:0] \port$2481$27 ;
+  wire [1:0] \port$2481$27 ;
   output [2:0] parameters__last_word;
   wire [2:0] parameters__last_word;
   output [7:0] parameters__address;
@@ -9996,7 +9996,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
     .load_address(parameters__address),
     .loaded(loaded),
     .place(place),
-    .\port$2479$27 (\port$2479$27 ),
+    .\port$2481$27 (\port$2481$27 ),
     .rst(rst),
     .step(\step$56 ),
     .stop(stop),
@@ -10004,7 +10004,7 @@ module tiny_w4a4_sequencer(layer_running, parameters__stray, rst, faults, parame
   );
 endmodule
 
-module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2479$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
+module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2481$27 , last_word, step, load_address, done, \error$62 , data, valid, loaded, clk);
   input stop;
   wire stop;
   input rst;
@@ -10015,8 +10015,8 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2479$27 , 
   reg [1:0] kind = 2'h0;
   output [10:0] flags;
   reg [10:0] flags = 11'h000;
-  output [1:0] \port$2479$27 ;
-  wire [1:0] \port$2479$27 ;
+  output [1:0] \port$2481$27 ;
+  wire [1:0] \port$2481$27 ;
   output [2:0] last_word;
   wire [2:0] last_word;
   output [425:0] step;
@@ -10830,7 +10830,7 @@ module tiny_w4a4_sequencer_check(stop, rst, place, kind, flags, \port$2479$27 , 
   assign _112_ = rst ? 3'h0 : _216_;
   assign done = judged[7];
   assign last_word = accumulator[2:0];
-  assign \port$2479$27  = operation[28:27];
+  assign \port$2481$27  = operation[28:27];
 endmodule
 
 module tiny_w4a4_slave(bus__awaddr, bus__awvalid, registers__write_data, bus__wstrb, bus__wvalid, bus__bready, bus__araddr, bus__arvalid, bus__rready, write, registers__write, bus__arready, rst, registers__read_done, bus__rdata, bus__bvalid, bus__bresp, bus__rvalid, registers__read, registers__read_index, bus__rresp
