@@ -10,9 +10,9 @@ __all__ = ["LapCounter"]
 class LapCounter(wiring.Component):
     """Counts 0 .. ``count - 1`` again and again; tells from a register that a count is the last.
 
-    Beside the counter runs another one, of what is left, and two registers know of it that one or
-    two counts are: whether the next count is the last is known two counts before, and neither the
-    count nor a comparison with it lies on the way to what the last count decides.
+    Beside the counter runs another one, of what is left of the lap.  One register tells that a
+    count is the last, another that the next one is, both of them set a count before, so that no
+    comparison lies on the way to what the last count decides.
 
     Parameters
     ----------
