@@ -65,13 +65,13 @@ def _bursts(design):
 def _burst_reader(design):
     from ..gateware.burst_reader import BurstReader
 
-    return BurstReader(_bursts(design))
+    return BurstReader(_bursts(design), target=design.target)
 
 
 def _burst_writer(design):
     from ..gateware.burst_writer import BurstWriter
 
-    return BurstWriter(_bursts(design))
+    return BurstWriter(_bursts(design), target=design.target)
 
 
 def _read_share(design):

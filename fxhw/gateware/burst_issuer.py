@@ -104,8 +104,9 @@ class BurstIssuer(wiring.Component):
             }
         )
         self._planner = BurstPlanner(spec, bytewise)
-        # A queue of words to be written holds one more, in its output.
-        self._credits = Signal(range(depth + 2), init=credits)
+        # A queue of words to be written holds two more, in its output.
+        self._credits = Signal(range(depth + 3), init=credits)
+        self._all = self._credits[depth.bit_length() - 1 :].any()
         self._spent = Signal(signed(spec.beat_bits + 1))  # to be added: -1 - length, or 0
 
     def elaborate(self, platform):
@@ -167,4 +168,4 @@ class BurstIssuer(wiring.Component):
         with m.If(self.reload):
             m.d.sync += self._credits.eq(self._credits.init)
         m.d.sync += self.in_flight.eq(self.in_flight + self.issue - self.done)
-        m.d.comb += self.home.eq(self._credits[-1] & ~self._spent[-1])
+        m.d.comb += self.home.eq(self._all & ~self._spent[-1])

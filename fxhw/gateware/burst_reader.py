@@ -31,8 +31,7 @@ class BurstReader(wiring.Component):
 
     A burst is issued only when the queue has room for all its beats (credits), so RREADY is
     always high and neither the memory nor another reader ever waits for this one's taker.  Behind
-    the queue lies a short one, so that who takes a beat does not reach to the block RAM, and a
-    register between them, as block RAM is slow.
+    the queue lies a short one, so that who takes a beat does not reach to the block RAM.
 
     *Latency*: from a command to its address 4 cycles, from a beat on the bus to the output 5.
     *Throughput*: a beat per cycle if ``depth`` covers the memory's latency, that is ``depth`` is
@@ -49,6 +48,7 @@ class BurstReader(wiring.Component):
     spec : the bus and its bursts.
     depth : beats the queue holds, a power of two, at least a burst.
     outstanding : most bursts on the way.
+    target : family of the queue's memory cells.
 
     Members
     -------
@@ -61,10 +61,12 @@ class BurstReader(wiring.Component):
     bus : the read channels, without IDs: all bursts are answered in order.
     """
 
-    def __init__(self, spec: BurstSpec, *, depth: int = 512, outstanding: int = 7):
+    def __init__(
+        self, spec: BurstSpec, *, depth: int = 512, outstanding: int = 7, target: str = "generic"
+    ):
         check_depths(spec, depth, outstanding)
         self._spec = spec
-        self._depth = depth
+        self._queue = BeatQueue(Beat(spec), depth, always_ready=True, target=target)
         self._issuer = BurstIssuer(spec, False, depth, depth, outstanding)
         self._finals = Signal(outstanding)
         super().__init__(
@@ -82,10 +84,8 @@ class BurstReader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.issuer = issuer = self._issuer
-        m.submodules.queue = queue = BeatQueue(
-            Beat(self._spec), self._depth, always_ready=True
-        )
-        m.submodules.words = words = EarlyQueue(Beat(self._spec), stages=1)
+        m.submodules.queue = queue = self._queue
+        m.submodules.words = words = EarlyQueue(Beat(self._spec))
         m.submodules.drain = drain = DrainControl()
         bus = self.bus
 
@@ -119,8 +119,6 @@ class BurstReader(wiring.Component):
             self.o.valid.eq(words.o.valid & ~drain.draining),
             self.o.payload.eq(words.o.payload),
             words.o.ready.eq(self.o.ready | drain.draining),
-        ]
-        m.d.sync += [
             words.i.valid.eq(queue.o.valid & words.room),
             words.i.payload.eq(queue.o.payload),
         ]

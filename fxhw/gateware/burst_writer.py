@@ -27,7 +27,7 @@ class BurstWriter(wiring.Component):
     those that a command does not cover are not written.  Words may come before their command.  As
     a burst waits for its words, a slow source never holds the bus up, and writers that share one
     cannot wait for one another.  Before the bus lies a short queue, so that WREADY does not reach
-    to the block RAM, and a register between them, as block RAM is slow.
+    to the block RAM.
 
     *Latency*: from a burst's last word to its address 3 to 5 cycles.  *Throughput*: a word per
     cycle within a burst of 5 beats or more, and a cycle between bursts.
@@ -42,6 +42,7 @@ class BurstWriter(wiring.Component):
     spec : the bus and its bursts.
     depth : words the queue holds, a power of two, at least a burst; twice a burst for full speed.
     outstanding : most bursts without their response.
+    target : family of the queue's memory cells.
 
     Members
     -------
@@ -54,10 +55,12 @@ class BurstWriter(wiring.Component):
     bus : the write channels, without IDs.
     """
 
-    def __init__(self, spec: BurstSpec, *, depth: int = 128, outstanding: int = 7):
+    def __init__(
+        self, spec: BurstSpec, *, depth: int = 128, outstanding: int = 7, target: str = "generic"
+    ):
         check_depths(spec, depth, outstanding)
         self._spec = spec
-        self._depth = depth
+        self._queue = BeatQueue(spec.data_bits, depth, target=target)
         self._issuer = BurstIssuer(spec, True, depth, 0, outstanding)
         # The burst whose words are being sent, and the one behind it: words left less one, and
         # the strobes of its first and of its last word.
@@ -81,7 +84,7 @@ class BurstWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.issuer = issuer = self._issuer
-        m.submodules.queue = queue = BeatQueue(self._spec.data_bits, self._depth)
+        m.submodules.queue = queue = self._queue
         m.submodules.drain = drain = DrainControl()
         bus = self.bus
 
@@ -126,7 +129,7 @@ class BurstWriter(wiring.Component):
         word = data.StructLayout(
             {"data": len(bus.wdata), "strb": len(bus.wstrb), "last": 1}
         )
-        m.submodules.words = words = EarlyQueue(word, stages=1)
+        m.submodules.words = words = EarlyQueue(word)
         # No burst is issued any more; and words behind the last one's are dropped.
         dropping, drop = Signal(), Signal()
         m.d.sync += [dropping.eq(draining), drop.eq(dropping & ~(self._active | self._waiting))]
@@ -136,13 +139,11 @@ class BurstWriter(wiring.Component):
             queue.o.ready.eq((self._active & words.room) | drop),
         ]
         strobes = current.first & (current.last | (~last).replicate(len(current.last)))
-        m.d.sync += [
+        m.d.comb += [
             words.i.valid.eq(load),
             words.i.payload.data.eq(queue.o.payload),
             words.i.payload.strb.eq(strobes & (~draining).replicate(len(strobes))),
             words.i.payload.last.eq(last),
-        ]
-        m.d.comb += [
             bus.wvalid.eq(words.o.valid),
             bus.wdata.eq(words.o.payload.data),
             bus.wstrb.eq(words.o.payload.strb),

@@ -66,8 +66,13 @@ class ExternalFeatures(wiring.Component):
             )
             for _ in range(2)
         ]
-        self._burst_readers = [BurstReader(bursts, depth=read_depth) for _ in range(2)]
-        self._burst_writers = [BurstWriter(bursts, depth=write_depth) for _ in range(2)]
+        target = design.target
+        self._burst_readers = [
+            BurstReader(bursts, depth=read_depth, target=target) for _ in range(2)
+        ]
+        self._burst_writers = [
+            BurstWriter(bursts, depth=write_depth, target=target) for _ in range(2)
+        ]
         words = stream.Signature(packed.word_bits)
         bus = bursts.address_bits, bursts.data_bits
         super().__init__(

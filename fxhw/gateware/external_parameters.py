@@ -48,7 +48,7 @@ class ExternalParameters(wiring.Component):
 
     def __init__(self, design: Design, depth: int = 256):
         self._design = design
-        self._reader = BurstReader(design.bursts, depth=depth)
+        self._reader = BurstReader(design.bursts, depth=depth, target=design.target)
         bursts = design.bursts
         super().__init__(
             {

@@ -53,7 +53,7 @@ class ImageReader(wiring.Component):
         self._max_row = design.max_width * design.image_channels
         self._max_height = design.max_height
         self._rows = RowFetcher(self._packed, bursts, max_width=self._max_row, max_groups=1)
-        self._bursts = BurstReader(bursts, depth=depth)
+        self._bursts = BurstReader(bursts, depth=depth, target=design.target)
         super().__init__(
             {
                 "start": In(1),

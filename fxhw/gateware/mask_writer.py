@@ -52,7 +52,7 @@ class MaskWriter(wiring.Component):
             PackedWords(8, bursts.data_bits), bursts,
             max_width=design.max_width, max_words=design.logit_bytes,
         )
-        self._bursts = BurstWriter(bursts, depth=depth)
+        self._bursts = BurstWriter(bursts, depth=depth, target=design.target)
         super().__init__(
             {
                 "start": In(1),

@@ -27,9 +27,6 @@ CLOCK = 125e6
 BASE_CHANNELS, DEPTH, SIZE = 64, 3, (200, 200)
 LANES, WEIGHT_WORDS, BUS_BITS, LATENCY = 8, 256, 64, 40
 
-PLACED_LANES = 2
-"""Lanes of what is placed and routed: the whole takes nextpnr the better part of an hour."""
-
 SEED = 1
 
 _CLASSES = ("LUT", "FF", "DSP", "block RAM")
@@ -60,19 +57,14 @@ class Variant:
         """As files are called."""
         return f"{self.part}_{self.style}_{self.pixels}"
 
-    def plan(self, lanes: int) -> tuple[Network, Design]:
-        """A network and its accelerator of ``lanes`` channels in and out.
-
-        Channels go with the lanes, so the groups of each layer, and with them every memory's
-        depth and all control, are those of the whole; multiplier blocks go with the array.
-        """
+    def plan(self) -> tuple[Network, Design]:
+        """The network and its accelerator."""
         # What weights there are does not matter to the accelerator: they lie in external memory.
-        topology = UNetTopology.doubling(BASE_CHANNELS * lanes // LANES, DEPTH)
-        network = outline_network(topology, SIZE, 4, 6)
+        network = outline_network(UNetTopology.doubling(BASE_CHANNELS, DEPTH), SIZE, 4, 6)
         return network, design_for(
-            network, lanes, lanes, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
+            network, LANES, LANES, WEIGHT_WORDS, BUS_BITS, memory="axi", address_bits=32,
             style=self.style, target=find_target(self.part).family, pixels=self.pixels,
-            dsps=self.dsps * lanes**2 // LANES**2,
+            dsps=self.dsps,
         )
 
 
@@ -124,7 +116,7 @@ def write(
 
 def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict | None:
     """What a variant takes and how many cycles an image takes it; None if there is no record."""
-    network, design = planned = variant.plan(LANES)
+    network, design = planned = variant.plan()
     target = find_target(variant.part)
 
     def synthesized(generated: Path, netlist: Path) -> dict:
@@ -153,14 +145,14 @@ def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> di
 
 
 def _speed(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict:
-    """The clock that a variant of a few lanes reaches, None if there is no record of it."""
+    """The clock that a variant reaches, None if there is no record of it."""
     unknown = {"fmax_mhz": None}
     if variant.part not in DEVICES:
         return unknown
     target = find_target(variant.part)
 
     def placed(generated: Path, netlist: Path) -> dict:
-        progress(f"{variant.name}: synthesizing {PLACED_LANES}x{PLACED_LANES} lanes")
+        progress(f"{variant.name}: synthesizing what is to be placed")
         synthesize(generated, target, _blocks(variant), netlist)
         placement = place(
             load_netlist(netlist, _TOP), target, seed=SEED, goal=CLOCK / 1e6,
@@ -169,8 +161,7 @@ def _speed(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> 
         return {"fmax_mhz": round(placement.fmax, 2), "placement": placement.to_json()}
 
     where = folder / f"{variant.name}_placed"
-    found = _recorded(variant, *variant.plan(PLACED_LANES), where, placed, progress, wanted)
-    return unknown if found is None else found | {"placed_lanes": PLACED_LANES}
+    return _recorded(variant, *variant.plan(), where, placed, progress, wanted) or unknown
 
 
 _TOP = "paper"
@@ -259,11 +250,8 @@ def _page(found: list[dict]) -> str:
   those that carry cells and LUT RAM take included.
 - GOPS and frames per second assume {assumed}, a multiply-accumulate being two
   operations.  They come from the cycles that `fxhw estimate` forecasts, not from a board.
-- MHz routed is what nextpnr reaches (seed {SEED}, ports between shift registers) with \
-{PLACED_LANES}x{PLACED_LANES} lanes
-  of the same accelerator: the same control, the same depth of every memory, words of fewer
-  channels.  The whole is not routed, which takes hours (docs/synthesis.md), and may be slower.  No
-  open place and route takes UltraScale+.
+- MHz routed is what nextpnr reaches with the whole accelerator (seed {SEED}, ports between shift
+  registers).  No open place and route takes UltraScale+.
 - GOPS counts useful operations alone; peak GOPS is what the main array could do.
 - mixed is the style that keeps to the part's multiplier blocks and makes the rest of LUTs.
 

@@ -19,10 +19,10 @@ def test_words(depth, pauses):
 
 @pytest.mark.parametrize("depth", [4, 16])
 def test_capacity_and_throughput(depth):
-    with pytest.raises(TimeoutError, match=f"i accepted {depth + 1} of 100"):
+    with pytest.raises(TimeoutError, match=f"i accepted {depth + 2} of 100"):
         run_stream(BeatQueue(8, depth), range(100), 100, stall=1, timeout=50)
     run = simulate_stream(BeatQueue(8, depth), range(100), 100)
-    assert run.given["o"] == list(range(2, 102))
+    assert run.given["o"] == list(range(3, 103))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3, 4.0])

@@ -20,36 +20,40 @@ SHAPES = [
 ]  # fmt: skip
 """(words, bits) of every kind of block, full and not."""
 
-LATENCY = 2
+OPTIONS = [{}, {"spread": True}, {"apart": True}]
+"""Of a memory: every kind."""
 
 
-def make_accesses(depth, seed, count=500):
-    """Writes (address, word), None for none, and read addresses, None where the read side stands
-    still, a cycle each; they never meet."""
+def make_accesses(depth, seed, count=500, apart=False):
+    """Writes (address, word), None for none, read addresses, None where the read side stands still,
+    and whether the register behind moves on, a cycle each; writes and reads never meet."""
     rng = random.Random(seed)
     near = [rng.randrange(depth) for _ in range(12)] + [0, depth - 1]
     accesses = []
     for _ in range(count):
         write = (rng.choice(near), rng.getrandbits(72)) if rng.random() < 0.7 else None
         read = rng.choice(near) if rng.random() < 0.6 else None
-        accesses.append((write, None if write and write[0] == read else read))
+        read = None if write and write[0] == read else read
+        accesses.append((write, read, read is not None and not (apart and rng.random() < 0.5)))
     return accesses
 
 
 def expected(accesses, width, late=0):
     """The word before each cycle, None if it was never written; all of it ``late`` cycles later."""
-    words, taken, given = {}, LATENCY * [None], late * [None]
-    for write, read in accesses[: len(accesses) - late]:
-        given.append(taken[-LATENCY])
+    words, latch, word, given = {}, None, None, late * [None]
+    for write, read, advance in accesses[: len(accesses) - late]:
+        given.append(word)
+        if advance:
+            word = latch
         if read is not None:
-            taken.append(words.get(read))
+            latch = words.get(read)
         if write:
             words[write[0]] = write[1] & ((1 << width) - 1)
     return given
 
 
 def ports_of(accesses, width):
-    for write, read in accesses:
+    for write, read, advance in accesses:
         address, word = write or (0, 0)
         yield {
             "write_enable": int(write is not None),
@@ -57,6 +61,7 @@ def ports_of(accesses, width):
             "data": word & ((1 << width) - 1),
             "enable": int(read is not None),
             "address": read or 0,
+            "advance": int(advance),
         }
 
 
@@ -67,16 +72,16 @@ def check(given, accesses, width, late=0):
 
 
 @pytest.mark.parametrize(("depth", "width"), [(1, 7), (5, 3), (40, 12)])
-@pytest.mark.parametrize("spread", [False, True])
-def test_equals_a_list(depth, width, spread):
-    dut = RegisteredMemory(depth, width, spread=spread)
-    accesses = make_accesses(depth, width)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_equals_a_list(depth, width, options):
+    dut = RegisteredMemory(depth, width, **options)
+    accesses = make_accesses(depth, width, apart="apart" in options)
     given = []
 
     async def bench(ctx):
         for ports in ports_of(accesses, width):
-            for name, value in ports.items():
-                ctx.set(getattr(dut, name), value)
+            for name in ports.keys() & vars(dut).keys():
+                ctx.set(getattr(dut, name), ports[name])
             given.append(ctx.get(dut.word))
             await ctx.tick()
 
@@ -84,7 +89,12 @@ def test_equals_a_list(depth, width, spread):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    check(given, accesses, width, late=int(spread))
+    check(given, accesses, width, late=int("spread" in options))
+
+
+def test_spread_enables_are_one():
+    with pytest.raises(ValueError, match="must not be spread if its enables are apart"):
+        RegisteredMemory(512, 36, spread=True, apart=True)
 
 
 @pytest.mark.parametrize(
@@ -200,19 +210,22 @@ def run_blocks(cells, ports, accesses, width, holds=False, shared=False):
     for values in ports_of(accesses, width):
         nets = dict(net for block in blocks for net in block.outputs())
         given.append(sum(nets[net] << k for k, net in enumerate(ports["word"])))
-        for name, value in values.items():
-            nets |= {net: value >> k & 1 for k, net in enumerate(ports[name])}
+        for name in ports.keys() & values.keys():
+            nets |= {net: values[name] >> k & 1 for k, net in enumerate(ports[name])}
         for block in blocks:
             block.step(nets)
     return given
 
 
-@pytest.mark.parametrize(("depth", "width"), SHAPES)
-def test_blocks_equal_a_list(depth, width, tmp_path):
-    memory = RegisteredMemory(depth, width, target="ecp5")
+@pytest.mark.parametrize(
+    ("depth", "width", "apart"),
+    [*((*shape, False) for shape in SHAPES), (512, 65, True), (128, 64, True), (1024, 18, True)],
+)
+def test_blocks_equal_a_list(depth, width, apart, tmp_path):
+    memory = RegisteredMemory(depth, width, target="ecp5", apart=apart)
     cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
     assert len(cells) == block_columns(depth, width)[0]
-    accesses = make_accesses(depth, width)
+    accesses = make_accesses(depth, width, apart=apart)
     for holds, shared in itertools.product((False, True), repeat=2):
         check(run_blocks(cells, ports, accesses, width, holds, shared), accesses, width)
 
@@ -229,6 +242,18 @@ def test_spread_blocks_have_registers_beside_them(depth, width, sets, tmp_path):
     check(run_blocks(cells, ports, accesses, width), accesses, width, late=1)
     with pytest.raises(AssertionError):
         check(run_blocks(cells, ports, accesses, width), accesses, width)
+
+
+def test_enables_are_apart(tmp_path):
+    """What opens the register with the latch is seen."""
+    memory = RegisteredMemory(512, 36, target="ecp5", apart=True)
+    cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
+    accesses = make_accesses(512, 36, apart=True)
+    check(run_blocks(cells, ports, accesses, 36), accesses, 36)
+    for pin in "OCEA", "OCEB":
+        cells[0]["connections"][pin] = cells[0]["connections"]["CEB"]
+    with pytest.raises(AssertionError):
+        check(run_blocks(cells, ports, accesses, 36), accesses, 36)
 
 
 def _no_register(cell):
@@ -325,8 +350,8 @@ module bench;
   wire [{width} - 1:0] word;
   integer n;
   top dut(.clk(clk), .rst(1'b0), .word(word), .write_enable(ports[0]), .enable(ports[1]),
-    .write_address(ports[2 +: {bits}]), .address(ports[2 + {bits} +: {bits}]),
-    .data(ports[2 + 2 * {bits} +: {width}]));
+    .write_address(ports[3 +: {bits}]), .address(ports[3 + {bits} +: {bits}]),
+    .data(ports[3 + 2 * {bits} +: {width}]){advance});
   initial begin
     $readmemh("stimuli.hex", stimuli);
     for (n = 0; n <= {last}; n = n + 1) begin
@@ -341,14 +366,15 @@ endmodule
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
 @pytest.mark.parametrize(("depth", "width"), [(9001, 2), (300, 40)])
-@pytest.mark.parametrize("spread", [False, True])
-def test_the_model_in_verilog_equals_a_list(depth, width, spread, tmp_path):
-    memory = RegisteredMemory(depth, width, target="ecp5", spread=spread)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_model_in_verilog_equals_a_list(depth, width, options, tmp_path):
+    memory = RegisteredMemory(depth, width, target="ecp5", **options)
     verilog = emit_verilog(memory, "top").verilog
     assert "DP16KD" in verilog
-    accesses = make_accesses(depth, width)
+    accesses = make_accesses(depth, width, apart="apart" in options)
     bits = (depth - 1).bit_length()
-    fields = ("write_enable", 1), ("enable", 1), ("write_address", bits), ("address", bits)
+    flags = ("write_enable", 1), ("enable", 1), ("advance", 1)
+    fields = *flags, ("write_address", bits), ("address", bits)
     lines = []
     for ports in ports_of(accesses, width):
         place = value = 0
@@ -356,7 +382,10 @@ def test_the_model_in_verilog_equals_a_list(depth, width, spread, tmp_path):
             value |= ports[name] << place
             place += size
         lines.append(f"{value:x}\n")
-    bench = BENCH.format(total=1 + 2 * bits + width, last=len(lines) - 1, width=width, bits=bits)
+    bench = BENCH.format(
+        total=2 + 2 * bits + width, last=len(lines) - 1, width=width, bits=bits,
+        advance=", .advance(ports[2])" if "apart" in options else "",
+    )
     (tmp_path / "stimuli.hex").write_text("".join(lines))
     (tmp_path / "top.v").write_text(verilog + bench)
     subprocess.run(
@@ -366,4 +395,4 @@ def test_the_model_in_verilog_equals_a_list(depth, width, spread, tmp_path):
         ["vvp", "-n", "bench.vvp"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.split()
     given = [None if re.search("[xX]", word) else int(word, 16) for word in said]
-    check(given, accesses, width, late=int(spread))
+    check(given, accesses, width, late=int("spread" in options))

@@ -21,9 +21,9 @@ XILINX = Variant("xczu3eg", "lut")
 
 @pytest.fixture
 def small(monkeypatch):
-    """A network of 2 channels on one lane, or two."""
+    """A network of 2 channels on two lanes."""
     sizes = {"BASE_CHANNELS": 2, "DEPTH": 1, "SIZE": (9, 7), "LANES": 2, "WEIGHT_WORDS": 4}
-    for name, value in {**sizes, "PLACED_LANES": 1, "VARIANTS": (LUT, MIXED, XILINX)}.items():
+    for name, value in {**sizes, "VARIANTS": (LUT, MIXED, XILINX)}.items():
         monkeypatch.setattr(paper_fit, name, value)
 
 
@@ -86,7 +86,6 @@ def test_rates_follow_from_the_clock_and_no_work_is_done_twice(tools, tmp_path):
     found, page = first = write(tmp_path, wanted=paper_fit.VARIANTS)
     assert tools.calls == EVERYTHING
     assert [entry["fmax_mhz"] for entry in found] == [100.0, 100.0, None]
-    assert [entry.get("placed_lanes") for entry in found] == [1, 1, None]
     row = next(line for line in page.splitlines() if "LFE5U-85F, lut, 9x2x2" in line)
     *_, assumed, routed, there = [cell.strip() for cell in row.strip("|").split("|")]
     assert float(assumed) == pytest.approx(125e6 / found[0]["cycles"], rel=1e-3)
@@ -155,13 +154,6 @@ def test_place_and_route_is_asked_for_before_any_synthesis(small, tmp_path, monk
     with pytest.raises(FxhwError, match="needs nextpnr"):
         write(tmp_path, wanted=[LUT])
     assert not (tmp_path / "paper_fit").exists()
-
-
-def test_lanes_leave_control_and_depths_as_they_are():
-    for variant in paper_fit.VARIANTS:
-        whole, few = (variant.plan(n)[1].to_json() for n in (8, paper_fit.PLACED_LANES))
-        changed = {name for name in whole if whole[name] != few.get(name)}
-        assert changed <= {"pin", "pout", "dsps"}
 
 
 @pytest.mark.slow

@@ -10,6 +10,9 @@ register: sources differ on whether the block's clock enable holds the register 
 does not matter.  The block's reset is not used: if it clears the latch before the register, too,
 the next word is lost.
 
+A queue's memory opens the output register by an enable of its own, and never the register alone:
+sources do agree on what happens then.
+
 The blocks of a memory that is spread have registers in front, a set for every few blocks, which
 are marked so that Yosys does not make one of them.
 """
@@ -80,15 +83,15 @@ def content_files(source: str, depth: int, width: int, words: tuple[int, ...]) -
     }
 
 
-def memory_verilog(
-    name: str, depth: int, width: int, source: str = "", spread: bool = False
-) -> str:
-    """Module ``name``: a memory with a register behind it, with the contents called ``source``, and
-    registers before it if it is ``spread``.
+def memory_verilog(name: str, depth: int, width: int, source: str = "", kind: str = "") -> str:
+    """Module ``name``: a memory with a register behind it, with the contents called ``source``.
+
+    Of the kind ``spread_`` it has registers before it, of the kind ``queue_`` two enables.
 
     It is made of DP16KD where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
     model of them otherwise, so that simulators need no vendor library.
     """
+    spread, queue = kind == "spread_", kind == "queue_"
     columns, bits = block_columns(depth, width)
     padding = columns * bits - width
     zeros = f"{padding}'b0, " if padding else ""
@@ -96,7 +99,8 @@ def memory_verilog(
     used = _address_bits(bits)
     fill = f"{used - places}'b0, " if used > places else ""
     # Half of a word of both ports comes from port A's register.
-    own_enable = "re" if bits == _BOTH_PORTS else "1'b1"
+    opens = "OE" if queue else "re"
+    own_enable = opens if bits == _BOTH_PORTS else "1'b1"
     include = f'  `include "{source}.vh"\n' if source else ""
     sets = -(-columns // _TOGETHER) if spread else 0
     ways = {port: f"near[i / {_TOGETHER}].{port.lower()}" if spread else port
@@ -105,8 +109,8 @@ def memory_verilog(
     we, re, wa, ra, d = ("_we", "_re", "_wa", "_ra", "_d") if spread else "WE RE WA RA D".split()
     read = f'  initial $readmemh("{source}.mem", stored);\n' if source else ""
     return f"""\
-module {name}(CLK, WE, WA, D, RE, RA, Q);
-  input CLK, WE, RE;
+module {name}(CLK, WE, WA, D, RE, {"OE, " if queue else ""}RA, Q);
+  input CLK, WE, RE{", OE" if queue else ""};
   input [{places - 1}:0] WA, RA;
   input [{width - 1}:0] D;
   output [{width - 1}:0] Q;
@@ -130,7 +134,7 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
     ) block_i (
       .CLKA(CLK), .CEA(1'b1), .OCEA({own_enable}), .RSTA(1'b0),
       .CSA0(1'b0), .CSA1(1'b0), .CSA2(1'b0),
-      .CLKB(CLK), .CEB(re), .OCEB(re), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
+      .CLKB(CLK), .CEB(re), .OCEB({opens}), .RSTB(1'b0), .CSB0(1'b0), .CSB1(1'b0), .CSB2(1'b0),
 {_pins(bits)}
     );
   end endgenerate
@@ -143,10 +147,8 @@ module {name}(CLK, WE, WA, D, RE, RA, Q);
   always @(posedge CLK) begin
     if ({we})
       stored[{wa}] <= {d};
-    if ({re}) begin
-      latch <= stored[{ra}];
-      word <= latch;
-    end
+    if ({re}) latch <= stored[{ra}];
+    if ({"OE" if queue else re}) word <= latch;
   end
   assign Q = word;
 `endif

@@ -745,11 +745,13 @@ class TestBeatQueue:
         ("old", "new"),
         [
             ("< self._depth - 1", "< self._depth"),
-            ("Mux(read.en, several, waiting)", "Mux(read.en, 1, waiting)"),
+            ("Mux(read, several, waiting)", "Mux(read, 1, waiting)"),
             ("beyond != written", "1"),
-            ("& (~self.o.valid | self.o.ready)", ""),
+            ("words.advance.eq(~self.o.valid | self.o.ready)", "words.advance.eq(1)"),
+            ("words.enable.eq(~latched | words.advance)", "words.enable.eq(1)"),
         ],
-        ids=["overflow", "underflow", "underflow after several", "overwritten word"],
+        ids=["overflow", "underflow", "underflow after several", "overwritten word",
+             "overwritten word behind it"],
     )
     def test_refutes(self, old, new):
         with pytest.raises(AssertionError, match="bmc of depth 14 refuted"):
