@@ -31,19 +31,15 @@ class BeatQueue(wiring.Component):
     empty : nothing is in the queue, nor was in the cycle before.
     """
 
-    def __init__(
-        self, shape, depth: int, *, always_ready: bool = False, target: str = "generic"
-    ):
+    def __init__(self, shape, depth: int, *, always_ready: bool = False, target: str = "generic"):
         if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
             raise ValueError(
                 f"A beat queue's depth must be a power of two from 2 on, not {depth!r}"
             )
-        self._shape = shape
         self._depth = depth
         self._always_ready = always_ready
-        self._words = RegisteredMemory(
-            depth, Shape.cast(shape).width, target=target, apart=True
-        )
+        width = Shape.cast(shape).width
+        self._words = RegisteredMemory(depth, width, target=target, apart=True)
         super().__init__(
             {
                 "i": In(stream.Signature(shape, always_ready=always_ready)),

@@ -20,11 +20,14 @@ WIDTHS = {"wbits": 4, "abits": 6, "ibits": 8, "first_wbits": 8, "last_wbits": 8}
 BASE = 0x4000_0000
 
 
-def make(folder, seed, channels, size, pin, pout, bus_bits, weight_words, **widths):
+def make(
+    folder, seed, channels, size, pin, pout, bus_bits, weight_words, target="generic", **widths
+):
     """A generated folder, and its network."""
     network = random_network(seed, channels, size, **{**WIDTHS, **widths})
     design = design_for(
-        network, pin, pout, weight_words, bus_bits, memory="axi", address_bits=40
+        network, pin, pout, weight_words, bus_bits, memory="axi", address_bits=40,
+        style="generic" if target == "generic" else "lut", target=target,
     )
     write_bundle(network, compile_network(network, design), folder, top=folder.name)
     return network
@@ -77,6 +80,16 @@ class TestWholeNetworks:
         folder, network = small
         job = job_for(network, seed=len(name), logits=logits)
         assert_equal(run_compiled(folder, job, timing=TIMINGS[name], cache=cache))
+
+    def test_on_cells_of_ecp5(self, tmp_path, cache):
+        """The queues of beats are blocks with their own registers there."""
+        folder = tmp_path / "cells"
+        network = make(folder, 5, (3, 4), (6, 9), 2, 2, 64, 28, target="ecp5")
+        verilog = (folder / "cells.v").read_text()
+        assert "ecp5_queue_memory_512x65" in verilog
+        assert "ecp5_queue_memory_128x64" in verilog
+        for name in ("even", "any order", "one burst, one beat"):
+            assert_equal(run_compiled(folder, job_for(network), timing=TIMINGS[name], cache=cache))
 
     def test_tiles_are_tiles(self, small):
         steps = Folder.open(small[0]).manifest["steps"]
