@@ -6,11 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from .registered_memory import RegisteredMemory
 
-__all__ = ["BeatQueue"]
+__all__ = ["BEHIND", "BeatQueue"]
+
+BEHIND = 2
+"""Words that a queue holds beside those in its memory: in the memory's latch, in its register."""
 
 
 class BeatQueue(wiring.Component):
-    """First in, first out queue of ``depth`` words and two more behind them.
+    """First in, first out queue of ``depth`` words and :data:`BEHIND` more.
 
     A word passes the memory's latch and its output register, and waits there until it is taken, so
     that it comes fast even from block RAM; no word is read in the cycle in which it is written.
@@ -39,7 +42,7 @@ class BeatQueue(wiring.Component):
         self._depth = depth
         self._always_ready = always_ready
         width = Shape.cast(shape).width
-        self._words = RegisteredMemory(depth, width, target=target, apart=True)
+        self._words = RegisteredMemory(depth, width, target=target, register_enable=True)
         super().__init__(
             {
                 "i": In(stream.Signature(shape, always_ready=always_ready)),
@@ -63,8 +66,8 @@ class BeatQueue(wiring.Component):
             words.write_enable.eq(write),
             words.write_address.eq(written[:-1]),
             words.data.eq(self.i.payload),
-            words.advance.eq(~self.o.valid | self.o.ready),
-            words.enable.eq(~latched | words.advance),
+            words.register_enable.eq(~self.o.valid | self.o.ready),
+            words.enable.eq(~latched | words.register_enable),
             words.address.eq(taken[:-1]),
             read.eq(waiting & words.enable),
             Value.cast(self.o.payload).eq(words.word),
@@ -93,6 +96,6 @@ class BeatQueue(wiring.Component):
         )
         with m.If(words.enable):
             m.d.sync += latched.eq(waiting)
-        with m.If(words.advance):
+        with m.If(words.register_enable):
             m.d.sync += self.o.valid.eq(latched)
         return m

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..plan.bursts import BurstSpec
+from .beat_queue import BEHIND
 from .burst_planner import BurstPlanner, Span
 
 __all__ = ["AddressRequest", "BurstIssuer", "IssuedBurst", "check_depths"]
@@ -58,7 +59,8 @@ class BurstIssuer(wiring.Component):
     ----------
     spec : the bus and its bursts.
     bytewise : commands are in bytes, not in beats.
-    depth : credits of all of a queue, at least a burst's beats.
+    depth : credits of all of a queue's memory, at least a burst's beats; words that wait to be
+        written may be :data:`.beat_queue.BEHIND` more.
     credits : credits at the start.
     outstanding : most bursts that are issued and not done.
 
@@ -104,8 +106,7 @@ class BurstIssuer(wiring.Component):
             }
         )
         self._planner = BurstPlanner(spec, bytewise)
-        # A queue of words to be written holds two more, in its output.
-        self._credits = Signal(range(depth + 3), init=credits)
+        self._credits = Signal(range(depth + BEHIND + 1), init=credits)
         self._all = self._credits[depth.bit_length() - 1 :].any()
         self._spent = Signal(signed(spec.beat_bits + 1))  # to be added: -1 - length, or 0
 

@@ -31,21 +31,22 @@ class RegisteredMemory(wiring.Component):
     lut_ram : whether it is to lie in look-up tables rather than in a block.
     spread : whether its blocks may lie all over the die, so that what comes in passes a register
         beside every few of them.
-    apart : whether the register behind has an enable of its own; not of a memory that is spread.
+    register_enable : whether the register behind has an enable of its own; not of a memory that is
+        spread.
 
     Members
     -------
     write_enable, write_address, data : a word to write.
     enable : the read side moves on: ``address`` is taken, and ``word`` becomes that of the address
         taken before.
-    advance : if ``apart``: ``word`` becomes that; never in a cycle without ``enable``, which alone
-        changes what the next ``advance`` gives.
+    register_enable : where there is one, ``word`` moves on with it alone; never in a cycle without
+        ``enable``.
     address : a word to read.
     word : the word read.
 
     Raises
     ------
-    ValueError if the memory is spread and its enables are apart.
+    ValueError if the memory is spread and its register has an enable of its own.
     """
 
     def __init__(
@@ -57,16 +58,18 @@ class RegisteredMemory(wiring.Component):
         init: tuple[int, ...] = (),
         lut_ram: bool = False,
         spread: bool = False,
-        apart: bool = False,
+        register_enable: bool = False,
     ):
-        if spread and apart:
-            raise ValueError(f"Memory {name} must not be spread if its enables are apart")
+        if spread and register_enable:
+            raise ValueError(
+                f"Memory {name} must not be spread if its register has an enable of its own"
+            )
         self._depth = depth
         self._width = width
         self._name = name
         self._init = init
         self._spread = spread
-        self._apart = apart
+        self._own_enable = register_enable
         self._marks = NEVER | (LUT_RAM if lut_ram else {})
         self._in_cells = target == "ecp5" and not lut_ram and fits_blocks(depth, width)
         super().__init__(
@@ -78,20 +81,21 @@ class RegisteredMemory(wiring.Component):
                 "address": In(range(depth)),
                 "word": Out(width),
             }
-            | ({"advance": In(1)} if apart else {})
+            | ({"register_enable": In(1)} if register_enable else {})
         )
 
     def elaborate(self, platform):
         m = Module()
         if platform == "verilog" and self._in_cells:
-            kind = "spread_" if self._spread else "queue_" if self._apart else ""
-            kind, more = f"ecp5_{kind}memory_{self._depth}x{self._width}", {}
+            kind = "spread_memory" if self._spread else "memory"
+            kind = "queue_memory" if self._own_enable else kind
+            kind, more = f"ecp5_{kind}_{self._depth}x{self._width}", {}
             if any(self._init):
                 kind += f"_of_{self._name}"
                 words = "".join(f"{word:0{self._width}b}" for word in reversed(self._init))
                 more["p_CONTENTS"] = Const(int(words, 2), self._depth * self._width)
-            if self._apart:
-                more["i_OE"] = self.advance
+            if self._own_enable:
+                more["i_OE"] = self.register_enable
             m.submodules[self._name] = Instance(
                 kind,
                 **more,
@@ -110,7 +114,7 @@ class RegisteredMemory(wiring.Component):
         m.submodules[self._name] = mem
         write, read = mem.write_port(), mem.read_port()
         word = Signal(self._width, reset_less=True)
-        with m.If(self.advance if self._apart else read.en):
+        with m.If(self.register_enable if self._own_enable else read.en):
             m.d.sync += word.eq(read.data)
         domain = m.d.sync if self._spread else m.d.comb
         ways = (

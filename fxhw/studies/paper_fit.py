@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-import tempfile
+import shutil
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,34 +108,51 @@ def write(
         found = []
         for variant in VARIANTS:
             fit = _fit(variant, folder, progress, variant in wanted)
-            speed = _speed(variant, folder, progress, variant in to_place)
             if fit is not None:
-                found.append(fit | speed)
+                speed = _speed(variant, fit["content"], folder, progress, variant in to_place)
+                found.append(fit["found"] | speed)
         write_json(found, results / "paper_fit.json")
         write_text(_page(found), results / "paper_fit.md")
 
 
+_TOP = "paper"
+
+
 def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict | None:
-    """What a variant takes and how many cycles an image takes it; None if there is no record."""
-    network, design = planned = variant.plan()
-    target = find_target(variant.part)
+    """What a variant takes and how many cycles an image takes it, and the hash of what was
+    synthesized; None if there is no record.
 
-    def synthesized(generated: Path, netlist: Path) -> dict:
-        progress(f"{variant.name}: synthesizing")
-        resources = synthesize(generated, target, _blocks(variant), netlist)
-        return {
-            "used": target.used(resources.classes),
-            "share": shares(resources),
-            "misfit": misfit(resources),
-            "cells": resources.cells,
-        }
-
-    where = folder / variant.name
-    found = _recorded(variant, *planned, where, synthesized, progress, wanted)
-    if found is None:
-        return None
+    A record is of this design and of these sources, or it is none.  Where only the sources are
+    others, and what they generate is the same, its figures stay.
+    """
+    network, design = variant.plan()
+    target, blocks = find_target(variant.part), variant.style != "lut"
+    generated, record = folder / variant.name, folder / f"{variant.name}.json"
+    text = json.dumps([design.to_json(), network.size, fingerprint(_SOURCES)])
+    key = hashlib.sha256(text.encode()).hexdigest()
+    entry = read_json(record, {})
+    if entry.get("key") != key:
+        if not wanted:
+            return None
+        progress(f"{variant.name}: generating")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bundle(network, compile_network(network, design), generated, top=_TOP, force=True)
+        made, netlist = content(generated, target, blocks), _netlist(variant, folder)
+        if entry.get("content") != made or not netlist.is_dir():
+            progress(f"{variant.name}: synthesizing")
+            shutil.rmtree(netlist, ignore_errors=True)
+            with _log_of(variant.name, folder):
+                resources = synthesize(generated, target, blocks, netlist)
+            entry = {
+                "content": made,
+                "used": target.used(resources.classes),
+                "share": shares(resources),
+                "misfit": misfit(resources),
+                "cells": resources.cells,
+            }
+        write_json(entry | {"key": key}, record)
     forecast = forecast_network(network, design, CLOCK, LATENCY)
-    return found | {
+    found = {name: entry[name] for name in ("used", "share", "misfit", "cells")} | {
         "part": variant.part,
         "title": target.title,
         "design": design.to_json(),
@@ -142,72 +160,43 @@ def _fit(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> di
         "macs": forecast.macs,
         "cycles": forecast.cycles,
     }
+    return {"content": entry["content"], "found": found}
 
 
-def _speed(variant: Variant, folder: Path, progress: Callable, wanted: bool) -> dict:
-    """The clock that a variant reaches, None if there is no record of it."""
-    unknown = {"fmax_mhz": None}
-    if variant.part not in DEVICES:
-        return unknown
-    target = find_target(variant.part)
-
-    def placed(generated: Path, netlist: Path) -> dict:
-        progress(f"{variant.name}: synthesizing what is to be placed")
-        synthesize(generated, target, _blocks(variant), netlist)
-        placement = place(
-            load_netlist(netlist, _TOP), target, seed=SEED, goal=CLOCK / 1e6,
-            progress=lambda line: progress(f"{variant.name}: placing: {line[:60]}"),
-        )
-        return {"fmax_mhz": round(placement.fmax, 2), "placement": placement.to_json()}
-
-    where = folder / f"{variant.name}_placed"
-    return _recorded(variant, *variant.plan(), where, placed, progress, wanted) or unknown
-
-
-_TOP = "paper"
-
-
-def _blocks(variant: Variant) -> bool:
-    """Whether a variant's multiplications may go into multiplier blocks."""
-    return variant.style != "lut"
-
-
-def _recorded(
-    variant: Variant,
-    network: Network,
-    design: Design,
-    folder: Path,
-    measure: Callable[[Path, Path], dict],
-    progress: Callable[[str], None],
-    wanted: bool,
-) -> dict | None:
-    """What ``measure`` finds out about the design generated in ``folder``.
-
-    A record beside the folder is of this design and of these sources, or it is none.  Where only
-    the sources are others, and what they generate is the same, its figures stay.
-    """
-    record = folder.with_name(f"{folder.name}.json")
-    text = json.dumps([design.to_json(), network.size, CLOCK, SEED, fingerprint(_SOURCES)])
-    key = hashlib.sha256(text.encode()).hexdigest()
+def _speed(variant: Variant, made: str, folder: Path, progress: Callable, wanted: bool) -> dict:
+    """The clock that a variant reaches, None if there is no record of it; ``made`` is the hash of
+    what was synthesized."""
+    record, key = folder / f"{variant.name}_placed.json", [made, SEED, CLOCK]
     entry = read_json(record, {})
-    if entry.get("key") == key:
-        return entry["found"]
-    if not wanted:
-        return None
-    progress(f"{folder.name}: generating")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_bundle(network, compile_network(network, design), folder, top=_TOP, force=True)
-    made = content(folder, find_target(variant.part), _blocks(variant))
-    if entry.get("content") != made:
-        with tempfile.TemporaryDirectory(prefix="fxhw-") as temporary:
-            try:
-                entry = {"content": made, "found": measure(folder, Path(temporary) / "netlist")}
-            except ToolError as error:
-                log = folder.with_name(f"{folder.name}.log")
-                write_text(error.output, log)
-                raise FxhwError(f"{folder.name}: {error}; all it said is in {log}") from error
-    write_json(entry | {"key": key}, record)
+    if entry.get("key") != key:
+        if not wanted:
+            return {"fmax_mhz": None}
+        with _log_of(f"{variant.name}_placed", folder):
+            placement = place(
+                load_netlist(_netlist(variant, folder), _TOP), find_target(variant.part),
+                seed=SEED, goal=CLOCK / 1e6,
+                progress=lambda line: progress(f"{variant.name}: placing: {line[:60]}"),
+            )
+        found = {"fmax_mhz": round(placement.fmax, 2), "placement": placement.to_json()}
+        entry = {"key": key, "found": found}
+        write_json(entry, record)
     return entry["found"]
+
+
+def _netlist(variant: Variant, folder: Path) -> Path:
+    """Where a variant's netlist stays, from synthesis to placement."""
+    return folder / f"{variant.name}_netlist"
+
+
+@contextmanager
+def _log_of(name: str, folder: Path):
+    """What a tool that fails said is kept, and its error says where."""
+    try:
+        yield
+    except ToolError as error:
+        log = folder / f"{name}.log"
+        write_text(error.output, log)
+        raise FxhwError(f"{name}: {error}; all it said is in {log}") from error
 
 
 def _page(found: list[dict]) -> str:

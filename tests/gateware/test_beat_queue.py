@@ -4,7 +4,7 @@
 
 import pytest
 
-from fxhw.gateware.beat_queue import BeatQueue
+from fxhw.gateware.beat_queue import BEHIND, BeatQueue
 
 from .simulate import run_stream, simulate_stream
 
@@ -19,7 +19,7 @@ def test_words(depth, pauses):
 
 @pytest.mark.parametrize("depth", [4, 16])
 def test_capacity_and_throughput(depth):
-    with pytest.raises(TimeoutError, match=f"i accepted {depth + 2} of 100"):
+    with pytest.raises(TimeoutError, match=f"i accepted {depth + BEHIND} of 100"):
         run_stream(BeatQueue(8, depth), range(100), 100, stall=1, timeout=50)
     run = simulate_stream(BeatQueue(8, depth), range(100), 100)
     assert run.given["o"] == list(range(3, 103))

@@ -20,11 +20,11 @@ SHAPES = [
 ]  # fmt: skip
 """(words, bits) of every kind of block, full and not."""
 
-OPTIONS = [{}, {"spread": True}, {"apart": True}]
+OPTIONS = [{}, {"spread": True}, {"register_enable": True}]
 """Of a memory: every kind."""
 
 
-def make_accesses(depth, seed, count=500, apart=False):
+def make_accesses(depth, seed, count=500, own=False):
     """Writes (address, word), None for none, read addresses, None where the read side stands still,
     and whether the register behind moves on, a cycle each; writes and reads never meet."""
     rng = random.Random(seed)
@@ -34,16 +34,16 @@ def make_accesses(depth, seed, count=500, apart=False):
         write = (rng.choice(near), rng.getrandbits(72)) if rng.random() < 0.7 else None
         read = rng.choice(near) if rng.random() < 0.6 else None
         read = None if write and write[0] == read else read
-        accesses.append((write, read, read is not None and not (apart and rng.random() < 0.5)))
+        accesses.append((write, read, read is not None and not (own and rng.random() < 0.5)))
     return accesses
 
 
 def expected(accesses, width, late=0):
     """The word before each cycle, None if it was never written; all of it ``late`` cycles later."""
     words, latch, word, given = {}, None, None, late * [None]
-    for write, read, advance in accesses[: len(accesses) - late]:
+    for write, read, moves in accesses[: len(accesses) - late]:
         given.append(word)
-        if advance:
+        if moves:
             word = latch
         if read is not None:
             latch = words.get(read)
@@ -53,7 +53,7 @@ def expected(accesses, width, late=0):
 
 
 def ports_of(accesses, width):
-    for write, read, advance in accesses:
+    for write, read, moves in accesses:
         address, word = write or (0, 0)
         yield {
             "write_enable": int(write is not None),
@@ -61,7 +61,7 @@ def ports_of(accesses, width):
             "data": word & ((1 << width) - 1),
             "enable": int(read is not None),
             "address": read or 0,
-            "advance": int(advance),
+            "register_enable": int(moves),
         }
 
 
@@ -75,13 +75,14 @@ def check(given, accesses, width, late=0):
 @pytest.mark.parametrize("options", OPTIONS)
 def test_equals_a_list(depth, width, options):
     dut = RegisteredMemory(depth, width, **options)
-    accesses = make_accesses(depth, width, apart="apart" in options)
+    accesses = make_accesses(depth, width, own="register_enable" in options)
     given = []
 
     async def bench(ctx):
         for ports in ports_of(accesses, width):
-            for name in ports.keys() & vars(dut).keys():
-                ctx.set(getattr(dut, name), ports[name])
+            for name, value in ports.items():
+                if name in dut.signature.members:
+                    ctx.set(getattr(dut, name), value)
             given.append(ctx.get(dut.word))
             await ctx.tick()
 
@@ -92,9 +93,9 @@ def test_equals_a_list(depth, width, options):
     check(given, accesses, width, late=int("spread" in options))
 
 
-def test_spread_enables_are_one():
-    with pytest.raises(ValueError, match="must not be spread if its enables are apart"):
-        RegisteredMemory(512, 36, spread=True, apart=True)
+def test_a_spread_memory_has_one_enable():
+    with pytest.raises(ValueError, match="must not be spread if its register has an enable"):
+        RegisteredMemory(512, 36, spread=True, register_enable=True)
 
 
 @pytest.mark.parametrize(
@@ -210,22 +211,22 @@ def run_blocks(cells, ports, accesses, width, holds=False, shared=False):
     for values in ports_of(accesses, width):
         nets = dict(net for block in blocks for net in block.outputs())
         given.append(sum(nets[net] << k for k, net in enumerate(ports["word"])))
-        for name in ports.keys() & values.keys():
-            nets |= {net: values[name] >> k & 1 for k, net in enumerate(ports[name])}
+        for name, value in values.items():
+            nets |= {net: value >> k & 1 for k, net in enumerate(ports.get(name, []))}
         for block in blocks:
             block.step(nets)
     return given
 
 
 @pytest.mark.parametrize(
-    ("depth", "width", "apart"),
+    ("depth", "width", "own"),
     [*((*shape, False) for shape in SHAPES), (512, 65, True), (128, 64, True), (1024, 18, True)],
 )
-def test_blocks_equal_a_list(depth, width, apart, tmp_path):
-    memory = RegisteredMemory(depth, width, target="ecp5", apart=apart)
+def test_blocks_equal_a_list(depth, width, own, tmp_path):
+    memory = RegisteredMemory(depth, width, target="ecp5", register_enable=own)
     cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
     assert len(cells) == block_columns(depth, width)[0]
-    accesses = make_accesses(depth, width, apart=apart)
+    accesses = make_accesses(depth, width, own=own)
     for holds, shared in itertools.product((False, True), repeat=2):
         check(run_blocks(cells, ports, accesses, width, holds, shared), accesses, width)
 
@@ -244,11 +245,10 @@ def test_spread_blocks_have_registers_beside_them(depth, width, sets, tmp_path):
         check(run_blocks(cells, ports, accesses, width), accesses, width)
 
 
-def test_enables_are_apart(tmp_path):
-    """What opens the register with the latch is seen."""
-    memory = RegisteredMemory(512, 36, target="ecp5", apart=True)
+def test_a_register_that_opens_with_the_latch_is_seen(tmp_path):
+    memory = RegisteredMemory(512, 36, target="ecp5", register_enable=True)
     cells, ports = synthesize(emit_verilog(memory, "top").verilog, tmp_path)
-    accesses = make_accesses(512, 36, apart=True)
+    accesses = make_accesses(512, 36, own=True)
     check(run_blocks(cells, ports, accesses, 36), accesses, 36)
     for pin in "OCEA", "OCEB":
         cells[0]["connections"][pin] = cells[0]["connections"]["CEB"]
@@ -351,7 +351,7 @@ module bench;
   integer n;
   top dut(.clk(clk), .rst(1'b0), .word(word), .write_enable(ports[0]), .enable(ports[1]),
     .write_address(ports[3 +: {bits}]), .address(ports[3 + {bits} +: {bits}]),
-    .data(ports[3 + 2 * {bits} +: {width}]){advance});
+    .data(ports[3 + 2 * {bits} +: {width}]){more});
   initial begin
     $readmemh("stimuli.hex", stimuli);
     for (n = 0; n <= {last}; n = n + 1) begin
@@ -371,9 +371,9 @@ def test_the_model_in_verilog_equals_a_list(depth, width, options, tmp_path):
     memory = RegisteredMemory(depth, width, target="ecp5", **options)
     verilog = emit_verilog(memory, "top").verilog
     assert "DP16KD" in verilog
-    accesses = make_accesses(depth, width, apart="apart" in options)
+    accesses = make_accesses(depth, width, own="register_enable" in options)
     bits = (depth - 1).bit_length()
-    flags = ("write_enable", 1), ("enable", 1), ("advance", 1)
+    flags = ("write_enable", 1), ("enable", 1), ("register_enable", 1)
     fields = *flags, ("write_address", bits), ("address", bits)
     lines = []
     for ports in ports_of(accesses, width):
@@ -384,7 +384,7 @@ def test_the_model_in_verilog_equals_a_list(depth, width, options, tmp_path):
         lines.append(f"{value:x}\n")
     bench = BENCH.format(
         total=2 + 2 * bits + width, last=len(lines) - 1, width=width, bits=bits,
-        advance=", .advance(ports[2])" if "apart" in options else "",
+        more=", .register_enable(ports[2])" if "register_enable" in options else "",
     )
     (tmp_path / "stimuli.hex").write_text("".join(lines))
     (tmp_path / "top.v").write_text(verilog + bench)

@@ -30,7 +30,7 @@ FAMILIES = {
 """The families by name."""
 
 
-_MEMORY = re.compile(r"ecp5_(spread_|queue_)?memory_(\d+)x(\d+)(?:_of_(\w+))?")
+_MEMORY = re.compile(r"ecp5_((?:spread_|queue_)?memory)_(\d+)x(\d+)(?:_of_(\w+))?")
 
 
 def contents_of(kind: str, words: int) -> dict[str, str]:
@@ -59,7 +59,7 @@ def verilog_of(kind: str, name: str) -> str:
         return ecp5.chain_verilog(name, int(found[1]))
     if found := _MEMORY.fullmatch(kind):
         depth, width = int(found[2]), int(found[3])
-        return ecp5_memory.memory_verilog(name, depth, width, found[4] or "", found[1] or "")
+        return ecp5_memory.memory_verilog(name, depth, width, found[4] or "", found[1])
     if found := re.fullmatch(r"(xc7|xcup)_chain_(\d+)", kind):
         return xilinx.chain_verilog(name, found[1], int(found[2]))
     if found := re.fullmatch(r"xilinx_tables_(\d+)", kind):

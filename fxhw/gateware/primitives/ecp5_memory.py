@@ -83,15 +83,17 @@ def content_files(source: str, depth: int, width: int, words: tuple[int, ...]) -
     }
 
 
-def memory_verilog(name: str, depth: int, width: int, source: str = "", kind: str = "") -> str:
-    """Module ``name``: a memory with a register behind it, with the contents called ``source``.
+def memory_verilog(name: str, depth: int, width: int, source: str, kind: str) -> str:
+    """Module ``name``: a memory with a register behind it, with the contents called ``source``,
+    if any.
 
-    Of the kind ``spread_`` it has registers before it, of the kind ``queue_`` two enables.
+    A ``memory``, a ``spread_memory``, which has registers before it, or a ``queue_memory``, whose
+    register has an enable of its own.
 
     It is made of DP16KD where the macro SYNTHESIS is defined, which Yosys does by itself, and is a
     model of them otherwise, so that simulators need no vendor library.
     """
-    spread, queue = kind == "spread_", kind == "queue_"
+    spread, queue = kind == "spread_memory", kind == "queue_memory"
     columns, bits = block_columns(depth, width)
     padding = columns * bits - width
     zeros = f"{padding}'b0, " if padding else ""
