@@ -21,7 +21,7 @@ from torch import nn
 from ..errors import FxhwError
 from ..graph import UNetTopology
 from .fold import fold
-from .trace import Parameters, TracedTopology, trace
+from .tracing import Parameters, TracedTopology, trace
 from .unet import FloatUNet
 
 __all__ = ["FloatNetwork", "load_float_unet", "load_module"]

@@ -16,7 +16,7 @@ from fxhw.train import ptq  # noqa: E402
 from fxhw.train.evaluate import exact_logits, predict  # noqa: E402
 from fxhw.train.floatfile import FloatNetwork  # noqa: E402
 from fxhw.train.ptq import InputScale, quantize, scale_input  # noqa: E402
-from fxhw.train.trace import trace  # noqa: E402
+from fxhw.train.tracing import trace  # noqa: E402
 from fxhw.train.unet import QuantUNet, image_tensor  # noqa: E402
 from tests.train.user_nets import NETS, random_net  # noqa: E402
 

@@ -13,7 +13,7 @@ from fxhw.errors import FxhwError  # noqa: E402
 from fxhw.graph import Concat, Upsample  # noqa: E402
 from fxhw.train.floatfile import FloatNetwork  # noqa: E402
 from fxhw.train.ptq import quantize  # noqa: E402
-from fxhw.train.trace import trace  # noqa: E402
+from fxhw.train.tracing import trace  # noqa: E402
 from fxhw.train.unet import QuantUNet  # noqa: E402
 from tests.train.user_nets import (  # noqa: E402
     NETS,
