@@ -8,7 +8,7 @@ from fxhw.driver import Simulation
 from fxhw.emit.bundle import write_bundle
 from fxhw.plan import compile_network, design_for
 from fxhw.plan.registers import ErrorCode
-from tests.gateware.formal.test_datapath_streams import mutant
+from tests.gateware.mutants import mutant
 from tests.networks import random_network
 
 from .test_external import (

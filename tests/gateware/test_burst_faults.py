@@ -10,7 +10,7 @@ from fxhw.gateware.burst_writer import BurstWriter
 from fxhw.plan.bursts import BurstSpec
 
 from .axi_memory import AxiMemory
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 
 SPEC = BurstSpec(8, 16)
 SIZE = 1 << 14

@@ -10,7 +10,7 @@ from fxhw.gateware.burst_writer import BurstWriter
 from fxhw.plan.bursts import BurstSpec
 
 from .axi_memory import AxiMemory
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 from .simulate import simulate_stream
 from .test_burst_reader import expected_bursts
 

@@ -13,7 +13,7 @@ from fxhw.plan.packed_words import PackedWords
 
 from .axi_memory import AxiMemory
 from .designs import small_design
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 from .phases import Phases
 
 DESIGN = small_design()

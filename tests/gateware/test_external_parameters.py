@@ -15,7 +15,7 @@ from fxhw.plan.program import DESCRIPTOR_WORDS, Kind
 
 from .axi_memory import AxiMemory
 from .designs import small_design
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 
 ORIGIN = 1 << 12
 SIZE = 1 << 15

@@ -10,7 +10,7 @@ from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_rows import PackedRows
 from fxhw.plan.packed_words import PackedWords
 
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 from .simulate import simulate_stream
 
 ORIGIN = 0x2000

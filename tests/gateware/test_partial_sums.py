@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 from fxhw.gateware.partial_sums import PartialSums
 
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 
 
 def run(block, groups, ahead=True, seed=0, count=400):

@@ -11,7 +11,7 @@ from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.ranges import check_ranges
 from fxhw.plan.registers import ErrorCode
 
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 from .phases import Phases
 
 

@@ -12,7 +12,7 @@ from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_rows import PackedRows, Piece, source_columns
 from fxhw.plan.packed_words import PackedWords
 
-from .formal.test_datapath_streams import mutant
+from .mutants import mutant
 from .simulate import simulate_stream
 
 WORDS = [(8, 64), (48, 64), (64, 64), (96, 64), (40, 32), (128, 256)]

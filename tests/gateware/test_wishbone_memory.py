@@ -12,6 +12,7 @@ from fxhw.gateware.wishbone_memory import WishboneMaster
 from fxhw.plan.bursts import BurstSpec
 
 from .bus_design import BusDesign
+from .mutants import mutant
 from .simulate import simulate_stream
 from .test_burst_reader import expected_beats, expected_bursts
 from .test_burst_writer import words_of, written
@@ -112,8 +113,6 @@ class TestBrokenMasters:
     SPEC = BurstSpec(8, 16)
 
     def fails(self, m_change, match):
-        from .formal.test_datapath_streams import mutant
-
         memory = WishboneMemory(self.SPEC, SIZE, pause=0.3)
         master = mutant(WishboneMaster, *m_change)
         with pytest.raises((AssertionError, TimeoutError), match=match):

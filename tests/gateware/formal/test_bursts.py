@@ -32,8 +32,8 @@ from fxhw.gateware.drain_control import DrainControl
 from fxhw.gateware.stream_arbiter import StreamArbiter
 from fxhw.plan.bursts import BOUNDARY, BurstSpec
 
+from ..mutants import mutant
 from .prover import prove, prove_stream_contract, prove_stream_function
-from .test_datapath_streams import mutant
 
 pytestmark = pytest.mark.formal
 

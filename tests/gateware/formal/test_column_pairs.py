@@ -12,8 +12,9 @@ from amaranth.lib import wiring
 
 from fxhw.gateware.column_pairs import ColumnPairs
 
+from ..mutants import mutant
 from .prover import prove_stream_contract, prove_stream_function
-from .test_datapath_streams import idle_start, mutant, per_image, started
+from .starts import idle_start, per_image, started
 
 pytestmark = pytest.mark.formal
 

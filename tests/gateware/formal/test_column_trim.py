@@ -7,38 +7,14 @@ words, pauses and stalls of one small raster or, for the smallest, of two in a r
 """
 
 import pytest
-from amaranth.hdl import Assume, Mux, Signal
 
 from fxhw.gateware.column_trim import ColumnTrim
 
+from ..mutants import mutant
 from .prover import prove_stream_contract, prove_stream_function
-from .test_datapath_streams import idle_start, mutant, per_image
+from .starts import idle_start, per_image, started
 
 pytestmark = pytest.mark.formal
-
-
-def begun(words, rasters):
-    """Assumption: each raster is started within two cycles after all words of the one before have
-    been taken, not sooner, and no word is offered before its own is; nor in the first cycle of all,
-    as it is set up in the cycle before."""
-
-    def assume(m, dut):
-        left, started, late = Signal(range(words + 1)), Signal(range(rasters + 1)), Signal(2)
-        settled = Signal()
-        m.d.sync += settled.eq(1)
-        due = (left == 0) & (started < rasters)
-        m.d.comb += [
-            Assume(~dut.start | (due & settled)),
-            Assume(dut.start | ~due | (late < 2)),
-            Assume(~dut.i.valid | (left != 0)),
-        ]
-        m.d.sync += late.eq(Mux(due & ~dut.start, late + 1, 0))
-        with m.If(dut.start):
-            m.d.sync += [left.eq(words), started.eq(started + 1)]
-        with m.Elif(dut.i.valid & dut.i.ready):
-            m.d.sync += left.eq(left - 1)
-
-    return assume
 
 
 def kept(height, width, groups, left, right):
@@ -70,7 +46,7 @@ def prove_data(block, height, width, groups, left, right, rasters):
         sizes(block), rasters * words,
         lambda given: per_image(given, rasters, kept(height, width, groups, left, right)),
         config={"groups": groups, "width": width, "height": height, "left": left, "right": right},
-        assumptions=begun(words, rasters),
+        assumptions=started(words, rasters, "i"),
         depth=rasters * (words + 5) + 2,
         progress=4 + 2 * groups,
     )

@@ -7,9 +7,6 @@ whenever the block's documentation allows.  Data are proved for all words, pause
 one small image or, for the smallest, of two in a row: what the first leaves behind does no harm.
 """
 
-import inspect
-import sys
-
 import pytest
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.hdl import (
@@ -41,6 +38,7 @@ from fxhw.gateware.window import Window
 from fxhw.plan import ConvSpec
 
 from ..designs import small_design
+from ..mutants import mutant
 from ..simulate import member
 from .prover import (
     _Contract,
@@ -49,58 +47,9 @@ from .prover import (
     prove_stream_contract,
     prove_stream_function,
 )
+from .starts import idle_start, per_image, started
 
 pytestmark = pytest.mark.formal
-
-
-def mutant(component, old, new):
-    """``component``'s class with ``old`` replaced by ``new`` in its source."""
-    source = inspect.getsource(component)
-    assert source.count(old) == 1, f"{component.__name__} has {source.count(old)} times {old!r}"
-    scope = dict(vars(sys.modules[component.__module__]))
-    exec(source.replace(old, new), scope)  # the project's own source
-    return scope[component.__name__]
-
-
-def started(words, images=2):
-    """Assumption: ``start`` comes once for each of ``images`` images of ``words`` output words.
-
-    It comes within two cycles after the last word of the image before has left, not sooner, and not
-    in the first cycle of all: it is set up in the cycle before.
-    """
-
-    def assume(m, dut):
-        left, begun, late = Signal(range(words + 1)), Signal(range(images + 1)), Signal(2)
-        settled = Signal()
-        m.d.sync += settled.eq(1)
-        due = (left == 0) & (begun < images)
-        m.d.comb += [
-            Assume(~dut.start | (due & settled)),
-            Assume(dut.start | ~due | (late < 2)),
-        ]
-        m.d.sync += late.eq(Mux(due & ~dut.start, late + 1, 0))
-        with m.If(dut.start):
-            m.d.sync += [left.eq(words), begun.eq(begun + 1)]
-        with m.Elif(dut.o.valid & dut.o.ready):
-            m.d.sync += left.eq(left - 1)
-
-    return assume
-
-
-def idle_start(*busy):
-    """Assumption: ``start`` comes only while no output word waits and no ``busy`` port is high."""
-
-    def assume(m, dut):
-        for path in ("o.valid", *busy):
-            m.d.comb += Assume(~(dut.start & member(dut, path)))
-
-    return assume
-
-
-def per_image(words, images, expected):
-    """``expected`` of each of ``images`` equal parts of ``words``."""
-    size = len(words) // images
-    return [out for n in range(images) for out in expected(words[n * size : (n + 1) * size])]
 
 
 def columns(height, row_words):

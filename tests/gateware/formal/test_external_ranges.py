@@ -24,9 +24,9 @@ from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_words import PackedWords
 from fxhw.plan.registers import ErrorCode
 
+from ..mutants import mutant
 from .prover import prove
 from .test_bursts import drive, holds
-from .test_datapath_streams import mutant
 
 pytestmark = pytest.mark.formal
 

@@ -11,9 +11,9 @@ from fxhw.gateware.row_length import RowLength
 from fxhw.plan.bursts import BurstSpec
 from fxhw.plan.packed_words import PackedWords
 
+from ..mutants import mutant
 from .prover import prove
 from .test_bursts import drive, holds
-from .test_datapath_streams import mutant
 from .test_external_ranges import choose
 
 pytestmark = pytest.mark.formal

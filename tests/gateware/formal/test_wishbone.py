@@ -12,9 +12,9 @@ from fxhw.gateware.wishbone_memory import WishboneMaster
 from fxhw.gateware.wishbone_registers import WishboneSlave
 from fxhw.plan.bursts import BurstSpec
 
+from ..mutants import mutant
 from .prover import prove
 from .test_bursts import Book, address_length, drive, holds
-from .test_datapath_streams import mutant
 
 pytestmark = pytest.mark.formal
 
