@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,7 @@ from ..graph import Network, UNetTopology, outline_network
 from ..plan import ROW_WORDS, design_for
 from ..quantize import requantize, widths
 from .generate import parse_size, tile_words
+from .tables import print_table
 
 __all__ = ["command"]
 
@@ -115,30 +117,34 @@ def _print(forecast: Forecast, title: str) -> None:
     """Print the layers and the sums."""
     console = Console()
     external = forecast.bus_bytes is not None
-    table = Table(title=title, title_justify="left")
+    # The paper's network within 80 characters.
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     striped = any(layer.strips > 1 for layer in forecast.layers)
-    tiles = "tiles x strips" if striped else "tiles"
+    tiles = "tiles x\nstrips" if striped else "tiles"
     for column in ("layer", "result", tiles, "MMAC", "cycles", "array"):
         table.add_column(column, justify="left" if column == "layer" else "right")
     if external:
-        for column in ("kB in", "kB weights", "kB out"):
+        for column in ("kB\nin", "kB\nweights", "kB\nout"):
             table.add_column(column, justify="right")
     table.add_column("bound")
     for layer in forecast.layers:
         row = [
             layer.name, "x".join(map(str, layer.size)),
             f"{layer.tiles} x {layer.strips}" if striped else str(layer.tiles),
-            f"{layer.macs / 1e6:,.1f}", f"{layer.cycles:,}",
-            f"{100 * layer.macs / layer.cycles / forecast.macs_per_cycle:.1f} %",
+            f"{layer.macs / 1e6:,.{1 if layer.macs < 1e9 else 0}f}", f"{layer.cycles:,}",
+            f"{layer.array_macs / (layer.cycles * forecast.macs_per_cycle):.1%}",
         ]
         if external:
             moved = layer.read_bytes, layer.parameter_bytes, layer.write_bytes
             row += [f"{count / 1e3:,.0f}" for count in moved]
         table.add_row(*row, layer.bound)
-    console.print(table)
+    print_table(console, table)
     seconds = forecast.cycles / forecast.clock
     rows = [
-        ("cycles", f"{forecast.cycles:,}, {100 * forecast.utilization:.1f} % of the array"),
+        ("cycles", f"{forecast.cycles:,}, {forecast.utilization:.1%} of the array"),
         ("at the clock", f"{forecast.clock / 1e6:g} MHz: {seconds * 1e3:,.1f} ms an image, "
          f"{forecast.frames_per_second:,.2f} frames per second"),
         ("parameters", f"{forecast.parameter_bytes:,} bytes with the program"),

@@ -19,6 +19,7 @@ from ..plan import ROW_WORDS, STYLES, choose_style, compile_network, design_for
 from ..plan.schedule import least_weight_words
 from ..quantize import requantize, widths
 from ..synth import find_target
+from .tables import print_table
 
 __all__ = ["command", "parse_size", "tile_words"]
 
@@ -234,7 +235,7 @@ def _print(console, manifest, output, plan, present, wanted):
             f"{share:.1%}",
             step["estimate"]["bound"],
         )
-    console.print(layers)
+    print_table(console, layers)
     facts = Table(show_header=False, box=None, pad_edge=False)
     made = f"w{wanted[0]}a{wanted[1]}"
     if wanted != present:

@@ -23,6 +23,7 @@ from ..errors import FxhwError
 from ..golden import run_tiled
 from ..images import image_codes, list_images, read_image, read_label, write_mask
 from ..quantize import requantize, widths
+from .tables import print_table
 
 __all__ = ["command"]
 
@@ -248,4 +249,4 @@ def _print(results: list[dict], mean: dict | None) -> None:
     if mean and len(results) > 1:
         table.add_section()
         table.add_row("mean", "", "", *scores(mean))
-    Console().print(table)
+    print_table(Console(), table)

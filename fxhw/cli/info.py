@@ -13,6 +13,7 @@ from ..checkpoint import load_checkpoint
 from ..errors import FxhwError
 from ..graph import Concat, Conv, Head
 from ..quantize import inner_convs, widths
+from .tables import print_table
 
 __all__ = ["command"]
 
@@ -155,7 +156,7 @@ def _print_facts(facts: dict) -> None:
             "..".join(map(str, shifts)),
             f"{layer['macs'] / 1e6:,.1f}" if "macs" in layer else "",
         )
-    console.print(table)
+    print_table(console, table)
     if facts["provenance"]:
         _print_rows(console, "Provenance", _flatten(facts["provenance"]))
 

@@ -209,6 +209,8 @@ def _print(result, scores: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from .tables import print_table
+
     table = Table("layer")
     for title in ("weights, dB", "output, dB", "shifts"):
         table.add_column(title, justify="right")
@@ -219,7 +221,7 @@ def _print(result, scores: dict) -> None:
         ]
         shifts = "{} .. {}".format(*layer.shifts) if layer.shifts else ""
         table.add_row(layer.name, *numbers, shifts)
-    Console().print(table)
+    print_table(Console(), table)
     for name, (foreground, background) in scores.items():
         click.echo(f"{name:20} dice {foreground:6.2f} foreground, {background:6.2f} background")
 

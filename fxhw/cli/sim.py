@@ -19,6 +19,7 @@ from ..emit import changed_files
 from ..errors import FxhwError
 from ..graph import Network
 from ..images import image_codes, read_image, read_label, write_mask
+from .tables import print_table
 
 __all__ = ["command"]
 
@@ -225,7 +226,7 @@ def _print(console, result, stalls):
         if layer.tiles and bus:
             row += [f"{count / 1e3:,.0f}" for count in (layer.read_bytes, layer.write_bytes)]
         table.add_row(*row, style="bold red" if layer.wrong else None)
-    console.print(table)
+    print_table(console, table)
     causes = ", ".join(f"{name.lower()} {count:,}" for name, count in result.causes.items())
     console.print(f"Cycles: {result.cycles:,} ({causes})")
     estimate = result.plan.estimate.total

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ..emit import load_manifest
 from ..errors import FxhwError
+from .tables import print_table
 
 __all__ = ["command"]
 
@@ -161,7 +162,7 @@ def _print_table(console, title, rows, left=1):
         table.add_column(name, justify="left" if index < left or name == "net" else "right")
     for row in rows[1:]:
         table.add_row(*map(escape, row))
-    console.print(table)
+    print_table(console, table)
 
 
 def _draw(console, folder, manifest, results):

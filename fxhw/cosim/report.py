@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from ..emit.manifest import step_cycles, step_macs, utilization
+from ..emit.manifest import step_cycles, utilization
 from .result import Result
 
 __all__ = ["LayerResult", "layer_results", "summarize"]
@@ -22,7 +22,7 @@ class LayerResult:
     tiles : steps of the main array; 0 for what is not computed there, and then the following are
         0 too.
     cycles, estimate : from its start to the next one's, measured and estimated.
-    utilization : useful MACs over cycles times multipliers of the main array.
+    utilization : useful MACs of the main array over cycles times its multipliers.
     read_bytes, write_bytes : moved over the memory's bus meanwhile; 0 on chip.
     """
 
@@ -42,7 +42,7 @@ def layer_results(result: Result) -> list[LayerResult]:
     """An entry per layer or tensor that was compared, in the order of computation."""
     sizes = _sizes(result)
     schedule, per_cycle = result.plan.schedule, result.plan.design.macs_per_cycle
-    costs = list(zip(result.step_cycles, step_cycles(result.plan), step_macs(result.plan)))
+    costs = list(zip(result.step_cycles, step_cycles(result.plan)))
     moved = result.bus.steps if result.bus else [(0, 0)] * len(costs)
     found: dict[str, list] = {}
     for check in result.verdict.checks:
@@ -50,7 +50,8 @@ def layer_results(result: Result) -> list[LayerResult]:
     rows = []
     for name, checks in found.items():
         steps = [n for n, step in enumerate(schedule.steps) if step.conv.name == name]
-        cycles, estimate, macs = (sum(costs[n][part] for n in steps) for part in range(3))
+        cycles, estimate = (sum(costs[n][part] for n in steps) for part in range(2))
+        macs = sum(schedule.steps[n].macs for n in steps)
         rows.append(
             LayerResult(
                 name=name,

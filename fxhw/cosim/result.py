@@ -81,7 +81,7 @@ class Result:
 
     @property
     def utilization(self) -> float:
-        """Useful MACs over cycles times the multipliers of the main array, as in the estimate."""
+        """Useful MACs of the main array over cycles times its multipliers, as in the estimate."""
         return self.plan.estimate.macs / max(1, self.cycles * self.plan.design.macs_per_cycle)
 
     @property

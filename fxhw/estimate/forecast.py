@@ -26,6 +26,8 @@ class LayerForecast:
     size : (height, width, channels) of the result.
     tiles, strips : tiles of output channels, and strips of columns that each of them comes in.
     macs : useful multiply-accumulates.
+    array_macs : those of them that the main array does; the first convolution and the head have
+        multipliers of their own.
     cycles : from the end of the layer before to the end of this one.
     read_bytes, parameter_bytes, write_bytes : moved over the bus; 0 on chip.
     bound : what most of the cycles are owed to.
@@ -36,6 +38,7 @@ class LayerForecast:
     tiles: int
     strips: int
     macs: int
+    array_macs: int
     cycles: int
     read_bytes: int
     parameter_bytes: int
@@ -84,14 +87,19 @@ class Forecast:
         return sum(layer.macs for layer in self.layers)
 
     @property
+    def array_macs(self) -> int:
+        """Those of the main array."""
+        return sum(layer.array_macs for layer in self.layers)
+
+    @property
     def bytes(self) -> int:
         """Bytes moved for an image."""
         return sum(layer.bytes for layer in self.layers)
 
     @property
     def utilization(self) -> float:
-        """Useful MACs over cycles times the multipliers of the main array, 0 .. 1."""
-        return self.macs / (self.cycles * self.macs_per_cycle)
+        """Useful MACs of the main array over cycles times its multipliers, 0 .. 1."""
+        return self.array_macs / (self.cycles * self.macs_per_cycle)
 
     @property
     def frames_per_second(self) -> float:
@@ -101,7 +109,7 @@ class Forecast:
     def to_json(self) -> dict:
         """JSON types, the sums included."""
         entry = asdict(self)
-        for name in ("cycles", "macs", "bytes", "utilization", "frames_per_second"):
+        for name in ("cycles", "macs", "array_macs", "bytes", "utilization", "frames_per_second"):
             entry[name] = getattr(self, name)
         return entry
 
@@ -153,6 +161,7 @@ def forecast_network(
                 tiles=len({steps[t][0].first_channel for t in tiles}),
                 strips=len({steps[t][0].first_column for t in tiles}),
                 macs=sum(macs[each] for each in names),
+                array_macs=macs[name],
                 cycles=sum(cycles for cycles, _ in costs),
                 read_bytes=sum(part.read_beats * part.bus_bytes for part in moved),
                 parameter_bytes=sum(part.parameter_beats * part.bus_bytes for part in moved),

@@ -24,7 +24,7 @@ def draw_roofline(forecast: Forecast, title: str) -> str:
     from matplotlib.figure import Figure
 
     points = [
-        (layer.macs / layer.bytes, layer.macs / layer.cycles, layer.name)
+        (layer.array_macs / layer.bytes, layer.array_macs / layer.cycles, layer.name)
         for layer in forecast.layers
     ]
     peak, bandwidth = forecast.macs_per_cycle, forecast.bus_bytes

@@ -238,7 +238,7 @@ def compile_network(network: Network, design: Design) -> Plan:
             f"{design.parameter_beats}; generate a design for this network"
         )
     descriptors = tuple(program)
-    estimate = _estimate(network, design, schedule, descriptors)
+    estimate = estimate_cycles(design, schedule, descriptors)
     return Plan(design, schedule, memory_map, descriptors, tuple(beats), estimate)
 
 
@@ -259,7 +259,7 @@ def estimate_network(
     """
     schedule, memory_map = _lower(network, design)
     descriptors = tuple(_descriptors(design, schedule, memory_map))
-    return schedule, descriptors, _estimate(network, design, schedule, descriptors, latency)
+    return schedule, descriptors, estimate_cycles(design, schedule, descriptors, latency)
 
 
 def _lower(network: Network, design: Design) -> tuple[Schedule, MemoryMap | ExternalMap]:
@@ -280,10 +280,6 @@ def _map_features(design: Design, schedule: Schedule) -> MemoryMap | ExternalMap
     if design.external:
         return map_external(schedule, design.pin, design.packed)
     return map_memory(schedule, design.pin)
-
-
-def _estimate(network, design, schedule, descriptors, latency=READ_LATENCY) -> Estimate:
-    return estimate_cycles(design, schedule, descriptors, sum(network.macs().values()), latency)
 
 
 def _width(columns: tuple[int, int]) -> int:

@@ -117,7 +117,8 @@ class Estimate:
     ----------
     start : cycles before the first step of the main datapath starts.
     steps : the main datapath's steps.
-    macs : useful multiply-accumulates, the first layer and the head included.
+    macs : useful multiply-accumulates of the main array, which the first layer and the head have
+        multipliers beside.
     macs_per_cycle : multipliers of the main array.
     """
 
@@ -133,7 +134,7 @@ class Estimate:
 
     @property
     def utilization(self) -> float:
-        """Useful MACs over cycles times the multipliers of the main array, 0 .. 1."""
+        """Useful MACs of the main array over cycles times its multipliers, 0 .. 1."""
         return self.macs / (self.total * self.macs_per_cycle)
 
 
@@ -173,14 +174,12 @@ def estimate_cycles(
     design: Design,
     schedule: Schedule,
     descriptors: tuple[Descriptor, ...],
-    macs: int,
     latency: int = READ_LATENCY,
 ) -> Estimate:
     """Cycles of ``descriptors`` on ``design``, with streams that never stall.
 
     Parameters
     ----------
-    macs : useful multiply-accumulates of the network.
     latency : cycles from a read's address to its first beat, with external memory.
     """
     memories = _Latencies.of(design, latency)
@@ -204,6 +203,7 @@ def estimate_cycles(
             estimate = _step(design, memories, name, front, descriptor, wait, since_front)
             steps.append(estimate)
             free += estimate.total
+    macs = sum(step.macs for step in schedule.steps)
     return Estimate(start, tuple(steps), macs, design.macs_per_cycle)
 
 

@@ -58,6 +58,18 @@ _RANGES = {
     "address_bits": (0, 64),
 }
 
+_REMEDIES = {
+    "max_width": "segment the image in tiles",
+    "max_height": "segment the image in tiles",
+    "max_groups_in": "take more channels per cycle, --pin",
+    "max_groups_out": "take more channels per cycle, --pout",
+    "row_words": "take a narrower image or, with rows in strips of columns, --memory axi",
+    "pool_words": "take a narrower image or, with rows in strips of columns, --memory axi",
+    "weight_words": "take smaller tiles of channels, --weight-words",
+    "feature_words": "keep feature maps in external memory, --memory axi",
+}
+"""Parameter -> what to do if a network needs more than there may be."""
+
 _BUS_BITS = {"onchip": (32, 64, 128), "axi": (64, 128, 256), "wishbone": (64, 128, 256)}
 """Widths of the bus that brings parameters, by where the memory is."""
 
@@ -151,8 +163,9 @@ class Design:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
+                remedy = f"; {_REMEDIES[name]}" if value > high and name in _REMEDIES else ""
                 raise FxhwError(
-                    f"Design parameter {name} must lie in {low} .. {high}, not {value}"
+                    f"Design parameter {name} must lie in {low} .. {high}, not {value}{remedy}"
                 )
         self._check_memory()
         if self.style not in STYLES:

@@ -64,6 +64,11 @@ class Step:
         return maps
 
     @property
+    def macs(self) -> int:
+        """Useful multiply-accumulates of the main array; the image's and the head's are not its."""
+        return self.out.height * self.columns * self.channels * self.conv.fan_in
+
+    @property
     def strip(self) -> tuple[int, int]:
         """First column, and the one behind the last."""
         return self.first_column, self.first_column + self.columns

@@ -105,8 +105,8 @@ _PLAN_SOURCES = (
 class PlanJob(Job):
     """Cycles, memories and work per image of a point.
 
-    Result: ``cycles``, ``macs``, ``macs_per_cycle``, ``utilization`` (0 .. 1), ``memory_bits`` by
-    memory, and ``work`` as of :meth:`.energy.Work.to_json`.
+    Result: ``cycles``; ``macs``, ``macs_per_cycle`` and ``utilization`` (0 .. 1) of the main array;
+    ``memory_bits`` by memory, and ``work`` as of :meth:`.energy.Work.to_json`.
     """
 
     SOURCES: ClassVar = (*_PLAN_SOURCES, "sweep/work")

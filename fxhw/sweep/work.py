@@ -20,7 +20,7 @@ def count_work(network: Network, plan: Plan) -> Work:
     front, head, *convs = plan.descriptors
     image_macs = macs[plan.schedule.front.name]
     head_macs = macs[plan.schedule.head.name]
-    main_macs = sum(macs.values()) - image_macs - head_macs
+    main_macs = plan.estimate.macs
     main, first = design.main, design.front
     pixels = front.width * front.height
     # Of the array, a window each; of two pixels one for a pair.

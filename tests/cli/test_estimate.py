@@ -52,7 +52,14 @@ def test_a_line_buffer_that_is_too_short():
     assert {layer["strips"] for layer in striped["layers"]} == {1, 3}
     assert striped["cycles"] > whole["cycles"]
     assert striped["bytes"] > whole["bytes"]
-    assert "tiles x strips" in estimate(*common, "--row-words", 120).stdout
+    striped = estimate(*common, "--row-words", 120).stdout
+    assert "tiles x" in striped
+    assert "strips" in striped
+
+
+def test_a_row_that_no_chip_holds():
+    large = ("--base-channels", 64, "--image-size", "2048x2048", "--memory", "onchip")
+    assert "row_words must lie in 1 .. 32768, not 49152; take" in estimate(*large, ok=False).stderr
 
 
 def test_roofline(tmp_path):

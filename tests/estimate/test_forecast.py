@@ -42,7 +42,19 @@ def test_on_chip_equals_the_plan():
     assert forecast.utilization == pytest.approx(plan.estimate.utilization)
     assert forecast.bytes == 0
     assert forecast.overhead is None
-    assert forecast.macs == sum(network.macs().values())
+    macs = network.macs()
+    assert forecast.macs == sum(macs.values())
+    assert forecast.array_macs == plan.estimate.macs
+    assert forecast.array_macs == forecast.macs - macs[network.convs[0].name] - macs["head"]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_no_layer_keeps_the_array_busier_than_it_can_be(lanes):
+    network = outline(size=(32, 32))
+    forecast = forecast_network(network, design_for(network, lanes, lanes), CLOCK)
+    for layer in forecast.layers:
+        assert layer.array_macs <= layer.cycles * forecast.macs_per_cycle
+    assert forecast.utilization < 1
 
 
 def test_the_papers_network(paper):
