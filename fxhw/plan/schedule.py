@@ -78,6 +78,17 @@ class Step:
         """The same of the columns it is computed on."""
         return with_halo(*self.strip, self.out.width)
 
+    @property
+    def raster_columns(self) -> int:
+        """How many those are."""
+        first, end = self.raster
+        return end - first
+
+    @property
+    def pooled_columns(self) -> int:
+        """Pairs of them, the odd one rounded up."""
+        return -(-self.raster_columns // 2)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -97,6 +108,12 @@ class Schedule:
     front_out: TensorInfo
     steps: tuple[Step, ...]
     head: Head
+
+    def groups(self, step: Step, pin: int, pout: int) -> tuple[int, int, int]:
+        """(input groups of source A, of source B, output groups) of a step."""
+        tensors = [source.tensor for source in step.sources] or [self.front_out]
+        groups = [-(-tensor.channels // pin) for tensor in tensors]
+        return groups[0], sum(groups[1:]), -(-step.channels // pout)
 
 
 def with_halo(first: int, end: int, width: int) -> tuple[int, int]:

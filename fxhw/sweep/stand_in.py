@@ -19,7 +19,7 @@ from ..fixed import (
     WeightFormat,
 )
 from ..graph import Conv, Head, Network
-from ..plan.compile import common_formats
+from ..plan.support import common_formats
 from ..quantize import requantize, widths
 from .operands import Operands
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fxhw.golden import run_network
-from fxhw.plan.compile import common_formats
+from fxhw.plan.support import common_formats
 from fxhw.sweep.jobs import plan_point
 from fxhw.sweep.operands import Operands
 from fxhw.sweep.point import Point
