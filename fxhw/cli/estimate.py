@@ -14,6 +14,7 @@ from ..errors import FxhwError
 from ..estimate import Forecast, forecast_network
 from ..graph import Network, UNetTopology, outline_network
 from ..plan import ROW_WORDS, design_for
+from ..plan.cycles import utilization
 from ..quantize import requantize, widths
 from .generate import parse_size, tile_words
 from .tables import print_table
@@ -135,13 +136,14 @@ def _print(forecast: Forecast, title: str) -> None:
             layer.name, "x".join(map(str, layer.size)),
             f"{layer.tiles} x {layer.strips}" if striped else str(layer.tiles),
             f"{layer.macs / 1e6:,.{1 if layer.macs < 1e9 else 0}f}", f"{layer.cycles:,}",
-            f"{layer.array_macs / (layer.cycles * forecast.macs_per_cycle):.1%}",
+            f"{utilization(layer.array_macs, layer.cycles, forecast.macs_per_cycle):.1%}",
         ]
         if external:
             moved = layer.read_bytes, layer.parameter_bytes, layer.write_bytes
             row += [f"{count / 1e3:,.0f}" for count in moved]
         table.add_row(*row, layer.bound)
     print_table(console, table)
+    console.print()
     seconds = forecast.cycles / forecast.clock
     rows = [
         ("cycles", f"{forecast.cycles:,}, {forecast.utilization:.1%} of the array"),

@@ -16,6 +16,7 @@ from ..emit.folder import check_target, top_name
 from ..errors import FxhwError
 from ..graph import Network
 from ..plan import ROW_WORDS, STYLES, choose_style, compile_network, design_for
+from ..plan.cycles import utilization
 from ..plan.schedule import least_weight_words
 from ..quantize import requantize, widths
 from ..synth import find_target
@@ -226,7 +227,7 @@ def _print(console, manifest, output, plan, present, wanted):
         layers.add_column(name, justify="left" if name in ("layer", "output") else "right")
     for step in manifest["steps"]:
         tensor = manifest["tensors"][step["output"]]
-        share = step["macs"] / (step["estimated_cycles"] * design.macs_per_cycle)
+        share = utilization(step["macs"], step["estimated_cycles"], design.macs_per_cycle)
         layers.add_row(
             step["layer"],
             f"{tensor['height']}x{step.get('columns', tensor['width'])}x{step['channels']}",

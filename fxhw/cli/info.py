@@ -141,7 +141,7 @@ def _print_facts(facts: dict) -> None:
 
     table = Table(title="Layers", title_justify="left")
     for title in ("layer", "reads"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title)
     for title in ("result", "format", "weights", "acc", "shift", "MMAC"):
         table.add_column(title, justify="right")
     for layer in facts["layers"]:

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-from ..emit.manifest import step_cycles, utilization
+from ..emit.manifest import step_cycles
+from ..plan.cycles import utilization
 from .result import Result
 
 __all__ = ["LayerResult", "layer_results", "summarize"]
@@ -61,7 +62,7 @@ def layer_results(result: Result) -> list[LayerResult]:
                 tiles=len(steps),
                 cycles=cycles,
                 estimate=estimate,
-                utilization=utilization(macs, cycles, per_cycle) or 0.0,
+                utilization=utilization(macs, cycles, per_cycle),
                 # A run that broke off has moved nothing in the steps it did not reach.
                 read_bytes=sum(moved[n][0] for n in steps if n < len(moved)),
                 write_bytes=sum(moved[n][1] for n in steps if n < len(moved)),
@@ -100,6 +101,7 @@ def summarize(result: Result) -> dict:
             name: getattr(result.bus, name)
             for name in ("first_request", "last_write", "cycles", "read_bytes", "write_bytes")
         }
-        used = utilization(estimate.macs, result.bus.cycles, design.macs_per_cycle)
-        entry["bus"]["utilization"] = used or 0.0
+        entry["bus"]["utilization"] = utilization(
+            estimate.macs, result.bus.cycles, design.macs_per_cycle
+        )
     return entry

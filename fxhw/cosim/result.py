@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..plan import ErrorCode, Plan
+from ..plan.cycles import utilization
 from ..plan.registers import ERROR_TEXT, Cause, Status
 from .jobs import Job
 from .scoreboard import Verdict
@@ -82,7 +83,7 @@ class Result:
     @property
     def utilization(self) -> float:
         """Useful MACs of the main array over cycles times its multipliers, as in the estimate."""
-        return self.plan.estimate.macs / max(1, self.cycles * self.plan.design.macs_per_cycle)
+        return utilization(self.plan.estimate.macs, self.cycles, self.plan.design.macs_per_cycle)
 
     @property
     def problems(self) -> list[str]:

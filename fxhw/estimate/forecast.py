@@ -6,7 +6,7 @@ from itertools import groupby
 from ..errors import FxhwError
 from ..graph import Network
 from ..plan import Design, estimate_network
-from ..plan.cycles import READ_LATENCY, StepEstimate
+from ..plan.cycles import READ_LATENCY, StepEstimate, utilization
 from ..plan.external_map import map_external
 from ..plan.parameters import count_beats
 from ..plan.program import DESCRIPTOR_WORDS, Descriptor, Kind
@@ -99,7 +99,7 @@ class Forecast:
     @property
     def utilization(self) -> float:
         """Useful MACs of the main array over cycles times its multipliers, 0 .. 1."""
-        return self.array_macs / (self.cycles * self.macs_per_cycle)
+        return utilization(self.array_macs, self.cycles, self.macs_per_cycle)
 
     @property
     def frames_per_second(self) -> float:
@@ -161,7 +161,7 @@ def forecast_network(
                 tiles=len({steps[t][0].first_channel for t in tiles}),
                 strips=len({steps[t][0].first_column for t in tiles}),
                 macs=sum(macs[each] for each in names),
-                array_macs=macs[name],
+                array_macs=sum(steps[t][0].macs for t in tiles),
                 cycles=sum(cycles for cycles, _ in costs),
                 read_bytes=sum(part.read_beats * part.bus_bytes for part in moved),
                 parameter_bytes=sum(part.parameter_beats * part.bus_bytes for part in moved),

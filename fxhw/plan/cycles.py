@@ -109,6 +109,16 @@ class StepEstimate:
         return max(costs, key=costs.get)
 
 
+def utilization(macs: int, cycles: int, macs_per_cycle: int) -> float:
+    """Share of an array's multiplier-cycles that did useful work, 0 .. 1; 0 without cycles.
+
+    Parameters
+    ----------
+    macs : useful multiply-accumulates of the array, not those that others do meanwhile.
+    """
+    return macs / (cycles * macs_per_cycle) if cycles else 0.0
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Cycles of a program, from START to the last byte of the mask.
@@ -135,7 +145,7 @@ class Estimate:
     @property
     def utilization(self) -> float:
         """Useful MACs of the main array over cycles times its multipliers, 0 .. 1."""
-        return self.macs / (self.total * self.macs_per_cycle)
+        return utilization(self.macs, self.total, self.macs_per_cycle)
 
 
 def requantizer_latency(mul_bits: int, biased: bool = False) -> int:

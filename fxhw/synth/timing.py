@@ -63,7 +63,8 @@ def _named(net: str, netlist: Netlist) -> str:
 
 
 def read_arrivals(report: dict, blocks: dict[str, str]) -> dict[str, float]:
-    """ns of the slowest path from a register into each block."""
+    """ns of the slowest path from a register into each block, to a cell's input: what a multiplier
+    block or a memory needs before the clock comes on top."""
     slowest = {}
     for net in report.get("detailed_net_timings", ()):
         if "async" in net["event"]:

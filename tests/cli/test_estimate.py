@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from click.testing import CliRunner
+
+from fxhw.cli import cli
 
 from .run import run_command
 
@@ -15,6 +18,13 @@ def test_tables():
     text = estimate("--base-channels", 16, "--depth", 2, "--image-size", "64x48").stdout
     for fact in ("enc0b", "dec0b", "array", "frames per second", "MB an image", "x their codes"):
         assert fact in text
+
+
+def test_no_figure_is_cut_in_a_narrow_terminal():
+    command = ["estimate", "--base-channels", "64"]
+    text = CliRunner(env={"COLUMNS": "30"}).invoke(cli, command).stdout
+    assert "2,561,804" in text
+    assert "…" not in text.partition("cycles   ")[0]
 
 
 def test_json_of_the_bundled_network_on_chip():
