@@ -9,7 +9,7 @@ from fxhw.cosim.compiled import build_compiled
 from fxhw.cosim.compiled_run import Timing, run_compiled
 from fxhw.driver import Simulation
 from fxhw.emit.bundle import write_bundle
-from fxhw.plan import ErrorCode, compile, compile_network, design_for
+from fxhw.plan import ErrorCode, compile_network, descriptors, design_for
 from fxhw.plan.program import Kind
 from tests.networks import random_network
 from tests.plan.test_preparation import with_fields
@@ -103,7 +103,7 @@ def wrong_side(first, raster):
 
 def without(field):
     """A compiler that drops one of the fields of strips."""
-    original = compile._conv
+    original = descriptors._conv
 
     def broken(*args):
         return replace(original(*args), **{field: 0})
@@ -122,7 +122,7 @@ def without(field):
     ids=["halo of the wrong side", "odd dropped", "first column", "rows of the mask"],
 )
 def test_broken_programs_are_caught(striped, built, cache, monkeypatch, name, broken):
-    monkeypatch.setattr(compile, name, broken())
+    monkeypatch.setattr(descriptors, name, broken())
     assert run_compiled(striped[0], job_for(striped[1]), cache=cache).problems
 
 

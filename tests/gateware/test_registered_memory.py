@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """RegisteredMemory == a list: in Amaranth, in Icarus, and as DP16KDs with a model of that cell."""
 
 import itertools
