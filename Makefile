@@ -6,6 +6,9 @@ DESIGN := rtl_out/unet_w4a6
 SAMPLE := rtl_out/tiny_w4a4
 PYTEST := $(BIN)/python -m pytest -q
 JOBS := 2
+# A file of tests is one process's, so that what its tests share is built once; in order, since short
+# files come last.
+SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help venv train-venv pnr-venv generate sim synth test test-slow formal grid fuzz train-test \
   table1 studies sim-16 sim-paper paper-fit sweep lint sample clean
@@ -57,10 +60,10 @@ synth: $(DESIGN)/manifest.json
 	$(BIN)/fxhw synth --target all $(DESIGN)
 
 test: $(VENV)/.stamp
-	$(PYTEST) -n $(JOBS) -m "not slow"
+	$(PYTEST) $(SPREAD) -m "not slow"
 
 test-slow: $(VENV)/.stamp
-	$(PYTEST) -n $(JOBS) -m slow
+	$(PYTEST) $(SPREAD) -m slow
 
 formal: $(VENV)/.stamp
 	$(PYTEST) -n $(JOBS) -m formal
@@ -72,7 +75,7 @@ fuzz: $(VENV)/.stamp
 	$(PYTEST) tests/cosim/test_random_networks.py -k many
 
 train-test: train-venv
-	$(PYTEST) -n $(JOBS) tests/train tests/studies
+	$(PYTEST) $(SPREAD) tests/train tests/studies
 
 table1: train-venv
 	$(BIN)/python -m fxhw.studies table1 --processes $(JOBS)

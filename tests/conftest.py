@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import csv
+import gc
 
 import numpy as np
 import pytest
@@ -15,8 +16,18 @@ from PIL import Image
 from fxhw.dataset import find_dataset
 from fxhw.synthetic import make_sample
 
+# Amaranth's netlists and simulators are many small objects that live on; looking through them for
+# garbage as often as Python does takes a seventh of the time of the gateware's tests.
+gc.set_threshold(100_000, 50, 50)
+
 settings.register_profile("ci", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Folder for builds of simulations; all share the simulator's own objects."""
+    return tmp_path_factory.mktemp("builds")
 
 
 @pytest.fixture(scope="session")

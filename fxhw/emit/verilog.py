@@ -5,9 +5,11 @@ Yosys writes the Verilog from Amaranth's RTLIL.  Its combinational logic is then
 Amaranth's own Verilog writer stay unknown in Icarus until an input changes.
 """
 
+import gc
 import re
 import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +95,7 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
             f"The top module cannot be called {top!r}; a name is made of letters, digits and _, "
             "and is no Verilog keyword"
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _collector_paused():
         # A submodule that a parameter makes superfluous is no mistake.
         warnings.simplefilter("ignore", UnusedElaboratable)
         text = rtlil.convert(component, name=top, platform="verilog", emit_src=False)
@@ -121,6 +123,19 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     memories = {name: init.to_hex() for init, name in zip(inits, names)} | contents
     return Emitted(top, f"{comment}\n{_LINT}\n{verilog}{library}", memories)
+
+
+@contextmanager
+def _collector_paused():
+    """Without the garbage collector: the millions of objects that a netlist is made of live until
+    it is written, and looking through them again and again takes two fifths of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _file_names(inits: list[MemoryInit]) -> list[str]:

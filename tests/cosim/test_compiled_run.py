@@ -21,11 +21,6 @@ SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("builds")
-
-
-@pytest.fixture(scope="session")
 def sample():
     return Folder.open(SAMPLE)
 

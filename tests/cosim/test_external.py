@@ -40,11 +40,6 @@ def job_for(network, seed=1, logits=False):
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("external")
-
-
-@pytest.fixture(scope="session")
 def small(cache):
     """(folder, network): odd sizes, tiles of output channels, a color image, lanes that differ."""
     network = make(cache / "odd", 3, (3, 13), (9, 13), 2, 3, 64, 28, image_channels=3)

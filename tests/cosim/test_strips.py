@@ -20,11 +20,6 @@ pytestmark = pytest.mark.cosim
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("strips")
-
-
-@pytest.fixture(scope="session")
 def striped(cache):
     """(folder, network): lines of 28 words, so that layers come in up to 7 strips, and tiles."""
     network = network_of((10, 3), (6, 16))

@@ -35,15 +35,10 @@ def make(folder, seed, channels, size, pin=2, pout=2, bus_bits=64, weight_words=
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("wishbone")
-
-
-@pytest.fixture(scope="session")
 def small(cache):
     """(folder, network): odd sizes, tiles of output channels, a color image."""
-    network = make(cache / "odd", 3, (3, 13), (9, 13), 2, 2, 64, 28, image_channels=3)
-    return cache / "odd", network
+    network = make(cache / "odd_wishbone", 3, (3, 13), (9, 13), 2, 2, 64, 28, image_channels=3)
+    return cache / "odd_wishbone", network
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,6 @@ SAMPLE = Path(__file__).parents[2] / "rtl_out" / "tiny_w4a4"
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("benches")
-
-
-@pytest.fixture(scope="session")
 def sample_bench(cache):
     """The committed sample, with on-chip memory."""
     return build_compiled(SAMPLE, cache, optimize=False)

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Verilog of small components."""
 
+import gc
 import re
 import shutil
 import subprocess
@@ -112,6 +113,20 @@ def test_icarus_compiles_it_as_verilog_2001(emitted, tmp_path):
 def test_a_top_that_is_no_name_is_refused(name):
     with pytest.raises(FxhwError, match=f"cannot be called {name!r}"):
         emit_verilog(Blend(), name)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled, monkeypatch):
+    """Also where a component cannot be elaborated."""
+    monkeypatch.setattr(Blend, "elaborate", lambda *_: 1 // gc.isenabled())
+    if not enabled:
+        gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):  # because it is paused meanwhile
+            emit_verilog(Blend(), "blend")
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
 
 
 def test_yosys_errors_become_sentences(tmp_path):

@@ -126,7 +126,13 @@ class TestLineBuffer:
             progress=10,  # up to 3 before a start, 1 between single words, 5 on the way
         )
 
-    @pytest.mark.parametrize("size", [(1, 1, 2), (3, 1, 1), (1, 2, 2), (2, 2, 1), (3, 2, 1)])
+    @pytest.mark.parametrize(
+        "size",
+        [
+            (1, 1, 2), (3, 1, 1), (1, 2, 2), (2, 2, 1),
+            pytest.param((3, 2, 1), marks=pytest.mark.slow),
+        ],
+    )  # fmt: skip
     def test_data(self, size):
         self.prove_data(LineBuffer, *size)
 

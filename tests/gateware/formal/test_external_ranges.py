@@ -119,6 +119,7 @@ class FetcherSpec(Elaboratable):
             ]
 
 
+@pytest.mark.slow  # minutes on two cores; `make formal` runs it
 def test_rows_lie_in_their_range():
     prove(FetcherSpec(), 2, "induction")
     prove(FetcherSpec(example=True), 20, "cover")
