@@ -26,7 +26,7 @@ settings.load_profile("ci")
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
-    """Folder for builds of simulations; all share the simulator's own objects."""
+    """Folder for builds of the compiled bench; all share the simulator's own objects."""
     return tmp_path_factory.mktemp("builds")
 
 

@@ -127,8 +127,8 @@ def emit_verilog(component, top: str, header: str = "") -> Emitted:
 
 @contextmanager
 def _collector_paused():
-    """Without the garbage collector: the millions of objects that a netlist is made of live until
-    it is written, and looking through them again and again takes two fifths of the time."""
+    """Without the garbage collector: what a netlist is made of lives until it is written, and
+    looking through it again and again is two fifths of the time that generating takes."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -13,6 +13,7 @@ from fxhw.driver import Simulation
 from fxhw.emit import load_manifest
 from fxhw.emit.bundle import write_bundle
 from fxhw.plan import compile_network, design_for
+from fxhw.plan.schedule import least_weight_words
 from tests.networks import random_image, random_network
 
 pytestmark = pytest.mark.cosim
@@ -98,16 +99,17 @@ def test_a_run_that_hangs_is_told(cache, sample):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("pin", "pout", "abits", "weight_words"),
-    [(9, 11, 8, None), (3, 5, 7, 36), (1, 16, 5, None), (16, 1, 3, None)],
+    ("pin", "pout", "abits", "tiles"),
+    [(9, 11, 8, False), (3, 5, 7, True), (1, 16, 5, False), (16, 1, 3, False)],
 )
-def test_words_of_any_width(cache, tmp_path, pin, pout, abits, weight_words):
+def test_words_of_any_width(cache, tmp_path, pin, pout, abits, tiles):
     network = random_network(3, (13, 18), (8, 7), 2, abits)
-    design = design_for(network, pin, pout, weight_words)
+    words = least_weight_words(network, pin, pout) if tiles else None
+    design = design_for(network, pin, pout, words)
     write_bundle(network, compile_network(network, design), tmp_path / "wide")
     result = run_compiled(tmp_path / "wide", job_for(network), cache=cache)
     assert_complete(result)
-    if weight_words:
+    if tiles:
         assert len(result.plan.schedule.steps) > len(network.convs) - 1
 
 

@@ -67,5 +67,5 @@ def test_a_multiplier_block_for_four_products_and_few_tables_beside(tmp_path):
     cells = cells_of(AccumulatingArray(spec), "synth_ecp5", tmp_path)
     assert cells["MULT18X18D"] == 144
     luts = cells["LUT4"] + 2 * cells["CCU2C"]
-    assert luts <= 14.6 * 576
+    assert luts <= 14.6 * spec.macs_per_cycle
     assert cells["TRELLIS_FF"] <= luts
